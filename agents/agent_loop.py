@@ -1,0 +1,216 @@
+"""The agent loop: compile, ask, execute, commit, until the run yields (paper section 2.4: function chaining).
+
+Each step is one transaction: the assistant message, function results and memory writes land together or not at all,
+so a run can be taken up again after any crash at the step that was not committed.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from agents import bus, function_executor, queue_manager
+from agents.draft import Draft
+from agents.events import RunChanged
+from agents.exceptions import ContextOverflow, LLMError, RunCancelled
+from agents.function_executor import Result
+from agents.functions import registry
+from agents.lease import Lease
+from agents.llm import gateway
+from agents.llm.gateway import ModelConfig
+from agents.llm.types import Completion, Usage
+from agents.main_context.compile import MainContext
+from agents.main_context.fifo_queue import package_result
+from agents.models import Agent, Message, Run, Step
+from agents.prompts import LOOP_STOPPED, TOO_MANY_STEPS
+
+SAME_CALLS = 3
+TRIES = 3  # of one step: after an overflow, or a fault in the middle of an answer
+
+Kind = Message.Kind
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A committed step. `ended` says that the run is over with it."""
+
+    step: Step
+    results: list[Result]
+    ended: bool
+
+
+def config_of(agent: Agent) -> ModelConfig:
+    return gateway.model_config(model=agent.model, mode=agent.function_mode, context_window=agent.context_window)
+
+
+def run(run: Run, *, lease: Lease) -> Iterator[Outcome]:
+    """Work on `run` until it yields; each committed step is given out.
+
+    Raises LLMError when the endpoint fails for good, LeaseLost when another worker took over. A press on Stop ends
+    the run with what was said so far.
+    """
+    number = run.steps.count()
+    guard = _Guard()
+    while True:
+        agent = Agent.objects.select_related("summary", "archive").get(pk=run.agent_id)
+        number += 1
+        attempt = _Attempt(agent, run, number, lease)
+        try:
+            attempt.ask()
+        except RunCancelled:
+            yield attempt.commit_stopped()
+            return
+        outcome = attempt.commit(guard)
+        yield outcome
+        if outcome.ended:
+            return
+
+
+class _Guard:
+    """Notices a run that goes round in circles."""
+
+    def __init__(self) -> None:
+        self.last: object = None
+        self.times = 0
+
+    def stop_reason(self, number: int, results: list[Result]) -> str:
+        """Why the run must end now; empty if it may go on."""
+        seen = [(r.call and (r.call.name, r.call.arguments), r.text) for r in results]
+        self.times = self.times + 1 if seen == self.last else 1
+        self.last = seen
+        if self.times >= SAME_CALLS:
+            call = results[0].call
+            return LOOP_STOPPED.format(name=call.name if call else "nothing")
+        if number >= settings.MAX_STEPS_PER_RUN:
+            return TOO_MANY_STEPS.format(steps=number)
+        return ""
+
+
+class _Attempt:
+    """One step on its way from the prompt to the commit."""
+
+    def __init__(self, agent: Agent, run: Run, number: int, lease: Lease) -> None:
+        self.agent, self.run, self.number, self.lease = agent, run, number, lease
+        self.config = config_of(agent)
+        self.draft = Draft(agent.pk, run.pk, number)
+        self.started = time.monotonic()
+        self.context: MainContext
+        self.completion: Completion
+
+    def ask(self) -> None:
+        """Get the model's answer. Faults in the middle of an answer and overflows are tried again, from the start."""
+        for left in reversed(range(TRIES)):
+            functions = registry.schemas()
+            self.context = queue_manager.admit(self.agent, functions=functions, config=self.config)
+            self.draft.open()
+            try:
+                self._stream()
+                return
+            except ContextOverflow:
+                if not left or not queue_manager.flush(self.agent, self.context.messages):
+                    raise
+            except LLMError as error:
+                if not left or not error.retryable or self.draft.empty:
+                    raise
+            self.draft.drop()
+            self.draft = Draft(self.agent.pk, self.run.pk, self.number)
+
+    def _stream(self) -> None:
+        pieces = gateway.stream(self.context.prompt, self.config, check=self.lease.check)
+        try:
+            for piece in pieces:
+                if isinstance(piece, Completion):
+                    self.completion = piece
+                else:
+                    self.draft.take(piece)
+        finally:
+            pieces.close()  # type: ignore[attr-defined]
+            self.draft.flush()
+
+    def commit(self, guard: _Guard) -> Outcome:
+        """Execute the calls and commit the step. Raises LeaseLost."""
+        answer = self.completion
+        with transaction.atomic():
+            run = self.lease.hold()
+            step = self._save_step(answer)
+            results = function_executor.execute(answer, self._function_context(step))
+            said = [result.reply for result in results if result.reply]
+            calls = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in answer.calls]
+            assistant = self._message(step, Kind.ASSISTANT, content="\n\n".join(said))
+            assistant.inner_monologue, assistant.calls = answer.inner_monologue, calls[: function_executor.MOST_CALLS]
+            stop_reason = guard.stop_reason(self.number, results) if any(r.wants_step for r in results) else ""
+            messages = [assistant, *(self._result_message(step, result) for result in results)]
+            if stop_reason:
+                messages.append(self._message(step, Kind.SYSTEM_ALERT, content=stop_reason))
+            queue_manager.append(self.agent, *messages)
+            ended = bool(stop_reason) or not any(result.wants_step for result in results)
+            if ended:
+                finish(run, Run.Status.DONE)
+        self.draft.drop()
+        return Outcome(step, results, ended)
+
+    def commit_stopped(self) -> Outcome:
+        """Keep what was said when somebody pressed Stop, marked as stopped."""
+        parts = self.draft.parts
+        with transaction.atomic():
+            run = self.lease.hold()
+            answer = Completion(inner_monologue=parts["thinking"], calls=(), finish_reason="stopped")
+            step = self._save_step(answer)
+            message = self._message(step, Kind.ASSISTANT, content=parts["reply"])
+            message.inner_monologue, message.stopped = parts["thinking"].strip(), True
+            queue_manager.append(self.agent, message)
+            finish(run, Run.Status.STOPPED)
+        self.draft.drop()
+        return Outcome(step, [], ended=True)
+
+    def _save_step(self, answer: Completion) -> Step:
+        prompt, usage = self.context.prompt, answer.usage or Usage()
+        return Step.objects.create(
+            run=self.run,
+            number=self.number,
+            model=answer.model or self.config.name,
+            prompt_tokens=usage.prompt,
+            completion_tokens=usage.completion,
+            cached_tokens=usage.cached,
+            time_to_first_token=answer.time_to_first_token,
+            latency=time.monotonic() - self.started,
+            finish_reason=answer.finish_reason[:40],
+            sections=[[section.name, section.tokens] for section in prompt.sections],
+            queue_start=self.agent.queue_start,
+            last_seq=self.context.last_seq,
+            summary=self.agent.summary,
+            blocks={block.pk: block.revision for block in self.context.blocks},
+        )
+
+    def _function_context(self, step: Step) -> registry.Context:
+        event = self.run.event
+        return registry.Context(
+            agent=self.agent,
+            run=self.run,
+            step=step,
+            block_revisions={block.pk: block.revision for block in self.context.blocks},
+            run_start_seq=(event and event.seq) or self.context.last_seq + 1,
+            now=timezone.now(),
+        )
+
+    def _message(self, step: Step, kind: Kind, **fields: str) -> Message:
+        return Message(kind=kind, run=self.run, step=step, created_at=timezone.now(), **fields)
+
+    def _result_message(self, step: Step, result: Result) -> Message:
+        content = package_result(ok=result.ok, message=result.text, time=timezone.now())
+        message = self._message(step, Kind.FUNCTION_RESULT, content=content)
+        message.failed = not result.ok
+        if result.call:
+            message.call_id, message.function = result.call.id, result.call.name[:80]
+        return message
+
+
+def finish(run: Run, status: Run.Status, *, error: str = "") -> None:
+    """End a held run in the running transaction."""
+    run.status, run.error, run.finished_at = status, error, timezone.now()
+    run.lease_token = run.lease_until = None
+    run.save(update_fields=["status", "error", "finished_at", "lease_token", "lease_until"])
+    bus.publish_on_commit(bus.agent_group(run.agent_id), RunChanged(run.pk, status))

@@ -1,0 +1,43 @@
+"""Enqueueing tasks by name, so that tasks can sit above services without a cycle.
+
+Nothing depends on a publish: the rows say what is to be done, and the reaper enqueues what was missed.
+"""
+
+import logging
+from uuid import UUID
+
+from celery import current_app
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+logger = logging.getLogger(__name__)
+
+
+def _enqueue(task: str, *arguments: object) -> None:
+    queue = "runs" if task == "run_agent" else "background"
+    try:
+        current_app.send_task(f"agents.tasks.{task}", args=arguments, queue=queue, ignore_result=True)
+    except (OperationalError, OSError) as error:
+        logger.warning("The broker is away (%s): the reaper will start %s%s later.", error, task, arguments)
+
+
+def _on_commit(task: str, *arguments: object) -> None:
+    transaction.on_commit(lambda: _enqueue(task, *arguments))
+
+
+def run_agent(agent_id: UUID) -> None:
+    """Have a worker look for queued runs of this agent."""
+    _on_commit("run_agent", str(agent_id))
+
+
+def summarize(agent_id: UUID, covers_to: int) -> None:
+    """Have everything below seq `covers_to` summarised."""
+    _on_commit("summarize", str(agent_id), covers_to)
+
+
+def embed_messages(agent_id: UUID) -> None:
+    _on_commit("embed_messages", str(agent_id))
+
+
+def ingest(document_id: int) -> None:
+    _on_commit("ingest", document_id)

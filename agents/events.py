@@ -1,0 +1,94 @@
+"""What the engine tells whoever listens. Sent on commit through `bus`; delivery may fail, the database is the truth.
+
+Event
+├── MessagesAdded       the timeline grew: read on from your last seq
+├── WaitingChanged      messages that wait for a run came or went
+├── RunChanged          a run was queued, started, ended
+├── StepStarted ┐
+├── DraftDelta  ├       what the model is writing now, not yet committed
+├── DraftDropped┘
+├── BlockChanged        a core memory block has another text, or came or went
+├── ContextChanged      the prompt is another one: gauge, queue, summary
+├── PassagesChanged     an archive gained or lost passages
+├── DocumentChanged     a document's progress or status
+└── AgentsChanged       an agent was made, renamed or deleted
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+DraftPart = Literal["thinking", "call", "arguments", "reply"]
+
+
+@dataclass(frozen=True)
+class Event:
+    def payload(self) -> dict[str, Any]:
+        """The event as plain JSON types, with its class's name under `event`."""
+        return {"event": type(self).__name__, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class MessagesAdded(Event):
+    last_seq: int
+
+
+@dataclass(frozen=True)
+class WaitingChanged(Event):
+    pass
+
+
+@dataclass(frozen=True)
+class RunChanged(Event):
+    run: int
+    status: str
+
+
+@dataclass(frozen=True)
+class StepStarted(Event):
+    run: int
+    step: int
+
+
+@dataclass(frozen=True)
+class DraftDelta(Event):
+    """`text` goes at character `offset` of `part`, so that a reader notices a gap."""
+
+    run: int
+    step: int
+    part: DraftPart
+    offset: int
+    text: str
+
+
+@dataclass(frozen=True)
+class DraftDropped(Event):
+    """The draft is void: the step is tried again, or ended without a message."""
+
+    run: int
+    step: int
+
+
+@dataclass(frozen=True)
+class BlockChanged(Event):
+    block: int
+    label: str
+
+
+@dataclass(frozen=True)
+class ContextChanged(Event):
+    pass
+
+
+@dataclass(frozen=True)
+class PassagesChanged(Event):
+    archive: int
+
+
+@dataclass(frozen=True)
+class DocumentChanged(Event):
+    document: int
+
+
+@dataclass(frozen=True)
+class AgentsChanged(Event):
+    pass

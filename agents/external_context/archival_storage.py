@@ -1,0 +1,84 @@
+"""Archival storage: passages an agent filed, a person added, or a document was cut into (paper section 2.1)."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from agents import bus, tokens
+from agents.events import PassagesChanged
+from agents.external_context import words
+from agents.external_context.hybrid import PAGE_SIZE, Page, page_of, search
+from agents.llm.embeddings import Vector, get_embedder
+from agents.models import Agent, Archive, Document, Passage, Step
+
+EMBED_BATCH = 32
+
+
+def passages_of(agent: Agent) -> "QuerySet[Passage]":
+    """What the agent may search: its own archive and those attached to it."""
+    readable = Archive.objects.filter(Q(writer=agent) | Q(readers=agent))
+    return Passage.objects.filter(archive__in=readable.values("pk")).select_related("document")
+
+
+def find(agent: Agent, query: str, *, page: int = 1, size: int = PAGE_SIZE) -> Page[Passage]:
+    """Passages about `query`, best first."""
+    return page_of(search(passages_of(agent), query), page, size)
+
+
+def insert(archive: Archive, text: str, *, step: Step | None = None) -> Passage:
+    """File one passage; it is found at once. Embeds `text` first. Raises LLMError if that fails."""
+    text = text.replace("\x00", " ")
+    vector = get_embedder().embed_passages([text])[0]
+    with transaction.atomic():
+        passage = build(archive, text, vector)
+        passage.step = step
+        passage.save()
+        announce(archive)
+    return passage
+
+
+def insert_pieces(document: Document, pieces: Sequence[tuple[int, int | None, str]]) -> None:
+    """Store a batch of a document's pieces: (position, page, text). Those already stored are left as they are."""
+    vectors = get_embedder().embed_passages([text for _, _, text in pieces])
+    batch = []
+    for (position, page, text), vector in zip(pieces, vectors, strict=True):
+        passage = build(document.archive, text, vector)
+        passage.document, passage.position, passage.page = document, position, page
+        batch.append(passage)
+    Passage.objects.bulk_create(batch, ignore_conflicts=True)
+
+
+def not_embedded() -> "QuerySet[Passage]":
+    """Passages without a vector of the configured model."""
+    return Passage.objects.exclude(embedding_model=get_embedder().name)
+
+
+def embed_missing() -> int:
+    """Embed one batch of them; returns how many."""
+    embedder = get_embedder()
+    with transaction.atomic():
+        batch = list(not_embedded().defer("words").order_by("pk").select_for_update(skip_locked=True)[:EMBED_BATCH])
+        for passage, vector in zip(batch, embedder.embed_passages([p.text for p in batch]), strict=True):
+            passage.embedding, passage.embedding_model = vector, embedder.name
+        Passage.objects.bulk_update(batch, ["embedding", "embedding_model"])
+    return len(batch)
+
+
+def build(archive: Archive, text: str, vector: Vector) -> Passage:
+    return Passage(
+        archive=archive,
+        text=text,
+        tokens=tokens.count(text),
+        embedding=vector,
+        embedding_model=get_embedder().name,
+        words=words.vector(text),
+    )
+
+
+def announce(archive: Archive) -> None:
+    """Tell the pages of every agent that searches this archive."""
+    for agent_id in Agent.objects.filter(Q(archive=archive) | Q(attached_archives=archive)).values_list(
+        "pk", flat=True
+    ):
+        bus.publish_on_commit(bus.agent_group(agent_id), PassagesChanged(archive.pk))

@@ -1,0 +1,74 @@
+"""The function executor: from what the model wrote to what it is told (paper section 2.3).
+
+The model's mistakes become failed results; only our own faults are raised.
+"""
+
+from dataclasses import dataclass, replace
+
+from django.db import transaction
+
+from agents.exceptions import FunctionError
+from agents.functions import registry
+from agents.functions.registry import Context, ValidCall
+from agents.llm.types import SEND_MESSAGE, Completion, FunctionCall
+from agents.prompts import CUT_OFF, NO_FUNCTION_CALL
+
+MOST_CALLS = 10  # in one answer; more is a model gone astray
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one call came to. `call` is None when the model called nothing."""
+
+    call: FunctionCall | None
+    ok: bool
+    text: str
+    request_heartbeat: bool
+    reply: str = ""  # what send_message said
+
+    @property
+    def wants_step(self) -> bool:
+        """True if the next step runs at once: it was asked for, or the call failed."""
+        return self.request_heartbeat or not self.ok
+
+
+@dataclass(frozen=True)
+class CheckedCall:
+    call: FunctionCall
+    valid: ValidCall | None
+    fault: str = ""
+
+
+def check(completion: Completion) -> list[CheckedCall]:
+    """Validate every call before any of them runs."""
+    return [_check(call, completion.finish_reason) for call in completion.calls[:MOST_CALLS]]
+
+
+def execute(completion: Completion, context: Context) -> list[Result]:
+    """Run the calls in order. Must be inside a transaction; a call that fails leaves nothing behind."""
+    if not completion.calls:
+        text = CUT_OFF if completion.finish_reason == "length" else NO_FUNCTION_CALL
+        return [Result(None, ok=False, text=text, request_heartbeat=True)]
+    return [_execute(checked, context) for checked in check(completion)]
+
+
+def _check(call: FunctionCall, finish_reason: str) -> CheckedCall:
+    if finish_reason == "length":
+        return CheckedCall(call, None, CUT_OFF)
+    try:
+        return CheckedCall(call, registry.validate(call.name, call.arguments))
+    except FunctionError as error:
+        return CheckedCall(call, None, str(error))
+
+
+def _execute(checked: CheckedCall, context: Context) -> Result:
+    failed = Result(checked.call, ok=False, text=checked.fault, request_heartbeat=True)
+    if checked.valid is None:
+        return failed
+    try:
+        with transaction.atomic():
+            text = checked.valid.function.body(context, **checked.valid.arguments)
+    except FunctionError as error:
+        return replace(failed, text=registry.cut(str(error)))
+    reply = checked.valid.arguments["message"] if checked.call.name == SEND_MESSAGE else ""
+    return Result(checked.call, True, registry.cut(text), checked.valid.request_heartbeat, reply)

@@ -1,0 +1,139 @@
+"""Documents to passages: read, cut, embed, store, with progress, and again from where it stopped."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.utils import timezone
+from pypdf import PdfReader
+from pypdf.errors import PyPdfError
+from semantic_text_splitter import MarkdownSplitter, TextSplitter
+
+from agents import bus, tokens
+from agents.events import DocumentChanged
+from agents.exceptions import InvalidInput
+from agents.external_context import archival_storage
+from agents.models import Agent, Document
+
+PASSAGE_TOKENS = 200
+BATCH = 8  # passages between two reports of progress
+MEDIA_TYPES = {".txt": "text/plain", ".md": "text/markdown", ".pdf": "application/pdf"}
+ENCODINGS = ("utf-8-sig", "utf-16", "gb18030", "latin-1")
+
+Status = Document.Status
+
+
+@dataclass(frozen=True)
+class Piece:
+    position: int
+    page: int | None
+    text: str
+
+
+def check_upload(file: "UploadedFile[bytes]") -> str:
+    """The media type of an upload that can be taken. Raises InvalidInput with what is wrong and what would do."""
+    name, size = file.name or "", file.size or 0
+    media_type = MEDIA_TYPES.get(Path(name).suffix.lower())
+    if media_type is None:
+        raise InvalidInput(f"“{name}” is not a kind of file memweb reads. It reads {', '.join(MEDIA_TYPES)}.")
+    if size == 0:
+        raise InvalidInput(f"“{name}” is empty.")
+    if size > settings.MAX_UPLOAD_BYTES:
+        limit = settings.MAX_UPLOAD_BYTES // (1024 * 1024)
+        raise InvalidInput(f"“{name}” has {size / 1048576:,.1f} MB; a file may have at most {limit} MB.")
+    head = file.read(1024)
+    file.seek(0)
+    if (media_type == "application/pdf") != head.lstrip().startswith(b"%PDF"):
+        raise InvalidInput(f"“{name}” is not what its name says: the content is {_looks_like(head)}.")
+    if media_type != "application/pdf" and b"\x00" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InvalidInput(f"“{name}” is not what its name says: the content is not text.")
+    return media_type
+
+
+def sha256_of(file: "UploadedFile[bytes]") -> str:
+    digest = hashlib.sha256()
+    for chunk in file.chunks():
+        digest.update(chunk)
+    file.seek(0)
+    return digest.hexdigest()
+
+
+def work(document: Document) -> None:
+    """Ingest `document`. What an earlier attempt stored is kept; a failure is written on it, in plain words."""
+    try:
+        _report(document, status=Status.READING, error="")
+        pieces = list(cut(document))
+        if not pieces:
+            raise InvalidInput("No text was found in it. A scanned PDF has only pictures of text.")
+        done = set(document.passages.values_list("position", flat=True))
+        _report(document, status=Status.EMBEDDING, total=len(pieces), done=len(done))
+        missing = [piece for piece in pieces if piece.position not in done]
+        for start in range(0, len(missing), BATCH):
+            batch = missing[start : start + BATCH]
+            archival_storage.insert_pieces(document, [(p.position, p.page, p.text) for p in batch])
+            _report(document, done=document.done + len(batch))
+        _report(document, status=Status.READY)
+        archival_storage.announce(document.archive)
+    except InvalidInput as error:
+        _report(document, status=Status.FAILED, error=str(error))
+
+
+def cut(document: Document) -> Iterator[Piece]:
+    """The document's text in passages of about 200 tokens, cut where sentences and paragraphs end."""
+    kind = MarkdownSplitter if document.media_type == "text/markdown" else TextSplitter
+    splitter = kind.from_callback(tokens.count, (PASSAGE_TOKENS // 2, PASSAGE_TOKENS))
+    position = 0
+    for page, text in _pages(document):
+        for piece in splitter.chunks(text):
+            yield Piece(position, page, piece)
+            position += 1
+
+
+def _pages(document: Document) -> Iterator[tuple[int | None, str]]:
+    if document.media_type != "application/pdf":
+        yield None, _decode(Path(document.file.path).read_bytes())
+        return
+    try:
+        reader = PdfReader(document.file.path)
+        if reader.is_encrypted and not reader.decrypt(""):
+            raise InvalidInput("It is protected by a password. Save a copy without one and upload that.")
+        _report(document, pages=len(reader.pages))
+        for number, page in enumerate(reader.pages, start=1):
+            yield number, page.extract_text().replace("\x00", " ")
+    except (PyPdfError, ValueError, KeyError, TypeError, RecursionError) as error:
+        # pypdf meets broken files with all of these
+        raise InvalidInput(f"The PDF cannot be read: it may be damaged ({error}).") from error
+
+
+def _decode(raw: bytes) -> str:
+    for encoding in ENCODINGS:
+        try:
+            return raw.decode(encoding).replace("\x00", " ")
+        except UnicodeError:
+            continue
+    raise InvalidInput("Its text encoding is not known. Save it as UTF-8.")
+
+
+def _report(document: Document, **fields: object) -> None:
+    for name, value in fields.items():
+        setattr(document, name, value)
+    document.worked_at = timezone.now()
+    document.save(update_fields=[*fields, "worked_at"])
+    archive = document.archive
+    for agent_id in (
+        Agent.objects.filter(archive=archive)
+        .values_list("pk", flat=True)
+        .union(archive.readers.values_list("pk", flat=True))
+    ):
+        bus.publish_on_commit(bus.agent_group(agent_id), DocumentChanged(document.pk))
+
+
+def _looks_like(head: bytes) -> str:
+    if head.lstrip().startswith(b"%PDF"):
+        return "a PDF"
+    if head.startswith(b"PK"):
+        return "a ZIP or Office file"
+    return "something else"

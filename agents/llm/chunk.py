@@ -1,0 +1,51 @@
+"""The one form of a streamed piece that the modes read, and the call that yields them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from agents.llm.types import ChatMessage, Usage
+
+
+@dataclass(frozen=True)
+class CallPiece:
+    index: int
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """`at` is seconds since the request was sent."""
+
+    at: float
+    reasoning: str = ""
+    content: str = ""
+    calls: tuple[CallPiece, ...] = ()
+    finish_reason: str = ""
+    usage: Usage | None = None
+    model: str = ""
+
+
+class StreamChat(Protocol):
+    """Streams one chat completion; `options` are further fields of the request. Raises `LLMError`."""
+
+    def __call__(self, messages: list[ChatMessage], **options: Any) -> Iterator[Chunk]: ...
+
+
+@dataclass
+class Tally:
+    """What is common to the end of every answer: usage, finish reason, time to the first token."""
+
+    usage: Usage = field(default_factory=Usage)
+    finish_reason: str = ""
+    model: str = ""
+    first_token: float = 0.0
+
+    def note(self, chunk: Chunk) -> None:
+        if not self.first_token and (chunk.reasoning or chunk.content or chunk.calls):
+            self.first_token = chunk.at
+        self.finish_reason = chunk.finish_reason or self.finish_reason
+        self.model = chunk.model or self.model
+        self.usage = chunk.usage or self.usage

@@ -1,0 +1,239 @@
+"""The LLM gateway: the `openai` client against any OpenAI-compatible base URL.
+
+The engine is synchronous; the HTTP stream is read in a private event loop so that a silent server can be left at once:
+while nothing arrives, `check` is called a few times a second, and whatever it raises closes the connection, which is
+what makes a model server stop generating.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import httpx2
+import openai
+from django.conf import settings
+from openai import AsyncOpenAI
+
+from agents.exceptions import ContextOverflow, LLMError
+from agents.llm import guided, json_schema_mode, tools_mode
+from agents.llm.chunk import CallPiece, Chunk
+from agents.llm.types import ChatMessage, Completion, Delta, Prompt, Usage
+
+T = TypeVar("T")
+Check = Callable[[], None]
+
+CHECK_SECONDS = 0.25
+LOCAL_START_SECONDS = 1800  # downloading weights on a slow line
+MAX_RETRIES = 3  # before the first delta; with backoff, by the client
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Where and how to ask. `context_window` and `reply_reserve` are in tokens, `timeout` in seconds of silence."""
+
+    name: str
+    base_url: str | None
+    api_key: str
+    mode: str
+    context_window: int
+    timeout: float
+    local: bool
+
+    @property
+    def reply_reserve(self) -> int:
+        return min(1024, self.context_window // 8)
+
+
+def model_config(*, model: str = "", mode: str = "auto", context_window: int | None = None) -> ModelConfig:
+    """The configured endpoint, with an agent's own wishes put over the defaults."""
+    llm = settings.LLM
+    return ModelConfig(
+        name=model or llm["model"],
+        base_url=llm["base_url"],
+        api_key=llm["api_key"],
+        mode=llm["mode"] if mode == "auto" else mode,
+        context_window=context_window or llm["context_window"],
+        timeout=llm["timeout"],
+        local=llm["local"],
+    )
+
+
+def stream(prompt: Prompt, config: ModelConfig, *, check: Check) -> Iterator[Delta | Completion]:
+    """One answer of the model, piece by piece; the last item is the `Completion`.
+
+    Raises LLMError, ContextOverflow, and whatever `check` raises. Closing the generator ends the request.
+    """
+    chat = partial(_chat, config, check)
+    if config.mode == "guided":
+        yield from guided.stream(prompt, partial(_raw_chat, config, check))
+    elif config.mode == "json_schema":
+        yield from json_schema_mode.stream(prompt, chat)
+    else:
+        yield from tools_mode.stream(prompt, chat)
+
+
+def complete(messages: list[ChatMessage], config: ModelConfig, *, max_tokens: int, check: Check) -> str:
+    """One plain answer, whole (for summaries). Raises as `stream`."""
+    return "".join(chunk.content for chunk in _chat(config, check, messages, max_tokens=max_tokens)).strip()
+
+
+def _raw_chat(
+    config: ModelConfig,
+    check: Check,
+    messages: list[ChatMessage],
+    *,
+    max_tokens: int,
+    slot: int,
+    json_schema: dict[str, Any] | None = None,
+    grammar: str | None = None,
+) -> Iterator[str | Usage]:
+    """`RawChat` for a llama.cpp server."""
+    extra: dict[str, Any] = {"id_slot": slot, "cache_prompt": True}
+    options: dict[str, Any] = {"max_tokens": max_tokens, "temperature": 0, "extra_body": extra}
+    if grammar:
+        extra["grammar"] = grammar
+    if json_schema:
+        options["response_format"] = {
+            "type": "json_schema",
+            "json_schema": {"name": "answer", "strict": True, "schema": json_schema},
+        }
+    usage = Usage()
+    for chunk in _chat(config, check, messages, **options):
+        usage = chunk.usage or usage
+        if chunk.content:
+            yield chunk.content
+    yield usage
+
+
+def _chat(config: ModelConfig, check: Check, messages: list[ChatMessage], **options: Any) -> Iterator[Chunk]:
+    """Stream one chat completion. The one place that talks to the endpoint."""
+    request = {"model": config.name, "messages": messages, "stream": True, **options}
+    request.setdefault("max_tokens", config.reply_reserve)
+    request["stream_options"] = {"include_usage": True}
+    loop = asyncio.new_event_loop()
+    wait = partial(_wait, loop, check)
+    # made inside the loop that uses it: connections belong to one loop
+    client = AsyncOpenAI(
+        api_key=config.api_key, base_url=config.base_url, timeout=config.timeout, max_retries=MAX_RETRIES
+    )
+    started = time.monotonic()
+    try:
+        answer = wait(_open(client, request, patient=config.local))
+        try:
+            pieces = aiter(answer)
+            while (piece := wait(anext(pieces, None))) is not None:
+                yield _chunk(piece, time.monotonic() - started)
+        finally:
+            loop.run_until_complete(answer.close())
+    except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
+        # the client lets transport errors and broken JSON in the middle of a stream through as they are
+        raise explain(error, config) from error
+    finally:
+        loop.run_until_complete(client.close())
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+async def _open(client: AsyncOpenAI, request: dict[str, Any], *, patient: bool) -> Any:
+    """Start the stream. `patient`: the local server may still be loading its weights."""
+    deadline = time.monotonic() + LOCAL_START_SECONDS
+    while True:
+        try:
+            return await client.chat.completions.create(**request)
+        except openai.BadRequestError as error:
+            if "tool_choice" not in str(error) or request.get("tool_choice") == "auto":
+                raise
+            request = {**request, "tool_choice": "auto"}  # some servers do not know "required"
+        except (openai.APIConnectionError, openai.InternalServerError) as error:
+            timed_out = isinstance(error, openai.APITimeoutError)
+            if not patient or timed_out or time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(1)
+
+
+def _wait(loop: asyncio.AbstractEventLoop, check: Check, work: Coroutine[Any, Any, T]) -> T:
+    """Run `work`, calling `check` while it takes its time; when `check` raises, `work` is cancelled."""
+    task = loop.create_task(work)
+    try:
+        while not task.done():
+            loop.run_until_complete(asyncio.wait({task}, timeout=CHECK_SECONDS))
+            check()
+    except BaseException:
+        task.cancel()
+        loop.run_until_complete(asyncio.wait({task}))
+        if not task.cancelled():
+            task.exception()  # looked at, so that the loop does not complain of it
+        raise
+    return task.result()
+
+
+def _chunk(piece: Any, at: float) -> Chunk:
+    """The server's chunk in our form; fields beyond OpenAI's own are read where servers put them."""
+    usage = piece.usage and Usage(
+        prompt=piece.usage.prompt_tokens or 0,
+        completion=piece.usage.completion_tokens or 0,
+        cached=getattr(piece.usage.prompt_tokens_details, "cached_tokens", None) or 0,
+    )
+    if not piece.choices:
+        return Chunk(at=at, usage=usage, model=piece.model or "")
+    choice = piece.choices[0]
+    delta = choice.delta
+    calls = tuple(
+        CallPiece(
+            index=call.index or 0,
+            id=(call.id or "")[:120],
+            name=_clean(call.function and call.function.name),
+            arguments=_clean(call.function and call.function.arguments),
+        )
+        for call in delta.tool_calls or ()
+    )
+    return Chunk(
+        at=at,
+        reasoning=_clean(getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)),
+        content=_clean(delta.content),
+        calls=calls,
+        finish_reason=choice.finish_reason or "",
+        usage=usage,
+        model=piece.model or "",
+    )
+
+
+def _clean(text: str | None) -> str:
+    """Without what PostgreSQL cannot store: NUL and lone surrogates."""
+    return (text or "").replace("\x00", "").encode("utf-8", "ignore").decode()
+
+
+OVERFLOW_WORDS = (
+    "context_length",
+    "context length",
+    "context size",
+    "maximum context",
+    "too many tokens",
+    "context window",
+)
+
+
+def explain(error: Exception, config: ModelConfig) -> LLMError:
+    """The client's or transport's error in plain words with a way out."""
+    where = config.base_url or "the OpenAI API"
+    text = str(error)
+    if isinstance(error, openai.APITimeoutError):
+        return LLMError(f"{where} gave no answer for {config.timeout:g} seconds.", retryable=True)
+    if isinstance(error, openai.APIConnectionError):
+        return LLMError(
+            f"{where} cannot be reached. Is the server running, and is OPENAI_BASE_URL right?", retryable=True
+        )
+    if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
+        return LLMError(f"{where} refused the key. Check OPENAI_API_KEY in .env and start memweb again.")
+    if isinstance(error, openai.NotFoundError):
+        return LLMError(f"{where} knows no model “{config.name}”. Set MEMWEB_MODEL or the agent's model to one it has.")
+    if isinstance(error, openai.RateLimitError):
+        return LLMError(f"{where} is refusing for now: the rate limit or the credit is used up.", retryable=True)
+    if isinstance(error, openai.APIError) and any(word in text.lower() for word in OVERFLOW_WORDS):
+        return ContextOverflow(f"{where} says the prompt is too long for {config.name}.")
+    if isinstance(error, openai.APIStatusError):
+        return LLMError(f"{where} answered with an error {error.status_code}: {text[:300]}", retryable=True)
+    return LLMError(f"{where} failed while answering: {text[:300]}", retryable=True)

@@ -1,0 +1,156 @@
+"""What goes to a model and what comes back, whatever the server or the mode.
+
+    Prompt -> gateway.stream() -> Thinking | CallStarted | ArgumentsDelta | ReplyDelta ... -> Completion (always last)
+
+Nothing here knows Django or `openai`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+ChatMessage = dict[str, Any]
+"""One message in OpenAI's chat form: role, content, tool_calls, tool_call_id."""
+
+SEND_MESSAGE = "send_message"
+INNER_THOUGHTS = "inner_thoughts"
+REQUEST_HEARTBEAT = "request_heartbeat"
+
+
+@dataclass(frozen=True)
+class FunctionSchema:
+    """A function as the model is told about it; `parameters` is a JSON schema (an object)."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Section:
+    """One stretch of the main context. `tokens` is what it costs, as counted by `agents.tokens`."""
+
+    name: str  # system_instructions | functions | core_memory | summary | queue
+    text: str
+    tokens: int
+
+
+@dataclass(frozen=True)
+class PromptBlock:
+    """A core memory block as the prompt shows it. `limit` is in characters."""
+
+    label: str
+    value: str
+    limit: int
+    description: str = ""
+    read_only: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prompt:
+    """The main context, ready to send (paper section 2.1).
+
+    `system` is the whole system message: instructions and working context (the `blocks`, once more as data for a mode
+    that shows them differently). `summary` heads the queue. `queue` holds user messages packaged as JSON
+    `{"type","message","time"}`, assistant messages with `tool_calls`, and `tool` results.
+    """
+
+    system: str
+    blocks: tuple[PromptBlock, ...]
+    summary: str
+    queue: tuple[ChatMessage, ...]
+    functions: tuple[FunctionSchema, ...]
+    sections: tuple[Section, ...] = ()
+
+    def messages(self) -> list[ChatMessage]:
+        """The chat messages in order: system, summary, queue."""
+        head: list[ChatMessage] = [{"role": "system", "content": self.system}]
+        if self.summary:
+            head.append({"role": "user", "content": self.summary})
+        return head + list(self.queue)
+
+    @property
+    def tokens(self) -> int:
+        return sum(section.tokens for section in self.sections)
+
+
+@dataclass(frozen=True)
+class FunctionCall:
+    """A call as the model wrote it: `arguments` is raw text, not yet known to be JSON."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Tokens as the server reported them; `cached` is the part of `prompt` its cache served."""
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(self.prompt + other.prompt, self.completion + other.completion, self.cached + other.cached)
+
+
+@dataclass(frozen=True)
+class Thinking:
+    """A piece of inner monologue."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class CallStarted:
+    index: int
+    name: str
+
+
+@dataclass(frozen=True)
+class ArgumentsDelta:
+    """A piece of the raw JSON arguments of call `index`."""
+
+    index: int
+    text: str
+
+
+@dataclass(frozen=True)
+class ReplyDelta:
+    """A piece of `send_message`'s message, taken out of half-arrived arguments."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completion:
+    """The finished answer. `finish_reason` is the server's own word (`stop`, `tool_calls`, `length`, ...)."""
+
+    inner_monologue: str
+    calls: tuple[FunctionCall, ...]
+    finish_reason: str
+    usage: Usage = field(default_factory=Usage)
+    model: str = ""
+    time_to_first_token: float = 0.0  # seconds
+
+
+Delta = Thinking | CallStarted | ArgumentsDelta | ReplyDelta
+
+
+class RawChat(Protocol):
+    """A plain chat call for modes that build their own prompts: yields text pieces, then one `Usage`.
+
+    `slot` names a llama.cpp server slot, so that each prompt's prefix stays cached. At most one of `json_schema` and
+    `grammar` (GBNF) constrains the text. Raises `agents.exceptions.LLMError`.
+    """
+
+    def __call__(
+        self,
+        messages: list[ChatMessage],
+        *,
+        max_tokens: int,
+        slot: int,
+        json_schema: dict[str, Any] | None = None,
+        grammar: str | None = None,
+    ) -> Iterator[str | Usage]: ...

@@ -1,0 +1,75 @@
+"""Compiling the main context: the prompt, the gauge and the "exact prompt" view are this one list of sections."""
+
+import json
+from dataclasses import dataclass
+
+from agents import tokens
+from agents.llm.types import FunctionSchema, Prompt, Section
+from agents.main_context import fifo_queue, working_context
+from agents.models import Agent, Block, Message
+
+THOUGHTS_TOKENS = 30  # `inner_thoughts` in each schema
+LEAST_QUEUE = 200  # tokens
+
+
+@dataclass(frozen=True)
+class MainContext:
+    """A compiled prompt and the rows it was made of."""
+
+    prompt: Prompt
+    blocks: list[Block]
+    messages: list[Message]
+
+    @property
+    def last_seq(self) -> int:
+        return self.messages[-1].seq or 0 if self.messages else 0
+
+
+def compile(agent: Agent, *, functions: tuple[FunctionSchema, ...], budget: int) -> MainContext:
+    """The prompt for the next step, in at most `budget` tokens unless the fixed sections alone are larger.
+
+    Three queries. Nothing before the queue changes from turn to turn, so a provider's prompt cache hits.
+    """
+    blocks = working_context.blocks_of(agent)
+    messages = fifo_queue.messages_of(agent)
+    core = working_context.render(blocks)
+    summary = fifo_queue.summary_text(agent.summary, agent.queue_start)
+    fixed = [
+        _section("system_instructions", agent.system_instructions),
+        Section("functions", _functions_text(functions), _functions_tokens(functions)),
+        _section("core_memory", core),
+        _section("summary", summary),
+    ]
+    room = max(budget - sum(section.tokens for section in fixed), LEAST_QUEUE)
+    queue = fifo_queue.fit([fifo_queue.wire(message) for message in messages], room)
+    queue_text = "\n".join(json.dumps(turn, ensure_ascii=False) for turn in queue)
+    sections = (*fixed, Section("queue", queue_text, sum(map(fifo_queue.wire_tokens, queue))))
+    prompt = Prompt(
+        system=f"{agent.system_instructions}\n\n{core}",
+        blocks=working_context.prompt_blocks(blocks),
+        summary=summary,
+        queue=tuple(queue),
+        functions=functions,
+        sections=sections,
+    )
+    return MainContext(prompt, blocks, messages)
+
+
+def uncut_tokens(context: MainContext) -> int:
+    """What the prompt would cost with every queued message whole: the figure the queue manager steers by."""
+    fixed = sum(section.tokens for section in context.prompt.sections if section.name != "queue")
+    return fixed + sum(message.tokens for message in context.messages)
+
+
+def _section(name: str, text: str) -> Section:
+    return Section(name, text, tokens.count(text) + tokens.MESSAGE_OVERHEAD if text else 0)
+
+
+def _functions_text(functions: tuple[FunctionSchema, ...]) -> str:
+    return "\n".join(
+        json.dumps({"name": f.name, "description": f.description, "parameters": f.parameters}) for f in functions
+    )
+
+
+def _functions_tokens(functions: tuple[FunctionSchema, ...]) -> int:
+    return tokens.count(_functions_text(functions)) + THOUGHTS_TOKENS * len(functions)

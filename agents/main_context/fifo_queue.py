@@ -1,0 +1,182 @@
+"""The FIFO queue: recent events and the summary of everything evicted (paper section 2.1).
+
+The queue is the agent's messages from `queue_start` on. Eviction moves that one number; nothing is copied or deleted.
+"""
+
+import json
+import re
+from datetime import datetime
+from itertools import accumulate
+from typing import Any
+
+from django.utils import timezone
+
+from agents import tokens
+from agents.llm.types import INNER_THOUGHTS, ChatMessage
+from agents.models import Agent, Message, Summary
+
+Kind = Message.Kind
+TURN_STARTS = {Kind.USER_MESSAGE, Kind.HEARTBEAT, Kind.SYSTEM_ALERT, Kind.LOGIN}
+KEPT_AT_FLUSH = 3  # messages
+CALL_OVERHEAD = 8  # tokens of punctuation around a call
+CUT_NOTE = " … [cut to fit the window; the whole text is in recall storage]"
+
+
+def messages_of(agent: Agent, *, queue_start: int | None = None, last_seq: int | None = None) -> list[Message]:
+    """The queue, oldest first; `queue_start` and `last_seq` give it as it was at an earlier step. One query."""
+    start = agent.queue_start if queue_start is None else queue_start
+    found = agent.messages.filter(seq__gte=start, retracted_at=None).exclude(kind=Kind.NOTICE)
+    if last_seq is not None:
+        found = found.filter(seq__lte=last_seq)
+    return list(found.defer("embedding", "words").order_by("seq"))
+
+
+def stamp(time: datetime) -> str:
+    return timezone.localtime(time).strftime("%a %Y-%m-%d %H:%M %Z")
+
+
+def package(type: str, time: datetime, **fields: str) -> str:
+    """An event as the model reads it: JSON with its type first and its time last."""
+    return json.dumps({"type": type, **fields, "time": stamp(time)}, ensure_ascii=False)
+
+
+def package_result(*, ok: bool, message: str, time: datetime) -> str:
+    status = "OK" if ok else "Failed"
+    return json.dumps({"status": status, "message": message, "time": stamp(time)}, ensure_ascii=False)
+
+
+def wire(message: Message) -> ChatMessage:
+    """A message in the chat form that goes to the model."""
+    if message.kind == Kind.ASSISTANT:
+        return _wire_assistant(message)
+    if message.kind == Kind.FUNCTION_RESULT:
+        if message.call_id:
+            return {"role": "tool", "tool_call_id": message.call_id, "content": message.content}
+        result = {"type": "function_result", **json.loads(message.content)}
+        return {"role": "user", "content": json.dumps(result, ensure_ascii=False)}
+    field = "reason" if message.kind == Kind.HEARTBEAT else "message"
+    text = package(message.kind, message.created_at, **{field: message.content})
+    return {"role": "user", "content": text}
+
+
+def _wire_assistant(message: Message) -> ChatMessage:
+    calls = [
+        {
+            "id": call["id"],
+            "type": "function",
+            "function": {"name": _presentable_name(call["name"]), "arguments": _presentable(call["arguments"])},
+        }
+        for call in message.calls
+    ]
+    thought_inside = any(INNER_THOUGHTS in call["arguments"] for call in message.calls)
+    turn: ChatMessage = {"role": "assistant", "content": "" if thought_inside else message.inner_monologue}
+    if message.stopped:
+        turn["content"] = f"{message.inner_monologue}\n[stopped by the person while saying: {message.content}]".strip()
+    if calls:
+        turn["tool_calls"] = calls
+    elif not turn["content"]:
+        turn["content"] = "[nothing]"  # servers refuse an empty turn
+    return turn
+
+
+def _presentable_name(name: str) -> str:
+    """Servers refuse a history with a function name they would not allow."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64] or "nameless"
+
+
+def _presentable(arguments: str) -> str:
+    """Servers parse the arguments in a history too: broken ones are shown inside valid JSON."""
+    try:
+        whole = isinstance(json.loads(arguments), dict)
+    except ValueError:
+        whole = False
+    return arguments if whole else json.dumps({"not_valid_json": arguments[:500]}, ensure_ascii=False)
+
+
+def wire_tokens(turn: ChatMessage) -> int:
+    """What a chat message costs."""
+    total = tokens.MESSAGE_OVERHEAD + tokens.count(turn.get("content") or "")
+    for call in turn.get("tool_calls", ()):
+        function = call["function"]
+        total += CALL_OVERHEAD + tokens.count(function["name"]) + tokens.count(function["arguments"])
+    return total
+
+
+def summary_text(summary: Summary | None, queue_start: int) -> str:
+    """The queue's first entry; empty while nothing was ever evicted."""
+    if summary is None and queue_start <= 1:
+        return ""
+    fields = {
+        "message": summary.text if summary else "Earlier messages have left the window and are not summarised yet."
+    }
+    if summary and summary.covers_to < queue_start:
+        fields["note"] = "Some later messages have left the window too; conversation_search finds them."
+    return json.dumps({"type": "summary_of_earlier_messages", **fields}, ensure_ascii=False)
+
+
+def eviction_cut(messages: list[Message]) -> int | None:
+    """The seq at which the queue should start after a flush: about half of its tokens leave (paper section 2.2).
+
+    The cut falls where a turn starts; if that frees less than a quarter, where a step does, so never between a call
+    and its result. At least the last 3 messages stay. None if the queue is too short to cut.
+    """
+    total = sum(message.tokens for message in messages)
+    freed = list(accumulate((message.tokens for message in messages), initial=0))
+    for starts in (TURN_STARTS, {*TURN_STARTS, Kind.ASSISTANT}):
+        cuts = [
+            (freed[index], messages[index].seq)
+            for index in range(1, len(messages) - KEPT_AT_FLUSH + 1)
+            if messages[index].kind in starts
+        ]
+        enough = [cut for cut in cuts if cut[0] >= total / 2] or cuts[-1:]
+        if enough and enough[0][0] >= total / 4:
+            return enough[0][1]
+    return cuts[-1][1] if cuts else None
+
+
+def fit(turns: list[ChatMessage], budget: int) -> list[ChatMessage]:
+    """`turns` within `budget` tokens: while they are over it, the longest text among them is cut in half.
+
+    The last resort, for a few messages that are larger than the window. May stay over the budget when nothing long
+    is left to cut.
+    """
+    turns = list(turns)
+    costs = [wire_tokens(turn) for turn in turns]
+    while sum(costs) > budget and turns:
+        longest = costs.index(max(costs))
+        shorter = _halved(turns[longest])
+        cost = wire_tokens(shorter)
+        if cost >= costs[longest]:
+            break
+        turns[longest], costs[longest] = shorter, cost
+    return turns
+
+
+def _halved(turn: ChatMessage) -> ChatMessage:
+    if turn.get("tool_calls"):
+        calls = [
+            {**call, "function": {**call["function"], "arguments": _halved_json(call["function"]["arguments"])}}
+            for call in turn["tool_calls"]
+        ]
+        return {**turn, "content": _half(turn.get("content") or ""), "tool_calls": calls}
+    return {**turn, "content": _halved_json(turn["content"])}
+
+
+def _halved_json(text: str) -> str:
+    """JSON text with its longest string cut in half; other text is cut itself."""
+    try:
+        value: Any = json.loads(text)
+    except ValueError:
+        return _half(text)
+    if not isinstance(value, dict):
+        return _half(text)
+    strings = {key: len(item) for key, item in value.items() if isinstance(item, str)}
+    if strings:
+        key = max(strings, key=lambda name: strings[name])
+        value[key] = _half(value[key])
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _half(text: str) -> str:
+    text = text.removesuffix(CUT_NOTE)
+    return text if len(text) < 2 * len(CUT_NOTE) else text[: len(text) // 2] + CUT_NOTE

@@ -1,0 +1,100 @@
+"""Working context: the core memory blocks, always in view (paper section 2.1)."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import quoteattr
+
+from django.db import transaction
+
+from agents import bus
+from agents.events import BlockChanged, ContextChanged
+from agents.exceptions import BlockOverLimit, StaleEdit
+from agents.llm.types import PromptBlock
+from agents.models import Agent, Block, BlockRevision, Step
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+
+@dataclass(frozen=True)
+class Editor:
+    """Whose edit it is: an agent (in a step), a person, or an import."""
+
+    agent: Agent | None = None
+    user: "User | None" = None
+    step: Step | None = None
+
+    @property
+    def kind(self) -> str:
+        if self.agent:
+            return BlockRevision.Editor.AGENT
+        return BlockRevision.Editor.USER if self.user else BlockRevision.Editor.IMPORT
+
+
+def blocks_of(agent: Agent) -> list[Block]:
+    """In the order of the prompt. One query."""
+    return list(agent.blocks.order_by("agentblock__position", "agentblock__id"))
+
+
+def prompt_blocks(blocks: list[Block]) -> tuple[PromptBlock, ...]:
+    return tuple(
+        PromptBlock(block.label, block.value, block.limit, block.description, block.read_only) for block in blocks
+    )
+
+
+def render(blocks: list[Block]) -> str:
+    """The text of the working context. It changes only when a block does, so that the prompt's prefix stays cached."""
+    parts = ["# Core memory"]
+    for block in blocks:
+        notes = f" description={quoteattr(block.description)}" if block.description else ""
+        notes += ' read_only="true"' if block.read_only else ""
+        used = f"{len(block.value)}/{block.limit}"
+        parts.append(f'<block label={quoteattr(block.label)} characters="{used}"{notes}>\n{block.value}\n</block>')
+    return "\n".join(parts)
+
+
+def check_fits(block: Block, value: str) -> None:
+    """Raises BlockOverLimit."""
+    if len(value) > block.limit:
+        raise BlockOverLimit(block.label, len(value), block.limit)
+
+
+def write(*, block: Block, value: str, from_revision: int, editor: Editor) -> Block:
+    """Give `block` another text as a new revision. Locks the block's row; an unchanged text makes no revision.
+
+    Raises BlockOverLimit; StaleEdit if the block is no longer at `from_revision`.
+    """
+    value = value.replace("\x00", "").replace("\r\n", "\n")
+    with transaction.atomic():
+        current = Block.objects.select_for_update(no_key=True).get(pk=block.pk)
+        if current.revision != from_revision:
+            raise StaleEdit(current.label, current.value, current.revision)
+        check_fits(current, value)
+        if value != current.value:
+            current.value = value
+            current.revision += 1
+            current.save(update_fields=["value", "revision", "updated_at"])
+            record(current, editor)
+            announce(current)
+    return current
+
+
+def record(block: Block, editor: Editor) -> BlockRevision:
+    """Keep the block's present text as its present revision."""
+    return BlockRevision.objects.create(
+        block=block,
+        number=block.revision,
+        value=block.value,
+        editor=editor.kind,
+        user=editor.user,
+        agent=editor.agent,
+        step=editor.step,
+    )
+
+
+def announce(block: Block) -> None:
+    """Tell the pages of every agent that has the block."""
+    for agent_id in block.agents.values_list("pk", flat=True):
+        group = bus.agent_group(agent_id)
+        bus.publish_on_commit(group, BlockChanged(block.pk, block.label))
+        bus.publish_on_commit(group, ContextChanged())

@@ -1,0 +1,52 @@
+"""The reaper: finds in the rows what no worker is at, and enqueues it again."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import F, Max, Q
+from django.utils import timezone
+
+from agents import dispatch, services
+from agents.models import Agent, Document, Run
+
+PATIENCE = timedelta(seconds=10)  # a task normally starts within one
+INGEST_PATIENCE = timedelta(seconds=60)  # a batch of passages takes a few
+
+
+def reap() -> None:
+    """Three or four queries when there is nothing to do."""
+    now = timezone.now()
+    waiting = Q(status=Run.Status.QUEUED, created_at__lt=now - PATIENCE)
+    abandoned = Q(status=Run.Status.RUNNING, lease_until__lt=now)
+    busy = Run.objects.filter(status=Run.Status.RUNNING, lease_until__gte=now).values("agent")
+    for agent_id in (
+        Run.objects.filter(waiting | abandoned).exclude(agent__in=busy).values_list("agent", flat=True).distinct()
+    ):
+        dispatch.run_agent(agent_id)
+    stale = Document.objects.filter(worked_at__lt=now - INGEST_PATIENCE)
+    for document in stale.exclude(status__in=[Document.Status.READY, Document.Status.FAILED]):
+        dispatch.ingest(document.pk)
+    for agent in _unsummarised():
+        dispatch.summarize(agent.pk, agent.queue_start)
+    for agent in _quiet(now):
+        services.heartbeat_send(agent=agent, reason="Timed heartbeat: nothing has happened for a while.")
+
+
+def _unsummarised() -> list[Agent]:
+    """Agents whose evicted messages no summary covers yet."""
+    agents = Agent.objects.filter(queue_start__gt=1).annotate(covered=Max("summaries__covers_to"))
+    return list(agents.filter(Q(covered__isnull=True) | Q(covered__lt=F("queue_start"))))
+
+
+def _quiet(now: datetime) -> list[Agent]:
+    """Agents whose timed heartbeat is due."""
+    due = []
+    for agent in Agent.objects.filter(heartbeat_minutes__isnull=False):
+        paused = agent.heartbeats_paused_until and agent.heartbeats_paused_until > now
+        quiet_since = now - timedelta(minutes=agent.heartbeat_minutes or 0)
+        if (
+            not paused
+            and agent.last_active_at < quiet_since
+            and not agent.runs.filter(status=Run.Status.QUEUED).exists()
+        ):
+            due.append(agent)
+    return due

@@ -1,0 +1,86 @@
+"""Agents and the texts they start from."""
+
+import uuid
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+MIN_CONTEXT_WINDOW = 2048  # tokens; below it the fixed sections alone would fill the window
+
+
+class Preset(models.Model):
+    """A starting text for a core memory block; without an owner it is offered to everybody."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True)
+    name = models.CharField(max_length=80)
+    text = models.TextField(max_length=2000)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        abstract = True
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["owner", "name"], name="%(class)s_name_once_per_owner", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Persona(Preset):
+    """Who the agent is."""
+
+
+class Human(Preset):
+    """What the agent knows at the start about whom it talks with."""
+
+
+class Agent(models.Model):
+    """One agent. `queue_start` is the seq of the first message still in its FIFO queue; eviction moves it.
+
+    `next_seq`, `queue_start`, `summary` and `pressure_alerted` change only under a lock on this row.
+    """
+
+    class FunctionMode(models.TextChoices):
+        AUTO = "auto", "as configured"
+        TOOLS = "tools", "tools"
+        JSON_SCHEMA = "json_schema", "JSON schema"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="agents")
+    name = models.CharField(max_length=80)
+    model = models.CharField(max_length=120, blank=True, help_text="Empty: the configured default model.")
+    function_mode = models.CharField(max_length=12, choices=FunctionMode.choices, default=FunctionMode.AUTO)
+    system_instructions = models.TextField()
+    context_window = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(MIN_CONTEXT_WINDOW), MaxValueValidator(2_000_000)],
+        help_text="In tokens. Empty: the model's own.",
+    )
+    archive = models.OneToOneField("agents.Archive", models.RESTRICT, related_name="writer")
+    attached_archives = models.ManyToManyField("agents.Archive", related_name="readers", blank=True)
+    blocks = models.ManyToManyField("agents.Block", through="agents.AgentBlock", related_name="agents")
+
+    next_seq = models.PositiveBigIntegerField(default=1, editable=False)
+    queue_start = models.PositiveBigIntegerField(default=1, editable=False)
+    summary = models.ForeignKey(
+        "agents.Summary", models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
+    pressure_alerted = models.BooleanField(default=False, editable=False)
+    heartbeat_minutes = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Wake the agent after so many quiet minutes. Empty: never."
+    )
+    heartbeats_paused_until = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_active_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-last_active_at"]
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="agent_name_once_per_owner")]
+
+    def __str__(self) -> str:
+        return self.name

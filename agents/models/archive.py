@@ -1,0 +1,88 @@
+"""Archival storage: archives, the documents put into them, and passages."""
+
+from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.db import models
+from pgvector.django import HalfVectorField
+
+
+class Archive(models.Model):
+    """A named archival store. Its `writer`, if any, is the agent that owns it; `readers` may search it too."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="archives")
+    name = models.CharField(max_length=120)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Document(models.Model):
+    """A file in an archive. Ingestion counts `done` of `total` in passages once it has read the file."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", "waiting"
+        READING = "reading", "reading"
+        EMBEDDING = "embedding", "storing"
+        READY = "ready", "ready"
+        FAILED = "failed", "failed"
+
+    archive = models.ForeignKey(Archive, models.CASCADE, related_name="documents")
+    name = models.CharField(max_length=255)
+    file = models.FileField(upload_to="documents/%Y/%m/")
+    sha256 = models.CharField(max_length=64)
+    media_type = models.CharField(max_length=80)
+    size = models.PositiveBigIntegerField(help_text="In bytes.")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
+    pages = models.PositiveIntegerField(null=True, blank=True)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    error = models.TextField(blank=True)
+    worked_at = models.DateTimeField(auto_now=True)  # a stale one is taken up again by the reaper
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [models.UniqueConstraint(fields=["archive", "sha256"], name="document_once_per_archive")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def percent(self) -> int:
+        return 100 * self.done // self.total if self.total else 0
+
+
+class Passage(models.Model):
+    """A piece of text that archival search can find; `step` made it, or a person, or it is part of `document`."""
+
+    archive = models.ForeignKey(Archive, models.CASCADE, related_name="passages")
+    document = models.ForeignKey(Document, models.CASCADE, null=True, blank=True, related_name="passages")
+    page = models.PositiveIntegerField(null=True, blank=True)
+    position = models.PositiveIntegerField(default=0)  # within the document
+    text = models.TextField()
+    tokens = models.PositiveIntegerField(default=0)
+    step = models.ForeignKey("agents.Step", models.SET_NULL, null=True, blank=True, related_name="passages")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    embedding = HalfVectorField(null=True, blank=True)
+    embedding_model = models.CharField(max_length=120, blank=True)
+    words = SearchVectorField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            # Resumed ingestion cannot store a piece twice; passages without a document are not compared.
+            models.UniqueConstraint(fields=["document", "position"], name="passage_once_per_document")
+        ]
+        indexes = [
+            GinIndex(fields=["words"], name="passage_words"),
+            models.Index(fields=["archive", "-id"], name="passage_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text[:60]

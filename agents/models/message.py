@@ -1,0 +1,74 @@
+"""Recall storage: every message ever, which is also the timeline of the page."""
+
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.db import models
+from pgvector.django import HalfVectorField
+
+
+class Message(models.Model):
+    """One entry of an agent's timeline.
+
+    `seq` orders it and is null while it waits for its run. `calls` of an assistant message is a list of
+    `{"id", "name", "arguments"}` with `arguments` as the model wrote them. `content` of an assistant message is what
+    it sent with `send_message`; of a function result, the packaged JSON.
+    """
+
+    class Kind(models.TextChoices):
+        USER_MESSAGE = "user_message", "user message"
+        ASSISTANT = "assistant", "assistant"
+        FUNCTION_RESULT = "function_result", "function result"
+        HEARTBEAT = "heartbeat", "heartbeat"
+        SYSTEM_ALERT = "system_alert", "system alert"
+        LOGIN = "login", "login"
+        NOTICE = "notice", "notice"  # for people only: never in a prompt
+
+    agent = models.ForeignKey("agents.Agent", models.CASCADE, related_name="messages")
+    seq = models.PositiveBigIntegerField(null=True, blank=True)
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    content = models.TextField(blank=True)
+    inner_monologue = models.TextField(blank=True)
+    calls = models.JSONField(default=list, blank=True)
+    call_id = models.CharField(max_length=120, blank=True)  # of a function result
+    function = models.CharField(max_length=80, blank=True)  # of a function result
+    failed = models.BooleanField(default=False)  # a failed function result, or a notice of a failed run
+    stopped = models.BooleanField(default=False)  # a reply that somebody cut short
+    tokens = models.PositiveIntegerField(default=0)
+    run = models.ForeignKey("agents.Run", models.SET_NULL, null=True, blank=True, related_name="messages")
+    step = models.ForeignKey("agents.Step", models.SET_NULL, null=True, blank=True, related_name="messages")
+    created_at = models.DateTimeField()
+    retracted_at = models.DateTimeField(null=True, blank=True)
+
+    embedding = HalfVectorField(null=True, blank=True)
+    embedding_model = models.CharField(max_length=120, blank=True)
+    words = SearchVectorField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["agent", "seq"]
+        constraints = [models.UniqueConstraint(fields=["agent", "seq"], name="message_seq_once_per_agent")]
+        indexes = [
+            GinIndex(fields=["words"], name="message_words"),
+            models.Index(fields=["agent", "created_at"], name="message_by_time"),
+            models.Index(fields=["agent", "id"], name="message_waiting", condition=models.Q(seq__isnull=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.kind}"
+
+
+class Summary(models.Model):
+    """The recursive summary (paper section 2.2): of everything with a seq below `covers_to`."""
+
+    agent = models.ForeignKey("agents.Agent", models.CASCADE, related_name="summaries")
+    text = models.TextField()
+    covers_to = models.PositiveBigIntegerField()
+    tokens = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "summaries"
+        ordering = ["-covers_to", "-id"]
+        constraints = [models.UniqueConstraint(fields=["agent", "covers_to"], name="summary_once_per_cut")]
+
+    def __str__(self) -> str:
+        return f"summary to {self.covers_to}"

@@ -1,0 +1,33 @@
+"""The engine's own words: system instructions, the summarizer's task, alerts, presets."""
+
+from importlib import resources
+
+
+def _read(name: str) -> str:
+    return resources.files("agents.prompts").joinpath(name).read_text(encoding="utf-8").strip()
+
+
+SYSTEM_INSTRUCTIONS = _read("system_instructions.md")
+SUMMARIZE = _read("summarize.md")
+
+MEMORY_PRESSURE = (
+    "Memory pressure: the window is {percent} % full. The oldest messages will soon leave it; they stay in recall "
+    "storage. Save what matters now with core_memory_append, core_memory_replace or archival_memory_insert."
+)
+NO_FUNCTION_CALL = (
+    "You called no function, so the person saw nothing of what you wrote. Use send_message to speak, "
+    "or another function to act."
+)
+CUT_OFF = "Your answer was cut off before the arguments were complete, so nothing was done. Call it again, shorter."
+LOOP_STOPPED = (
+    "The run was stopped: {name} was called three times in a row with the same arguments and the same result."
+)
+TOO_MANY_STEPS = "The run was stopped after {steps} steps without coming to an end."
+HEARTBEAT = "Go on: you asked for another step, or your last call failed."
+
+
+def presets(folder: str) -> list[tuple[str, str]]:
+    """(name, text) of the starting texts in `presets/<folder>`, in order of their file names."""
+    files = resources.files("agents.prompts").joinpath("presets", folder).iterdir()
+    texts = {file.name: file.read_text(encoding="utf-8").strip() for file in files if file.name.endswith(".md")}
+    return [(name.removesuffix(".md")[3:].replace("_", " "), texts[name]) for name in sorted(texts)]

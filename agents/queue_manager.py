@@ -1,0 +1,123 @@
+"""The queue manager: who leaves the FIFO queue, when, and what is told about it (paper section 2.2).
+
+    warning mark   70 % of the window    one system alert; a summary of what would leave is begun in the background
+    flush mark     the window less the reply reserve    the oldest ~half of the queue leaves; the summary is swapped in
+
+A run never waits for a summary: if none is ready at the flush mark, the old one stays until the new one arrives.
+"""
+
+from dataclasses import dataclass
+
+from django.db import transaction
+from django.utils import timezone
+
+from agents import bus, dispatch
+from agents.events import ContextChanged, MessagesAdded
+from agents.exceptions import LLMError
+from agents.external_context import recall_storage
+from agents.llm.gateway import ModelConfig
+from agents.llm.types import FunctionSchema
+from agents.main_context import fifo_queue
+from agents.main_context.compile import MainContext, compile, uncut_tokens
+from agents.models import Agent, Message, Summary
+from agents.prompts import MEMORY_PRESSURE
+
+WARNING_SHARE = 0.70
+
+
+@dataclass(frozen=True)
+class Marks:
+    """In tokens of the whole prompt."""
+
+    window: int
+    warning: int
+    flush: int
+
+
+def marks(config: ModelConfig) -> Marks:
+    window = config.context_window
+    return Marks(window, int(window * WARNING_SHARE), window - config.reply_reserve)
+
+
+def append(agent: Agent, *messages: Message) -> None:
+    """Put new messages at the end of the timeline, with the next seqs. Locks the agent's row until commit."""
+    with transaction.atomic():
+        locked = Agent.objects.select_for_update(no_key=True).only("next_seq").get(pk=agent.pk)
+        for seq, message in enumerate(messages, start=locked.next_seq):
+            message.agent, message.seq = agent, seq
+            message.tokens = fifo_queue.wire_tokens(fifo_queue.wire(message))
+            if message._state.adding:
+                recall_storage.index_words(message)
+            message.save()
+        agent.next_seq = locked.next_seq + len(messages)
+        agent.last_active_at = timezone.now()
+        agent.save(update_fields=["next_seq", "last_active_at"])
+        group = bus.agent_group(agent.pk)
+        bus.publish_on_commit(group, MessagesAdded(agent.next_seq - 1))
+        bus.publish_on_commit(group, ContextChanged())
+
+
+def admit(agent: Agent, *, functions: tuple[FunctionSchema, ...], config: ModelConfig) -> MainContext:
+    """The compiled prompt for the next step, after whatever the marks demand. Never above the flush mark.
+
+    Raises LLMError if the fixed sections alone leave no room.
+    """
+    limits = marks(config)
+    context = compile(agent, functions=functions, budget=limits.flush)
+    while uncut_tokens(context) > limits.flush and flush(agent, context.messages):
+        context = compile(agent, functions=functions, budget=limits.flush)
+    if uncut_tokens(context) >= limits.warning and not agent.pressure_alerted:
+        _warn(agent, context, limits)
+        context = compile(agent, functions=functions, budget=limits.flush)
+    if context.prompt.tokens > limits.flush:
+        raise LLMError(
+            f"Instructions, functions and core memory fill the window of {limits.window:,} tokens. "
+            "Shorten a memory block or give the agent a larger context window."
+        )
+    return context
+
+
+def flush(agent: Agent, messages: list[Message]) -> bool:
+    """Evict the oldest part of the queue; true if anything left. A summary that is ready goes in at once."""
+    ready = agent.summaries.filter(covers_to__gt=agent.queue_start).order_by("covers_to").first()
+    cut = ready.covers_to if ready else fifo_queue.eviction_cut(messages)
+    if not cut:
+        return False
+    with transaction.atomic():
+        agent.queue_start, agent.pressure_alerted = cut, False
+        if ready:
+            agent.summary = ready
+        agent.save(update_fields=["queue_start", "pressure_alerted", "summary"])
+        left = sum(1 for message in messages if (message.seq or 0) < cut)
+        note = f"{left} messages left the window. They stay in recall storage."
+        append(agent, Message(kind=Message.Kind.NOTICE, content=note, created_at=timezone.now()))
+        if not ready:
+            dispatch.summarize(agent.pk, cut)
+    return True
+
+
+def _warn(agent: Agent, context: MainContext, limits: Marks) -> None:
+    percent = round(100 * uncut_tokens(context) / limits.window)
+    alert = Message(
+        kind=Message.Kind.SYSTEM_ALERT,
+        content=MEMORY_PRESSURE.format(percent=percent),
+        created_at=timezone.now(),
+    )
+    with transaction.atomic():
+        agent.pressure_alerted = True
+        agent.save(update_fields=["pressure_alerted"])
+        append(agent, alert)
+        cut = fifo_queue.eviction_cut(context.messages)
+        if cut:
+            dispatch.summarize(agent.pk, cut)
+
+
+def adopt_summary(agent: Agent, summary: Summary) -> None:
+    """Put a summary that came after its messages had left at the head of the queue."""
+    with transaction.atomic():
+        locked = Agent.objects.select_for_update(no_key=True).select_related(None).get(pk=agent.pk)
+        newer = locked.summary is None or locked.summary.covers_to < summary.covers_to
+        if newer and summary.covers_to <= locked.queue_start:
+            locked.summary = summary
+            locked.save(update_fields=["summary"])
+            bus.publish_on_commit(bus.agent_group(agent.pk), ContextChanged())

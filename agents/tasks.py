@@ -1,0 +1,44 @@
+"""Celery's doors into the services. Each may run twice or late: the rows decide what is left to do."""
+
+from uuid import UUID
+
+from celery import shared_task
+
+from agents import maintenance, recursive_summary, services
+from agents.agent_loop import config_of
+from agents.external_context import recall_storage
+from agents.ingest import work
+from agents.models import Agent, Document
+
+
+@shared_task
+def run_agent(agent_id: str) -> None:
+    """Work through the agent's queued runs."""
+    while services.run_next(agent_id=UUID(agent_id)):
+        pass
+
+
+@shared_task
+def summarize(agent_id: str, covers_to: int) -> None:
+    agent = Agent.objects.filter(pk=agent_id).first()
+    if agent:
+        recursive_summary.write(agent, covers_to, config=config_of(agent), check=lambda: None)
+
+
+@shared_task
+def embed_messages(agent_id: str) -> None:
+    agent = Agent.objects.filter(pk=agent_id).first()
+    while agent and recall_storage.embed_missing(agent):
+        pass
+
+
+@shared_task
+def ingest(document_id: int) -> None:
+    document = Document.objects.filter(pk=document_id).first()
+    if document and document.status != Document.Status.READY:
+        work(document)
+
+
+@shared_task
+def reap() -> None:
+    maintenance.reap()

@@ -1,0 +1,90 @@
+"""One websocket per open page. It listens; everything it says can be read from the database again."""
+
+import json
+from typing import Any
+
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from agents import bus
+from agents.models import Agent
+from chat import frames
+
+# What the page should ask for anew after an event that is not sent whole.
+CHANGES = {
+    "ContextChanged": ("context",),
+    "PassagesChanged": ("archival",),
+    "DocumentChanged": ("documents",),
+    "AgentsChanged": ("agents",),
+}
+PASSED_ON = {"StepStarted": "step", "DraftDelta": "delta", "DraftDropped": "dropped"}
+
+
+class AgentConsumer(AsyncWebsocketConsumer):
+    """`seq` is the last timeline entry this page has: every event leads to "send what came after it"."""
+
+    agent: Agent
+    seq: int | None = None  # until the page has said what it has
+
+    async def connect(self) -> None:
+        user = self.scope["user"]
+        found = await _read(
+            Agent.objects.filter(pk=self.scope["url_route"]["kwargs"]["agent_id"], owner_id=user.pk).first
+        )
+        if found is None:
+            await self.close(4404)
+            return
+        self.agent = found
+        # left again by Channels when the socket closes
+        self.groups = [bus.agent_group(found.pk), bus.owner_group(user.pk)]
+        for group in self.groups:
+            await self.channel_layer.group_add(group, self.channel_name)
+        await self.accept()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """`{"type": "resume", "seq": 12}` on connecting; `{"type": "draft"}` after a gap. Anything else is ignored."""
+        try:
+            frame = json.loads(text_data or "")
+            kind = frame["type"]
+            if kind == "resume":
+                self.seq = int(frame["seq"])
+        except (ValueError, KeyError, TypeError):
+            return
+        if kind == "resume":
+            await self._catch_up()
+            await self._send(frames.waiting)
+            await self._send(frames.status)
+        await self._send(frames.draft)
+
+    async def agent_event(self, message: dict[str, Any]) -> None:
+        """An event of the engine, from the bus."""
+        event = message.pop("event")
+        message.pop("type")
+        if event in PASSED_ON:
+            await self.send(frames.as_json(PASSED_ON[event], **message))
+        elif event == "MessagesAdded":
+            await self._catch_up()
+        elif event == "WaitingChanged":
+            await self._send(frames.waiting)
+        elif event == "RunChanged":
+            await self._send(frames.status)
+            await self.send(frames.changed("runs"))
+        elif event == "BlockChanged":
+            await self.send(frames.changed("memory", f"block-{message['block']}"))
+        else:
+            await self.send(frames.changed(*CHANGES[event]))
+
+    async def _catch_up(self) -> None:
+        if self.seq is None:
+            return
+        html, self.seq = await _read(frames.rows_after, self.agent, self.seq)
+        if html:
+            await self.send(html)
+
+    async def _send(self, frame: Any) -> None:
+        await self.send(await _read(frame, self.agent))
+
+
+async def _read(read: Any, *arguments: Any) -> Any:
+    """The database from a thread of its own: the shared one would make every page wait for every other."""
+    return await database_sync_to_async(read, thread_sensitive=False)(*arguments)

@@ -1,0 +1,49 @@
+"""What goes over the websocket: JSON for what happens per token, server-rendered HTML for what is committed.
+
+Frames that start with `{` are read by `socket.js`; frames that start with `<` are swapped in out of band by htmx.
+"""
+
+import json
+from typing import Any
+
+from django.template.loader import render_to_string
+
+from agents import bus, selectors
+from agents.models import Agent
+from chat import timeline
+
+
+def rows_after(agent: Agent, seq: int) -> tuple[str, int]:
+    """What was added to the timeline after `seq`, and the last seq there is. Several queries."""
+    messages = selectors.timeline_after(agent, seq)
+    if not messages:
+        return "", seq
+    last_seq = messages[-1].seq or seq
+    context = {"agent": agent, "rows": timeline.rows(messages), "last_seq": last_seq}
+    return render_to_string("chat/_appended.html", context), last_seq
+
+
+def waiting(agent: Agent) -> str:
+    """The messages that wait for their run, always the whole list."""
+    return render_to_string("chat/_waiting.html", {"agent": agent, "waiting": selectors.waiting(agent), "oob": True})
+
+
+def status(agent: Agent) -> str:
+    """Whether a run is going on."""
+    run = selectors.running(agent)
+    waits = selectors.waiting(agent).exists()
+    return as_json("status", running=run is not None, waiting=waits, run=run.pk if run else None)
+
+
+def draft(agent: Agent) -> str:
+    """The whole of what the model is writing now, for a page that opened in the middle or noticed a gap."""
+    return as_json("draft", draft=bus.draft_read(agent.pk))
+
+
+def changed(*what: str) -> str:
+    """Parts of the page that should ask for their new state."""
+    return as_json("changed", what=what)
+
+
+def as_json(type: str, **fields: Any) -> str:
+    return json.dumps({"type": type, **fields})

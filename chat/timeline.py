@@ -1,0 +1,119 @@
+"""Messages as the timeline shows them: calls together with their results, replies as HTML, memory edits."""
+
+import json
+from dataclasses import dataclass, field
+
+from django.utils.safestring import SafeString
+
+from agents.llm.types import INNER_THOUGHTS, REQUEST_HEARTBEAT, SEND_MESSAGE
+from agents.models import BlockRevision, Message
+from chat import diff, markdown
+
+Kind = Message.Kind
+
+
+@dataclass(frozen=True)
+class CallView:
+    """A function call with what came of it. `hint` is the one argument worth seeing while folded."""
+
+    name: str
+    hint: str
+    arguments: str
+    result: str
+    failed: bool
+    spoke: bool  # a send_message that was sent: shown as the reply, not as a call
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A memory edit of a step, as a chip with its difference."""
+
+    revision: BlockRevision
+    pieces: list[diff.Piece]
+
+
+@dataclass(frozen=True)
+class Row:
+    message: Message
+    template: str
+    html: SafeString | None = None
+    calls: list[CallView] = field(default_factory=list)
+    edits: list[Edit] = field(default_factory=list)
+    can_retry: bool = False
+
+
+def rows(messages: list[Message]) -> list[Row]:
+    """The rows to draw. Results of a step's calls are drawn with the calls. Four queries, however many messages."""
+    steps = {message.step_id for message in messages if message.kind == Kind.ASSISTANT and message.step_id}
+    results = _results(steps)
+    edits = _edits(steps)
+    return [_row(message, results, edits) for message in messages if not _is_drawn_with_call(message)]
+
+
+def _is_drawn_with_call(message: Message) -> bool:
+    return message.kind == Kind.FUNCTION_RESULT and bool(message.call_id)
+
+
+def _row(message: Message, results: dict[int, dict[str, Message]], edits: dict[int, list[Edit]]) -> Row:
+    if message.kind != Kind.ASSISTANT:
+        retry = message.kind == Kind.NOTICE and message.failed and message.run_id is not None
+        return Row(message, f"chat/rows/_{message.kind}.html", can_retry=retry)
+    own = results.get(message.step_id or 0, {})
+    return Row(
+        message,
+        "chat/rows/_assistant.html",
+        html=markdown.render(message.content) if message.content else None,
+        calls=[_call(call, own.get(call["id"])) for call in message.calls],
+        edits=edits.get(message.step_id or 0, []),
+        can_retry=message.stopped,
+    )
+
+
+def _call(call: dict[str, str], result: Message | None) -> CallView:
+    failed = bool(result and result.failed)
+    try:
+        arguments = json.loads(call["arguments"])
+        shown = {k: v for k, v in arguments.items() if k not in (INNER_THOUGHTS, REQUEST_HEARTBEAT)}
+        hint = next((str(value) for value in shown.values()), "")
+        text = "\n".join(f"{key}: {value}" for key, value in shown.items())
+    except (ValueError, AttributeError):
+        hint, text = "", call["arguments"]
+    return CallView(
+        name=call["name"],
+        hint=hint[:80],
+        arguments=text,
+        result=result_text(result),
+        failed=failed,
+        spoke=call["name"] == SEND_MESSAGE and not failed,
+    )
+
+
+def result_text(message: Message | None) -> str:
+    if message is None:
+        return ""
+    try:
+        return str(json.loads(message.content)["message"])
+    except (ValueError, KeyError, TypeError):
+        return message.content
+
+
+def _results(steps: set[int]) -> dict[int, dict[str, Message]]:
+    found: dict[int, dict[str, Message]] = {}
+    rows = Message.objects.filter(step__in=steps, kind=Kind.FUNCTION_RESULT).defer("embedding", "words")
+    for message in rows:
+        found.setdefault(message.step_id or 0, {})[message.call_id] = message
+    return found
+
+
+def _edits(steps: set[int]) -> dict[int, list[Edit]]:
+    """Edits by step, each against the revision before it."""
+    found: dict[int, list[Edit]] = {}
+    revisions = list(BlockRevision.objects.filter(step__in=steps).select_related("block").order_by("block", "number"))
+    before = {
+        (revision.block_id, revision.number): revision.value
+        for revision in BlockRevision.objects.filter(block__in={r.block_id for r in revisions})
+    }
+    for revision in revisions:
+        old = before.get((revision.block_id, revision.number - 1), "")
+        found.setdefault(revision.step_id or 0, []).append(Edit(revision, diff.words(old, revision.value)))
+    return found

