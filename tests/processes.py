@@ -21,7 +21,7 @@ from tests import plugin
 START_SECONDS = 60
 
 
-def test_database_url() -> str:
+def database_url() -> str:
     """Of the database that pytest-django made, for other processes."""
     folder = quote(str(plugin.paths.postgres_socket_folder), safe="/")
     return f"postgresql://memweb@/{connection.settings_dict['NAME']}?host={folder}&port=5432"
@@ -33,7 +33,7 @@ class Process:
     def __init__(self, *command: str, log: Path, **environment: str) -> None:
         self.log = log
         self.command = [sys.executable, "-m", *command]
-        self.environment = {**os.environ, "DATABASE_URL": test_database_url(), "PYTHONUNBUFFERED": "1", **environment}
+        self.environment = {**os.environ, "DATABASE_URL": database_url(), "PYTHONUNBUFFERED": "1", **environment}
         self.process: subprocess.Popen[bytes]
 
     def __enter__(self) -> Self:

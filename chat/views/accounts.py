@@ -4,13 +4,13 @@ from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
-from django.contrib.auth.tokens import default_token_generator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from chat.forms import SignUpForm
+from chat.login_tokens import login_tokens
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -23,7 +23,7 @@ def enter(request: HttpRequest, user_id: int, token: str) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect("home")
     user = User.objects.filter(pk=user_id, is_active=True).first()
-    if user is None or not default_token_generator.check_token(user, token):
+    if user is None or not login_tokens.check_token(user, token):
         return render(request, "registration/token_used.html", status=403)
     login(request, user, backend=BACKEND)
     return redirect("home")

@@ -64,8 +64,7 @@ def agent_new(request: HttpRequest) -> HttpResponse:
             form.add_error("name" if "called" in str(error) or "name" in str(error) else None, str(error))
         else:
             return HttpResponseClientRedirect(reverse("agent", args=[agent.pk]))
-    status = 422 if form.is_bound else 200
-    return render(request, "chat/_agent_new.html", {"form": form}, status=status)
+    return render(request, "chat/_agent_new.html", {"form": form})
 
 
 @require_http_methods(["GET", "POST"])
@@ -78,7 +77,7 @@ def agent_rename(request: HttpRequest, agent_id: UUID) -> HttpResponse:
         services.agent_rename(agent=agent, name=name)
     except InvalidInput as error:
         context = {"agent": agent, "name": name, "error": str(error)}
-        return render(request, "chat/_agent_rename.html", context, status=422)
+        return render(request, "chat/_agent_rename.html", context)
     return HttpResponseClientRedirect(reverse("agent", args=[agent.pk]))
 
 

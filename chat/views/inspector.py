@@ -17,6 +17,7 @@ from agents.main_context import working_context
 from agents.models import Agent, Message, Passage
 from chat import diff
 from chat.access import agent_for
+from chat.views.toast import toast
 
 PAGE = 20  # rows of a list
 RUNS = 15
@@ -112,8 +113,7 @@ def flush(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     agent = agent_for(request, agent_id)
     if services.queue_flush(agent=agent):
         return HttpResponse(status=204)
-    text = "The queue is too short to evict anything."
-    return render(request, "chat/_toast.html", {"text": text}, status=422)
+    return toast("The queue is too short to evict anything.")
 
 
 def _query(request: HttpRequest) -> tuple[str, int]:

@@ -34,9 +34,9 @@ def block_edit(request: HttpRequest, agent_id: UUID, block_id: int) -> HttpRespo
         services.block_edit(block=subject, value=value, from_revision=revision, editor=person(request))
     except StaleEdit as error:
         context |= {"error": str(error), "current": error.current_value, "revision": error.current_revision}
-        return render(request, "chat/_block_edit.html", context, status=422)
+        return render(request, "chat/_block_edit.html", context)
     except InvalidInput as error:
-        return render(request, "chat/_block_edit.html", context | {"error": str(error)}, status=422)
+        return render(request, "chat/_block_edit.html", context | {"error": str(error)})
     return render(request, "chat/_block.html", {"agent": agent, "card": block_card(subject.pk, agent)})
 
 
@@ -77,7 +77,7 @@ def document_add(request: HttpRequest, agent_id: UUID) -> HttpResponse:
             services.document_add(archive=agent.archive, file=file)
         except InvalidInput as error:
             errors.append(str(error))
-    return render(request, "chat/_upload.html", {"agent": agent, "errors": errors}, status=422 if errors else 200)
+    return render(request, "chat/_upload.html", {"agent": agent, "errors": errors})
 
 
 @require_POST

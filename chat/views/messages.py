@@ -5,7 +5,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_POST
-from django_htmx.http import reswap, retarget
+from django_htmx.http import reswap, retarget, trigger_client_event
 
 from agents import selectors, services
 from agents.exceptions import InvalidInput
@@ -13,6 +13,7 @@ from agents.models import Run
 from chat import timeline
 from chat.access import agent_for, part_for
 from chat.model_status import model_status
+from chat.views.toast import toast
 
 
 @require_POST
@@ -24,9 +25,10 @@ def message_send(request: HttpRequest, agent_id: UUID) -> HttpResponse:
             agent=agent, text=request.POST.get("text", ""), idempotency_key=request.POST.get("key", "")
         )
     except InvalidInput as error:
-        answer = render(request, "chat/_composer_error.html", {"error": str(error)}, status=422)
+        answer = render(request, "chat/_composer_error.html", {"error": str(error)})
         return reswap(retarget(answer, "#composer-error"), "innerHTML")
-    return render(request, "chat/_sent.html", {"agent": agent, "waiting": selectors.waiting(agent)})
+    answer = render(request, "chat/_sent.html", {"agent": agent, "waiting": selectors.waiting(agent)})
+    return trigger_client_event(answer, "memweb:sent")
 
 
 @require_GET
@@ -48,7 +50,7 @@ def run_retry(request: HttpRequest, run_id: int) -> HttpResponse:
     try:
         services.run_retry(run=part_for(request, Run, run_id))
     except InvalidInput as error:
-        return render(request, "chat/_toast.html", {"text": str(error)}, status=422)
+        return toast(str(error))
     return HttpResponse(status=204)
 
 

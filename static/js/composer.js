@@ -33,8 +33,7 @@ export function startComposer() {
     event.preventDefault();
     box.focus();
   });
-  form.addEventListener("htmx:afterRequest", (event) => {
-    if (event.detail.elt !== form || !event.detail.successful) return;
+  form.addEventListener("memweb:sent", () => {
     box.value = "";
     sessionStorage.removeItem(draftKey);
     newKey();

@@ -16,17 +16,9 @@ export function startPanels() {
   document.body.addEventListener("dragover", (event) => event.preventDefault());
   document.body.addEventListener("drop", onDrop);
   document.body.addEventListener("htmx:afterSwap", (event) => {
-    for (const line of event.detail.target.querySelectorAll?.("[data-toast]") ?? []) toast(line.textContent);
     event.detail.target.querySelector?.("textarea[autofocus]")?.focus();
   });
-  document.body.addEventListener("htmx:beforeSwap", (event) => {
-    // Answers to requests that swap nothing still may carry a message.
-    const { xhr } = event.detail;
-    if (xhr.status === 422 && xhr.responseText.includes("data-toast")) {
-      event.detail.shouldSwap = false;
-      toast(new DOMParser().parseFromString(xhr.responseText, "text/html").body.textContent.trim(), "error");
-    }
-  });
+  document.body.addEventListener("memweb:toast", (event) => toast(event.detail.text));
 }
 
 export function changed(what) {

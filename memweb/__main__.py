@@ -1,0 +1,3 @@
+from memweb.cli import main
+
+main()

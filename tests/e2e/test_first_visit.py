@@ -1,0 +1,172 @@
+"""The whole way of a newcomer in a real browser: log in, make an agent, chat, see and edit its memory, upload, search."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+from reportlab.lib.pagesizes import A4
+from reportlab.pdfgen.canvas import Canvas
+
+from tests.e2e.conftest import Product
+
+pytestmark = pytest.mark.e2e
+
+
+def create_agent(page: Page, name: str = "Sam") -> None:
+    page.get_by_label("Name", exact=True).fill(name)
+    page.get_by_role("button", name="Create").click()
+    expect(page.locator("#live")).to_have_text("live")
+
+
+def send(page: Page, text: str) -> None:
+    page.get_by_label("Message to").fill(text)
+    page.keyboard.press("Enter")
+
+
+def pdf(path: Path, pages: int) -> Path:
+    canvas = Canvas(str(path), pagesize=A4)
+    for number in range(1, pages + 1):
+        canvas.drawString(72, 760, f"Page {number} of the keeper's log. The lamp of tower {number} burns whale oil.")
+        canvas.drawString(72, 740, f"The harbour master of quay {number} is called Captain Zephyr-{number}.")
+        canvas.showPage()
+    canvas.save()
+    return path
+
+
+def test_a_newcomer_chats_and_watches_the_memory_change(page: Page, tmp_path: Path) -> None:
+    create_agent(page)
+    page.get_by_role("tab", name="Memory").click()
+    human = page.locator(".block", has=page.get_by_role("heading", name="human"))
+    expect(human).to_contain_text("I do not know this person's name")
+
+    send(page, "Hello, my name is Ada.")
+    expect(page.locator("#timeline-rows .reply")).to_contain_text("Lovely to know that.")
+    expect(page.get_by_text("Memory updated: human")).to_be_visible()
+    expect(human).to_contain_text("Name: Ada.")
+    expect(page.get_by_label("Message to")).to_have_value("")
+
+    human.get_by_role("button", name="Edit").click()
+    box = page.locator(".block.editing textarea")
+    box.fill(box.input_value() + "\nKeeps a lighthouse.")
+    page.get_by_role("button", name="Save").click()
+    expect(human).to_contain_text("Keeps a lighthouse.")
+    human.locator("summary").click()
+    expect(human.locator("ins")).to_contain_text("Keeps a lighthouse.")
+
+    page.get_by_role("tab", name="Archival").click()
+    page.get_by_label("Add a passage").fill("The spare key hangs behind the barometer.")
+    page.get_by_role("button", name="Add").click()
+    page.get_by_label("Search archival storage").fill("key barometer")
+    expect(page.locator("#archival-results li").first).to_contain_text("behind the barometer")
+
+    page.locator("#files").set_input_files(pdf(tmp_path / "log.pdf", 3))
+    expect(page.locator("#documents")).to_contain_text("ready · 3 pages", timeout=30_000)
+    page.get_by_label("Search archival storage").fill("harbour master of quay 2")
+    expect(page.locator("#archival-results")).to_contain_text("Zephyr-2")
+    expect(page.locator("#archival-results")).to_contain_text("log.pdf, page 2")
+
+    send(page, "look up who is harbour master of quay 3")
+    expect(page.locator("#timeline-rows .reply").last).to_contain_text("Zephyr-3")
+
+
+def test_a_second_agent_of_the_same_name_is_a_clear_form_error(page: Page) -> None:
+    create_agent(page)
+    page.get_by_role("button", name="New agent").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name", exact=True).fill("Sam")
+    dialog.get_by_role("button", name="Create").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("already have an agent called “Sam”")
+    expect(dialog.get_by_label("Name", exact=True)).to_have_value("Sam")
+
+
+def test_agents_are_renamed_and_deleted_after_a_question(page: Page) -> None:
+    create_agent(page)
+    page.get_by_role("button", name="Rename").click()
+    page.get_by_role("dialog").get_by_label("Name").fill("Otto")
+    page.get_by_role("dialog").get_by_role("button", name="Rename").click()
+    expect(page.get_by_role("heading", name="Otto", level=1)).to_be_visible()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete Otto").click()
+    expect(page.get_by_text("Make your first agent")).to_be_visible()
+
+
+def test_two_tabs_stay_in_step_and_a_reload_shows_the_whole_reply(page: Page, context: BrowserContext) -> None:
+    create_agent(page)
+    other = context.new_page()
+    other.goto(page.url)
+    expect(other.locator("#live")).to_have_text("live")
+    send(page, "tell me a long story")
+    expect(other.locator(".draft-reply")).to_contain_text("Line 0 of a long story")
+    other.reload()
+    expect(other.locator(".draft-reply")).to_contain_text("Line 0 of a long story")
+    for tab in (page, other):
+        expect(tab.locator("#timeline-rows .reply")).to_contain_text("Line 39 of a long story", timeout=30_000)
+        expect(tab.locator("#timeline-rows .row.user")).to_have_count(1)
+        expect(tab.locator("#timeline-rows .reply")).to_have_count(1)
+        expect(tab.locator("#draft")).to_be_hidden()
+
+
+def test_stop_keeps_what_was_said_and_marks_it(page: Page) -> None:
+    create_agent(page)
+    send(page, "something slow please")
+    expect(page.locator(".draft-reply")).to_contain_text("One word")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Stopped here by you.")).to_be_visible()
+    expect(page.locator("#timeline-rows .reply")).to_contain_text("One word")
+    expect(page.get_by_role("button", name="Stop")).to_be_hidden()
+
+
+def test_html_from_the_model_is_shown_as_text(page: Page) -> None:
+    create_agent(page)
+    send(page, "say <script>")
+    reply = page.locator("#timeline-rows .reply")
+    expect(reply.locator("strong")).to_have_text("safe")
+    expect(reply).to_contain_text("<script>")
+    assert reply.locator("script, img").count() == 0
+    assert "Sam" in page.title()
+
+
+def test_messages_sent_while_a_run_goes_on_wait_and_are_answered_in_order(page: Page) -> None:
+    create_agent(page)
+    send(page, "something slow please")
+    expect(page.locator(".draft-reply")).to_contain_text("One")
+    send(page, "and this one after")
+    expect(page.locator("#waiting")).to_contain_text("and this one after")
+    replies = page.locator("#timeline-rows .reply")
+    expect(replies).to_have_count(2, timeout=30_000)
+    expect(replies.nth(0)).to_contain_text("One word at a time")
+    expect(replies.nth(1)).to_contain_text("and this one after")
+
+
+def test_an_over_long_message_stays_in_the_box_with_the_reason(page: Page) -> None:
+    create_agent(page)
+    text = "lighthouse " * 6000
+    page.get_by_label("Message to").fill(text)
+    with page.expect_response("**/messages/"):
+        page.keyboard.press("Enter")
+    expect(page.locator("#composer-error")).to_contain_text("tokens")
+    assert page.get_by_label("Message to").input_value() == text
+
+
+def test_an_upload_that_is_not_what_its_name_says_is_refused_in_place(page: Page, tmp_path: Path) -> None:
+    create_agent(page)
+    page.get_by_role("tab", name="Archival").click()
+    fake = tmp_path / "report.pdf"
+    fake.write_bytes(b"PK\x03\x04 not a pdf")
+    page.locator("#files").set_input_files(fake)
+    expect(page.locator("#upload")).to_contain_text("is not what its name says")
+
+
+def test_a_login_address_works_once(product: Product, context: BrowserContext) -> None:
+    address = product.login_url()
+    first = context.request.get(address)
+    assert first.ok and "Make your first agent" in first.text()
+    context.clear_cookies()
+    again = context.request.get(address)
+    assert again.status == 403 and "used already" in again.text()
+
+
+def test_the_printed_address_logs_the_owner_in(product: Product, page: Page, context: BrowserContext) -> None:
+    context.clear_cookies()
+    page.goto(product.printed_login_url())
+    expect(page.get_by_text("Make your first agent")).to_be_visible()

@@ -1,0 +1,179 @@
+import os
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from memweb.env import PROJECT_FOLDER
+from memweb.stack.paths import StackPaths
+from memweb.stack.supervisor import LONGEST_PAUSE, QUICK_DEATHS, Kept
+
+pytestmark = pytest.mark.timeout(60)
+
+ANNOUNCE_AND_WAIT = "import os, time; print('pid', os.getpid()); time.sleep(1000)"
+DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {ANNOUNCE_AND_WAIT}"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@dataclass
+class Running:
+    process: subprocess.Popen[str]
+    port: int
+
+    def wait_for(self, pattern: str) -> re.Match[str]:
+        """The first line from now on that matches; what was said before it is skipped."""
+        assert self.process.stdout is not None
+        seen = []
+        for line in self.process.stdout:
+            seen.append(line)
+            if found := re.search(pattern, line):
+                return found
+        raise AssertionError(f"{pattern!r} was never said, but: {''.join(seen)}")
+
+
+class Starter:
+    def __init__(self, paths: StackPaths) -> None:
+        self._home = paths.home
+        self.processes: list[subprocess.Popen[str]] = []
+
+    def __call__(self, *programs: str, port: int | None = None) -> Running:
+        port = port or free_port()
+        script = Path(__file__).with_name("fake_plan.py")
+        process = subprocess.Popen(
+            [sys.executable, str(script), str(self._home), str(port), *programs],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join([str(PROJECT_FOLDER), *sys.path])},
+        )
+        self.processes.append(process)
+        return Running(process, port)
+
+
+@pytest.fixture
+def start(paths: StackPaths) -> Iterator[Starter]:
+    starter = Starter(paths)
+    yield starter
+    for process in starter.processes:
+        process.kill()
+        process.communicate()
+
+
+def ends(pidfd: int) -> bool:
+    """True once the process is gone; waits at most ten seconds."""
+    readable, _, _ = select.select([pidfd], [], [], 10)
+    os.close(pidfd)
+    return bool(readable)
+
+
+def test_it_prints_a_login_address_when_the_page_answers(start: Starter) -> None:
+    start(f"worker={ANNOUNCE_AND_WAIT}").wait_for(r"http://127.0.0.1/login\?token=abc")
+
+
+def test_lines_of_a_child_have_its_name_before_them_and_go_to_its_log(start: Starter, paths: StackPaths) -> None:
+    start(f"worker={ANNOUNCE_AND_WAIT}").wait_for(r"^worker +\| pid \d+")
+    assert "pid" in (paths.logs / "worker.log").read_text()
+
+
+def test_a_killed_child_is_started_again(start: Starter) -> None:
+    running = start(f"worker={ANNOUNCE_AND_WAIT}")
+    first = int(running.wait_for(r"pid (\d+)")[1])
+    running.wait_for("Press Ctrl-C")
+    os.kill(first, signal.SIGKILL)
+    running.wait_for("worker ended .SIGKILL.*Starting it again in")
+    assert int(running.wait_for(r"pid (\d+)")[1]) != first
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_stop_signal_ends_all_children_even_deaf_ones(start: Starter, number: signal.Signals) -> None:
+    running = start(f"worker={ANNOUNCE_AND_WAIT}", f"deaf={DEAF}")
+    ends_of = [os.pidfd_open(int(running.wait_for(r"pid (\d+)")[1])) for _ in range(2)]
+    running.wait_for("Press Ctrl-C")
+    running.process.send_signal(number)
+    assert all(ends(pidfd) for pidfd in ends_of)
+    assert running.process.wait(10) == 0
+
+
+def test_children_end_with_a_killed_supervisor_and_the_next_one_just_works(start: Starter) -> None:
+    running = start(f"deaf={DEAF}")
+    child = os.pidfd_open(int(running.wait_for(r"pid (\d+)")[1]))
+    running.wait_for("Press Ctrl-C")
+    running.process.kill()
+    assert ends(child)
+    start(f"worker={ANNOUNCE_AND_WAIT}", port=running.port).wait_for("Press Ctrl-C")
+
+
+def test_a_second_supervisor_starts_nothing_and_prints_the_address(start: Starter) -> None:
+    start(f"worker={ANNOUNCE_AND_WAIT}").wait_for("Press Ctrl-C")
+    second = start(f"worker={ANNOUNCE_AND_WAIT}")
+    second.wait_for("memweb is already running for .*; nothing was started")
+    second.wait_for(r"http://127.0.0.1/login\?token=abc")
+    assert second.process.wait(10) == 0
+
+
+def test_a_taken_port_is_said_before_anything_is_started(start: Starter, paths: StackPaths) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        running = start(f"worker={ANNOUNCE_AND_WAIT}", port=port)
+        running.wait_for(rf"cannot listen on 127.0.0.1, port {port}: .*MEMWEB_PORT={port + 1}")
+        assert running.process.wait(10) == 1
+    assert not (paths.logs / "worker.log").exists()
+
+
+def test_a_child_that_cannot_start_ends_the_start_with_its_last_words(start: Starter) -> None:
+    running = start("web2=import socket", "broken=raise SystemExit('No module named celery')")
+    running.wait_for("broken ended .exit code 1.. The installation is not whole")
+
+
+@dataclass
+class Flaky:
+    """Stands for a child; every start is one more death."""
+
+    starts: int = 0
+    alive: bool = False
+
+    def start(self) -> None:
+        self.starts += 1
+
+    def kept(self) -> Kept:
+        return Kept("flaky", self.start, lambda: self.alive, lambda: "flaky ended.", lambda: "the details")
+
+
+def test_pauses_grow_while_a_child_keeps_dying(capsys: pytest.CaptureFixture[str]) -> None:
+    flaky = Flaky()
+    kept = flaky.kept()
+    pauses, now = [], 0.0
+    for _ in range(9):
+        kept.tend(now)
+        assert kept.due_at is not None
+        pauses.append(kept.due_at - now)
+        now = kept.due_at
+        kept.tend(now)
+    assert pauses == [0.5, 1, 2, 4, 8, 16, LONGEST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE]
+    assert capsys.readouterr().out.count("the details") == 1
+    assert flaky.starts == 9
+
+
+def test_a_child_that_lived_long_is_forgiven() -> None:
+    flaky = Flaky()
+    kept = flaky.kept()
+    for now in (0.0, 1.0):
+        kept.tend(now)
+    assert kept.quick_deaths == 1
+    flaky.alive = True
+    kept.tend(100.0)
+    assert kept.quick_deaths == 0
+    assert QUICK_DEATHS > 1
