@@ -17,7 +17,7 @@ Event
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-DraftPart = Literal["thinking", "call", "arguments", "reply"]
+DraftPart = Literal["thinking", "call", "reply"]
 
 
 @dataclass(frozen=True)

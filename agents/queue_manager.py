@@ -18,7 +18,7 @@ from agents.external_context import recall_storage
 from agents.llm.gateway import ModelConfig
 from agents.llm.types import FunctionSchema
 from agents.main_context import fifo_queue
-from agents.main_context.compile import MainContext, compile, uncut_tokens
+from agents.main_context.compile import MainContext, compile
 from agents.models import Agent, Message, Summary
 from agents.prompts import MEMORY_PRESSURE
 
@@ -48,7 +48,9 @@ def append(agent: Agent, *messages: Message) -> None:
             message.tokens = fifo_queue.wire_tokens(fifo_queue.wire(message))
             if message._state.adding:
                 recall_storage.index_words(message)
-            message.save()
+                message.save()
+            else:  # it waited for its run
+                message.save(update_fields=["seq", "tokens", "run"])
         agent.next_seq = locked.next_seq + len(messages)
         agent.last_active_at = timezone.now()
         agent.save(update_fields=["next_seq", "last_active_at"])
@@ -64,9 +66,9 @@ def admit(agent: Agent, *, functions: tuple[FunctionSchema, ...], config: ModelC
     """
     limits = marks(config)
     context = compile(agent, functions=functions, budget=limits.flush)
-    while uncut_tokens(context) > limits.flush and flush(agent, context.messages):
+    while context.uncut_tokens > limits.flush and flush(agent, context.messages):
         context = compile(agent, functions=functions, budget=limits.flush)
-    if uncut_tokens(context) >= limits.warning and not agent.pressure_alerted:
+    if context.uncut_tokens >= limits.warning and not agent.pressure_alerted:
         _warn(agent, context, limits)
         context = compile(agent, functions=functions, budget=limits.flush)
     if context.prompt.tokens > limits.flush:
@@ -97,7 +99,7 @@ def flush(agent: Agent, messages: list[Message]) -> bool:
 
 
 def _warn(agent: Agent, context: MainContext, limits: Marks) -> None:
-    percent = round(100 * uncut_tokens(context) / limits.window)
+    percent = round(100 * context.uncut_tokens / limits.window)
     alert = Message(
         kind=Message.Kind.SYSTEM_ALERT,
         content=MEMORY_PRESSURE.format(percent=percent),

@@ -1,7 +1,7 @@
 """Everything that reads for a page, a terminal or the API. Writes are in `services`."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -11,7 +11,7 @@ from agents.agent_loop import config_of
 from agents.functions import registry
 from agents.llm.gateway import ModelConfig
 from agents.main_context import fifo_queue
-from agents.main_context.compile import MainContext, compile, uncut_tokens
+from agents.main_context.compile import MainContext, compile
 from agents.models import Agent, Archive, Document, Human, Message, Persona, Run
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def context_view(agent: Agent) -> ContextView:
     config = config_of(agent)
     limits = queue_manager.marks(config)
     main = compile(agent, functions=registry.schemas(), budget=limits.flush)
-    used = min(uncut_tokens(main), max(main.prompt.tokens, limits.flush))
+    used = min(main.uncut_tokens, max(main.prompt.tokens, limits.flush))
     return ContextView(main, config, limits, used, fifo_queue.eviction_cut(main.messages))
 
 
@@ -121,11 +121,6 @@ def archives_of(agent: Agent) -> "QuerySet[Archive]":
 
 def documents_of(agent: Agent) -> "QuerySet[Document]":
     return Document.objects.filter(archive__in=archives_of(agent))
-
-
-def exact_prompt(agent: Agent) -> list[dict[str, Any]]:
-    """The chat messages as the endpoint would get them now."""
-    return context_view(agent).main.prompt.messages()
 
 
 def model_name() -> str:

@@ -13,6 +13,7 @@ from agents.events import AgentsChanged, DocumentChanged, RunChanged, WaitingCha
 from agents.exceptions import InvalidInput, LeaseLost, LLMError
 from agents.external_context import archival_storage, recall_storage
 from agents.functions import registry
+from agents.functions.archival_memory import LONGEST_PASSAGE
 from agents.lease import Lease, expiry
 from agents.main_context import system_instructions, working_context
 from agents.main_context.compile import compile
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 LONGEST_MESSAGE = 100_000  # characters, whatever the window
-LONGEST_PASSAGE = 8000  # characters
-MESSAGE_SHARE = 0.5  # of the window, that one message may take
+MESSAGE_SHARE = 0.8  # of the room that instructions, functions and core memory leave to the queue
 AWAY_HOURS = 6  # after which a visit is noted in the queue
 
 PERSONA_DESCRIPTION = "Who you are and how you speak."
@@ -145,12 +145,13 @@ def message_send(*, agent: Agent, text: str, idempotency_key: str = "") -> Run:
 def _check_message(agent: Agent, text: str) -> None:
     if not text:
         raise InvalidInput("The message is empty.")
-    config = agent_loop.config_of(agent)
-    most = int(config.context_window * MESSAGE_SHARE)
     if len(text) > LONGEST_MESSAGE:
         raise InvalidInput(
             f"The message has {len(text):,} characters; at most {LONGEST_MESSAGE:,} can be sent at once."
         )
+    flush_mark = queue_manager.marks(agent_loop.config_of(agent)).flush
+    main = compile(agent, functions=registry.schemas(), budget=flush_mark)
+    most = int((flush_mark - main.fixed_tokens) * MESSAGE_SHARE)
     if (spent := tokens.count(text)) > most:
         raise InvalidInput(
             f"The message has {spent:,} tokens; with this context window at most {most:,} fit. "

@@ -3,6 +3,7 @@
 Each arm brings its best 100 rows; scores are z-scores within their union, 0.7 for vectors and 0.3 for words.
 """
 
+import logging
 from dataclasses import dataclass
 from statistics import fmean, pstdev
 from typing import Any, Generic, TypeVar
@@ -12,10 +13,13 @@ from django.db import connection, models, transaction
 from django.db.models.functions import Cast
 from pgvector.django import CosineDistance, HalfVectorField
 
+from agents.exceptions import LLMError
 from agents.external_context import words
 from agents.llm.embeddings import get_embedder
 
 Row = TypeVar("Row", bound=models.Model)
+
+logger = logging.getLogger(__name__)
 
 ARM = 100  # rows
 VECTOR_WEIGHT, WORDS_WEIGHT = 0.7, 0.3
@@ -56,26 +60,41 @@ def page_of(hits: list[Hit[Row]], number: int, size: int) -> Page[Row]:
 
 
 def search(rows: "models.QuerySet[Row]", text: str) -> list[Hit[Row]]:
-    """The best rows of `rows` for `text`, best first. Three queries. Rows need `embedding` and `words` columns."""
+    """The best rows of `rows` for `text`, best first. Three queries. Rows need `embedding` and `words` columns.
+
+    If the embeddings endpoint fails, what has the words is found all the same.
+    """
+    scores = _fuse(_near(rows, text), _said(rows, text))
+    found = rows.defer("embedding", "words").in_bulk(list(scores))
+    hits = [Hit(found[pk], score) for pk, score in scores.items() if pk in found]
+    return sorted(hits, key=lambda hit: (-hit.score, -hit.row.pk))
+
+
+def _near(rows: "models.QuerySet[Row]", text: str) -> dict[Any, float]:
+    """Cosine similarity of the nearest rows."""
     embedder = get_embedder()
-    vector = embedder.embed_query(text)
-    wanted = words.query(text)
+    try:
+        vector = embedder.embed_query(text)
+    except LLMError as error:
+        logger.warning("Searching by words alone: %s", error)
+        return {}
     embedded = rows.filter(embedding_model=embedder.name)
     distance = CosineDistance(Cast("embedding", HalfVectorField(dimensions=embedder.dimension)), vector)
     with transaction.atomic():
         with connection.cursor() as cursor:
             # without it a filtered HNSW scan may find nothing at all
             cursor.execute("SET LOCAL hnsw.iterative_scan = 'strict_order'")
-        near = dict(_ids(embedded.annotate(score=distance).order_by("score"), "score"))
-    near = {pk: 1.0 - value for pk, value in near.items()}
-    said: dict[Any, float] = {}
-    if wanted is not None:
-        rank = SearchRank("words", wanted, normalization=RANK_NORMALIZATION)
-        said = dict(_ids(rows.filter(words=wanted).annotate(score=rank).order_by("-score", "-pk"), "score"))
-    scores = _fuse(near, said)
-    found = rows.defer("embedding", "words").in_bulk(list(scores))
-    hits = [Hit(found[pk], score) for pk, score in scores.items() if pk in found]
-    return sorted(hits, key=lambda hit: (-hit.score, -hit.row.pk))
+        found = _ids(embedded.annotate(score=distance).order_by("score"), "score")
+    return {pk: 1.0 - value for pk, value in found}
+
+
+def _said(rows: "models.QuerySet[Row]", text: str) -> dict[Any, float]:
+    """Full-text rank of the rows with any of the words."""
+    wanted = words.query(text)
+    if wanted is None:
+        return {}
+    rank = SearchRank("words", wanted, normalization=RANK_NORMALIZATION)
+    return dict(_ids(rows.filter(words=wanted).annotate(score=rank).order_by("-score", "-pk"), "score"))
 
 
 def _ids(rows: "models.QuerySet[Any]", score: str) -> list[tuple[Any, float]]:

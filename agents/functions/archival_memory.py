@@ -1,6 +1,6 @@
 """Archival storage: filing and finding (paper section 2.3)."""
 
-from agents.exceptions import FunctionError
+from agents.exceptions import FunctionError, LLMError
 from agents.external_context import archival_storage
 from agents.functions.recall_memory import checked_page, checked_query, heading
 from agents.functions.registry import Context, function
@@ -20,7 +20,10 @@ def archival_memory_insert(context: Context, content: str) -> str:
         raise FunctionError("content is empty: nothing was filed.")
     if len(content) > LONGEST_PASSAGE:
         raise FunctionError(f"content has {len(content):,} characters; file at most {LONGEST_PASSAGE:,} at a time.")
-    archival_storage.insert(context.agent.archive, content.strip(), step=context.step)
+    try:
+        archival_storage.insert(context.agent.archive, content.strip(), step=context.step)
+    except LLMError as error:
+        raise FunctionError(f"It could not be filed now: {error}") from error
     return "Filed."
 
 

@@ -66,75 +66,80 @@ def stream(prompt: Prompt, config: ModelConfig, *, check: Check) -> Iterator[Del
 
     Raises LLMError, ContextOverflow, and whatever `check` raises. Closing the generator ends the request.
     """
-    chat = partial(_chat, config, check)
+    endpoint = _Endpoint(config, check)
     if config.mode == "guided":
-        yield from guided.stream(prompt, partial(_raw_chat, config, check))
+        yield from guided.stream(prompt, endpoint.raw_chat)
     elif config.mode == "json_schema":
-        yield from json_schema_mode.stream(prompt, chat)
+        yield from json_schema_mode.stream(prompt, endpoint.chat)
     else:
-        yield from tools_mode.stream(prompt, chat)
+        yield from tools_mode.stream(prompt, endpoint.chat)
 
 
 def complete(messages: list[ChatMessage], config: ModelConfig, *, max_tokens: int, check: Check) -> str:
     """One plain answer, whole (for summaries). Raises as `stream`."""
-    return "".join(chunk.content for chunk in _chat(config, check, messages, max_tokens=max_tokens)).strip()
+    chunks = _Endpoint(config, check).chat(messages, max_tokens=max_tokens)
+    return "".join(chunk.content for chunk in chunks).strip()
 
 
-def _raw_chat(
-    config: ModelConfig,
-    check: Check,
-    messages: list[ChatMessage],
-    *,
-    max_tokens: int,
-    slot: int,
-    json_schema: dict[str, Any] | None = None,
-    grammar: str | None = None,
-) -> Iterator[str | Usage]:
-    """`RawChat` for a llama.cpp server."""
-    extra: dict[str, Any] = {"id_slot": slot, "cache_prompt": True}
-    options: dict[str, Any] = {"max_tokens": max_tokens, "temperature": 0, "extra_body": extra}
-    if grammar:
-        extra["grammar"] = grammar
-    if json_schema:
-        options["response_format"] = {
-            "type": "json_schema",
-            "json_schema": {"name": "answer", "strict": True, "schema": json_schema},
-        }
-    usage = Usage()
-    for chunk in _chat(config, check, messages, **options):
-        usage = chunk.usage or usage
-        if chunk.content:
-            yield chunk.content
-    yield usage
+@dataclass(frozen=True)
+class _Endpoint:
+    """The one place that talks to the endpoint."""
 
+    config: ModelConfig
+    check: Check
 
-def _chat(config: ModelConfig, check: Check, messages: list[ChatMessage], **options: Any) -> Iterator[Chunk]:
-    """Stream one chat completion. The one place that talks to the endpoint."""
-    request = {"model": config.name, "messages": messages, "stream": True, **options}
-    request.setdefault("max_tokens", config.reply_reserve)
-    request["stream_options"] = {"include_usage": True}
-    loop = asyncio.new_event_loop()
-    wait = partial(_wait, loop, check)
-    # made inside the loop that uses it: connections belong to one loop
-    client = AsyncOpenAI(
-        api_key=config.api_key, base_url=config.base_url, timeout=config.timeout, max_retries=MAX_RETRIES
-    )
-    started = time.monotonic()
-    try:
-        answer = wait(_open(client, request, patient=config.local))
+    def chat(self, messages: list[ChatMessage], **options: Any) -> Iterator[Chunk]:
+        """`StreamChat`: one chat completion."""
+        config = self.config
+        request = {"model": config.name, "messages": messages, "stream": True, **options}
+        request.setdefault("max_tokens", config.reply_reserve)
+        request["stream_options"] = {"include_usage": True}
+        loop = asyncio.new_event_loop()
+        wait = partial(_wait, loop, self.check)
+        # made for the loop that uses it: connections belong to one loop
+        client = AsyncOpenAI(
+            api_key=config.api_key, base_url=config.base_url, timeout=config.timeout, max_retries=MAX_RETRIES
+        )
+        started = time.monotonic()
         try:
-            pieces = aiter(answer)
-            while (piece := wait(anext(pieces, None))) is not None:
-                yield _chunk(piece, time.monotonic() - started)
+            answer = wait(_open(client, request, patient=config.local))
+            try:
+                pieces = aiter(answer)
+                while (piece := wait(anext(pieces, None))) is not None:
+                    yield _chunk(piece, time.monotonic() - started)
+            finally:
+                loop.run_until_complete(answer.close())
+        except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
+            # the client lets transport errors and broken JSON in the middle of a stream through as they are
+            raise explain(error, config) from error
         finally:
-            loop.run_until_complete(answer.close())
-    except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
-        # the client lets transport errors and broken JSON in the middle of a stream through as they are
-        raise explain(error, config) from error
-    finally:
-        loop.run_until_complete(client.close())
-        loop.run_until_complete(loop.shutdown_asyncgens())
-        loop.close()
+            loop.run_until_complete(client.close())
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.close()
+
+    def raw_chat(
+        self,
+        messages: list[ChatMessage],
+        *,
+        max_tokens: int,
+        slot: int,
+        json_schema: dict[str, Any] | None = None,
+        grammar: str | None = None,
+    ) -> Iterator[str | Usage]:
+        """`RawChat`: for modes that build their own prompts for a llama.cpp server."""
+        extra: dict[str, Any] = {"id_slot": slot, "cache_prompt": True}
+        options: dict[str, Any] = {"max_tokens": max_tokens, "temperature": 0, "extra_body": extra}
+        if grammar:
+            extra["grammar"] = grammar
+        if json_schema:
+            schema = {"name": "answer", "strict": True, "schema": json_schema}
+            options["response_format"] = {"type": "json_schema", "json_schema": schema}
+        usage = Usage()
+        for chunk in self.chat(messages, **options):
+            usage = chunk.usage or usage
+            if chunk.content:
+                yield chunk.content
+        yield usage
 
 
 async def _open(client: AsyncOpenAI, request: dict[str, Any], *, patient: bool) -> Any:
@@ -144,14 +149,27 @@ async def _open(client: AsyncOpenAI, request: dict[str, Any], *, patient: bool) 
         try:
             return await client.chat.completions.create(**request)
         except openai.BadRequestError as error:
-            if "tool_choice" not in str(error) or request.get("tool_choice") == "auto":
+            adapted = _adapted(request, str(error))
+            if adapted is None:
                 raise
-            request = {**request, "tool_choice": "auto"}  # some servers do not know "required"
+            request = adapted
         except (openai.APIConnectionError, openai.InternalServerError) as error:
             timed_out = isinstance(error, openai.APITimeoutError)
             if not patient or timed_out or time.monotonic() > deadline:
                 raise
             await asyncio.sleep(1)
+
+
+def _adapted(request: dict[str, Any], complaint: str) -> dict[str, Any] | None:
+    """The request in the words of a server that does not know one of ours; None if that is not the trouble."""
+    if "tool_choice" in complaint and request.get("tool_choice") == "required":
+        return {**request, "tool_choice": "auto"}
+    if "max_tokens" in complaint and "max_tokens" in request:
+        rest = {name: value for name, value in request.items() if name != "max_tokens"}
+        return {**rest, "max_completion_tokens": request["max_tokens"]}
+    if "stream_options" in complaint and "stream_options" in request:
+        return {name: value for name, value in request.items() if name != "stream_options"}
+    return None
 
 
 def _wait(loop: asyncio.AbstractEventLoop, check: Check, work: Coroutine[Any, Any, T]) -> T:

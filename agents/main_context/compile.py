@@ -21,6 +21,16 @@ class MainContext:
     messages: list[Message]
 
     @property
+    def fixed_tokens(self) -> int:
+        """Everything but the queue's messages."""
+        return sum(section.tokens for section in self.prompt.sections if section.name != "queue")
+
+    @property
+    def uncut_tokens(self) -> int:
+        """The prompt with every queued message whole: the figure the queue manager steers by."""
+        return self.fixed_tokens + sum(message.tokens for message in self.messages)
+
+    @property
     def last_seq(self) -> int:
         return self.messages[-1].seq or 0 if self.messages else 0
 
@@ -53,12 +63,6 @@ def compile(agent: Agent, *, functions: tuple[FunctionSchema, ...], budget: int)
         sections=sections,
     )
     return MainContext(prompt, blocks, messages)
-
-
-def uncut_tokens(context: MainContext) -> int:
-    """What the prompt would cost with every queued message whole: the figure the queue manager steers by."""
-    fixed = sum(section.tokens for section in context.prompt.sections if section.name != "queue")
-    return fixed + sum(message.tokens for message in context.messages)
 
 
 def _section(name: str, text: str) -> Section:

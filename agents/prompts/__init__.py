@@ -23,7 +23,6 @@ LOOP_STOPPED = (
     "The run was stopped: {name} was called three times in a row with the same arguments and the same result."
 )
 TOO_MANY_STEPS = "The run was stopped after {steps} steps without coming to an end."
-HEARTBEAT = "Go on: you asked for another step, or your last call failed."
 
 
 def presets(folder: str) -> list[tuple[str, str]]:

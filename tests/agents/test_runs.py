@@ -1,0 +1,251 @@
+"""Runs: in order, one at a time, taken up again after a crash, stopped, failed and tried again."""
+
+import time
+import uuid
+from datetime import timedelta
+from unittest.mock import patch
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from agents import agent_loop, maintenance, services
+from agents.exceptions import InvalidInput, LeaseLost
+from agents.lease import Lease
+from agents.llm.scripted import Answer, Request, call, last_event, say
+from agents.models import Agent, Message, Run
+from tests.conftest import ServeModel, exchange, make_agent
+
+Kind = Message.Kind
+Status = Run.Status
+
+
+def timeline(agent: Agent) -> list[tuple[str, str]]:
+    rows = agent.messages.filter(seq__gt=1).exclude(kind=Kind.FUNCTION_RESULT).order_by("seq")
+    return [(row.kind, row.content) for row in rows]
+
+
+def echo(request: Request) -> Answer:
+    return say(f"re: {last_event(request)['message']}")
+
+
+def test_two_messages_at_once_are_answered_in_order(agent: Agent, serve_model: ServeModel) -> None:
+    serve_model(echo)
+    services.message_send(agent=agent, text="first")
+    services.message_send(agent=agent, text="second")
+    while services.run_next(agent_id=agent.pk):
+        pass
+    assert timeline(agent) == [
+        ("user_message", "first"),
+        ("assistant", "re: first"),
+        ("user_message", "second"),
+        ("assistant", "re: second"),
+    ]
+
+
+def test_the_same_key_makes_no_second_run(agent: Agent) -> None:
+    first = services.message_send(agent=agent, text="hi", idempotency_key="abc")
+    again = services.message_send(agent=agent, text="hi", idempotency_key="abc")
+    assert first == again
+    assert agent.messages.filter(kind=Kind.USER_MESSAGE).count() == 1
+
+
+def test_another_agent_may_use_the_same_key(agent: Agent, alice: User) -> None:
+    other = make_agent(alice, "Otto")
+    assert services.message_send(agent=agent, text="a", idempotency_key="k").agent == agent
+    assert services.message_send(agent=other, text="b", idempotency_key="k").agent == other
+
+
+def test_two_running_runs_of_one_agent_cannot_exist(agent: Agent) -> None:
+    Run.objects.create(agent=agent, status=Status.RUNNING, idempotency_key="1")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Run.objects.create(agent=agent, status=Status.RUNNING, idempotency_key="2")
+
+
+def test_a_second_worker_leaves_a_held_run_alone(agent: Agent) -> None:
+    services.message_send(agent=agent, text="hi")
+    assert services._claim(agent.pk) is not None
+    assert services.run_next(agent_id=agent.pk) is False
+
+
+def crash(agent: Agent) -> Run:
+    """As if the worker that holds the run had died: the lease runs out."""
+    run = agent.runs.get(status=Status.RUNNING)
+    Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    return run
+
+
+def test_a_run_of_a_dead_worker_goes_on_at_its_first_missing_step(agent: Agent, serve_model: ServeModel) -> None:
+    server = serve_model([call("core_memory_append", label="human", content="Name: Ann."), say("Hi Ann.")])
+    services.message_send(agent=agent, text="I am Ann.")
+    run = services._claim(agent.pk)
+    assert run and run.lease_token
+    next(agent_loop.run(run, lease=Lease(run.pk, run.lease_token)))  # one step, then the worker dies
+    crash(agent)
+    assert services.run_next(agent_id=agent.pk)
+    assert len(server.requests) == 2
+    assert agent.blocks.get(label="human").value == "We have just met.\nName: Ann."
+    assert timeline(agent)[-1] == ("assistant", "Hi Ann.")
+    assert list(run.steps.values_list("number", flat=True)) == [1, 2]
+
+
+def test_a_worker_that_lost_its_lease_commits_nothing(agent: Agent, serve_model: ServeModel) -> None:
+    serve_model([say("too late")])
+    services.message_send(agent=agent, text="hi")
+    run = services._claim(agent.pk)
+    assert run and run.lease_token
+    Run.objects.filter(pk=run.pk).update(lease_token=uuid.uuid4())
+    with pytest.raises(LeaseLost):
+        list(agent_loop.run(run, lease=Lease(run.pk, run.lease_token)))
+    assert timeline(agent) == [("user_message", "hi")]
+    assert run.steps.count() == 0
+
+
+def test_the_reaper_enqueues_what_a_dead_worker_held_and_what_was_missed(agent: Agent, alice: User) -> None:
+    services.message_send(agent=agent, text="hi")
+    services._claim(agent.pk)
+    crash(agent)
+    other = make_agent(alice, "Otto")
+    missed = services.message_send(agent=other, text="hi")
+    Run.objects.filter(pk=missed.pk).update(created_at=timezone.now() - timedelta(minutes=1))
+    with patch("agents.dispatch.run_agent") as run_agent:
+        maintenance.reap()
+    assert {call.args[0] for call in run_agent.call_args_list} == {agent.pk, other.pk}
+
+
+def test_the_reaper_leaves_running_runs_alone(agent: Agent) -> None:
+    services.message_send(agent=agent, text="hi")
+    services._claim(agent.pk)
+    with patch("agents.dispatch.run_agent") as run_agent:
+        maintenance.reap()
+    run_agent.assert_not_called()
+
+
+def test_a_failure_for_good_keeps_the_message_and_can_be_tried_again(agent: Agent, serve_model: ServeModel) -> None:
+    broken = True
+    serve_model(lambda request: Answer(status=401) if broken else say("Now it works."))
+    run = exchange(agent, "hi")
+    assert run.status == Status.FAILED and "refused the key" in run.error
+    notice = agent.messages.get(kind=Kind.NOTICE)
+    assert notice.failed and notice.run == run
+    broken = False
+    again = services.run_retry(run=run)
+    assert services.run_retry(run=run) == again
+    services.run_next(agent_id=agent.pk)
+    assert [text for kind, text in timeline(agent) if kind != Kind.NOTICE] == ["hi", "Now it works."]
+
+
+def test_a_failed_run_does_not_swallow_the_next_message(agent: Agent, serve_model: ServeModel) -> None:
+    answers = iter([Answer(status=401), say("second answer")])
+    serve_model(lambda request: next(answers))
+    exchange(agent, "first")
+    exchange(agent, "second")
+    assert timeline(agent)[-1] == ("assistant", "second answer")
+
+
+def test_a_finished_run_cannot_be_tried_again(agent: Agent, serve_model: ServeModel) -> None:
+    serve_model([say("fine")])
+    with pytest.raises(InvalidInput):
+        services.run_retry(run=exchange(agent, "hi"))
+
+
+def test_an_answer_that_breaks_off_is_a_failed_result_not_half_an_answer(agent: Agent, serve_model: ServeModel) -> None:
+    serve_model([say("half an answer that breaks", drop_after=4), say("A whole answer.")])
+    exchange(agent, "hi")
+    assert [text for kind, text in timeline(agent) if kind == Kind.ASSISTANT and text] == ["A whole answer."]
+
+
+def test_an_overflow_the_server_reports_evicts_and_tries_again(agent: Agent, serve_model: ServeModel) -> None:
+    serve_model([say("ok")])
+    for number in range(5):
+        exchange(agent, f"message {number}")
+    too_long = Answer(status=400, body='{"error": {"message": "maximum context length exceeded"}}')
+    serve_model([too_long, say("Fits now.")])
+    run = exchange(agent, "one more")
+    assert run.status == Status.DONE
+    assert agent.queue_start > 1
+    assert ("assistant", "Fits now.") in timeline(agent)
+
+
+def test_an_overflow_that_stays_fails_with_the_reason(agent: Agent, serve_model: ServeModel) -> None:
+    serve_model([Answer(status=400, body='{"error": {"message": "maximum context length exceeded"}}')])
+    run = exchange(agent, "hi")
+    assert run.status == Status.FAILED and "too long" in run.error
+
+
+def test_stop_keeps_the_partial_reply_marked(agent: Agent, serve_model: ServeModel) -> None:
+    server = serve_model([say("Once upon a time there was a keeper", piece=4, hang_after=14)])
+    services.message_send(agent=agent, text="a story")
+    run = services._claim(agent.pk)
+    assert run and run.lease_token
+    services.run_cancel(agent=agent)
+    with patch("agents.lease.LOOK_SECONDS", 0.3):
+        lease = Lease(run.pk, run.lease_token)
+        lease.looked_at = time.monotonic()
+        list(agent_loop.run(run, lease=lease))
+    run.refresh_from_db()
+    stopped = agent.messages.get(kind=Kind.ASSISTANT)
+    assert run.status == Status.STOPPED and stopped.stopped
+    assert stopped.content and "Once upon a time".startswith(stopped.content[:8])
+    assert server.left.wait(5)
+
+
+def test_a_stopped_run_can_be_tried_again(agent: Agent, serve_model: ServeModel) -> None:
+    serve_model([say("All of it.")])
+    run = Run.objects.create(agent=agent, status=Status.STOPPED, idempotency_key="x")
+    services.run_retry(run=run)
+    services.run_next(agent_id=agent.pk)
+    assert timeline(agent)[-1] == ("assistant", "All of it.")
+
+
+def test_our_own_fault_fails_the_run_and_is_raised(agent: Agent, serve_model: ServeModel) -> None:
+    serve_model([say("hi")])
+    run = services.message_send(agent=agent, text="hi")
+    with patch("agents.function_executor.execute", side_effect=ZeroDivisionError), pytest.raises(ZeroDivisionError):
+        services.run_next(agent_id=agent.pk)
+    run.refresh_from_db()
+    assert run.status == Status.FAILED and "memweb itself failed" in run.error
+
+
+def test_a_quiet_agent_gets_its_timed_heartbeat_unless_paused(agent: Agent, serve_model: ServeModel) -> None:
+    serve_model([call("pause_heartbeats", heartbeat=False, minutes=30)])
+    an_hour_ago = timezone.now() - timedelta(hours=1)
+    Agent.objects.filter(pk=agent.pk).update(heartbeat_minutes=5, last_active_at=an_hour_ago)
+    maintenance.reap()
+    services.run_next(agent_id=agent.pk)
+    assert timeline(agent)[0][0] == "heartbeat"
+    Agent.objects.filter(pk=agent.pk).update(last_active_at=an_hour_ago)
+    maintenance.reap()
+    assert agent.runs.count() == 1
+
+
+def test_deleting_an_agent_in_the_middle_of_a_run_ends_the_run(agent: Agent, serve_model: ServeModel) -> None:
+    serve_model([say("hi")])
+    services.message_send(agent=agent, text="hi")
+    run = services._claim(agent.pk)
+    assert run and run.lease_token
+    services.agent_delete(agent=agent)
+    with pytest.raises(LeaseLost):
+        Lease(run.pk, run.lease_token).check()
+    assert not Agent.objects.exists()
+
+
+@pytest.mark.parametrize("text", ["", "   \n ", "\x00"])
+def test_an_empty_message_is_refused(agent: Agent, text: str) -> None:
+    with pytest.raises(InvalidInput, match="empty"):
+        services.message_send(agent=agent, text=text)
+
+
+def test_a_message_larger_than_the_window_is_refused_with_figures(agent: Agent) -> None:
+    with pytest.raises(InvalidInput, match=r"tokens; with this context window at most"):
+        services.message_send(agent=agent, text="word " * 20_000)
+    assert not agent.runs.exists()
+
+
+def test_a_visit_after_hours_is_noted_in_the_queue(agent: Agent) -> None:
+    services.agent_visit(agent=agent)
+    assert agent.messages.filter(kind=Kind.LOGIN).count() == 1
+    agent.last_active_at = timezone.now() - timedelta(hours=7)
+    services.agent_visit(agent=agent)
+    assert agent.messages.filter(kind=Kind.LOGIN).count() == 2

@@ -1,0 +1,112 @@
+"""The real path: rows in PostgreSQL, tasks over the real broker, a Celery worker in a process of its own."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from agents import maintenance, services
+from agents.llm.scripted import Answer, Request, ScriptedServer, call, last_event, say
+from agents.models import Agent, Message, Run
+from tests.conftest import make_agent
+from tests.processes import Process, until, worker
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Kind = Message.Kind
+HANGS: list[int] = []  # after how many pieces the next such answers fall silent
+
+
+@pytest.fixture
+def agent(transactional_db: None) -> Agent:
+    return make_agent(User.objects.create_user("worker-owner"), context_window=4096)
+
+
+def brain(request: Request) -> Answer:
+    if "tools" not in request:
+        return Answer(content="They counted numbers.")
+    event = last_event(request)
+    if event.get("status") == "OK" and "Done" in str(event["message"]):
+        return say("Noted.")
+    text = str(event.get("message", ""))
+    if "remember" in text:
+        return call("core_memory_append", label="human", content="Likes tea.")
+    if "hang" in text:
+        return say("Here I am again.", hang_after=HANGS.pop() if HANGS else None)
+    return say(f"re: {text[:40]}")
+
+
+@pytest.fixture
+def model() -> Iterator[ScriptedServer]:
+    with ScriptedServer(brain) as server:
+        yield server
+
+
+def runs_worker(model: ScriptedServer, folder: Path, name: str = "runs") -> Process:
+    return worker("runs", folder / f"{name}.log", OPENAI_BASE_URL=model.url)
+
+
+def done(run: Run) -> bool:
+    run.refresh_from_db()
+    return run.status not in (Run.Status.QUEUED, Run.Status.RUNNING)
+
+
+def replies(agent: Agent) -> list[str]:
+    rows = agent.messages.filter(kind=Kind.ASSISTANT).exclude(content="").order_by("seq")
+    return list(rows.values_list("content", flat=True))
+
+
+def test_the_life_of_a_message(agent: Agent, model: ScriptedServer, tmp_path: Path) -> None:
+    with runs_worker(model, tmp_path) as process:
+        process.line("ready.")
+        run = services.message_send(agent=agent, text="please remember that I like tea")
+        until(lambda: done(run), "the run ends")
+    assert run.status == Run.Status.DONE and run.steps.count() == 2
+    assert replies(agent) == ["Noted."]
+    assert agent.blocks.get(label="human").value.endswith("Likes tea.")
+
+
+def test_a_message_sent_while_no_worker_is_there_is_answered_when_one_comes(
+    agent: Agent, model: ScriptedServer, tmp_path: Path
+) -> None:
+    run = services.message_send(agent=agent, text="anybody?")
+    assert agent.messages.get(kind=Kind.USER_MESSAGE).seq is None
+    with runs_worker(model, tmp_path):
+        until(lambda: done(run), "the run ends")
+    assert replies(agent) == ["re: anybody?"]
+
+
+def test_kill_9_in_the_middle_of_a_step_loses_nothing_and_does_nothing_twice(
+    agent: Agent, model: ScriptedServer, tmp_path: Path
+) -> None:
+    HANGS.append(2)
+    with runs_worker(model, tmp_path) as first:
+        run = services.message_send(agent=agent, text="please hang")
+        until(lambda: len(model.requests) == 1, "the model is asked")
+        first.kill()
+    assert replies(agent) == []
+    Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    with runs_worker(model, tmp_path, "second"):
+        maintenance.reap()
+        until(lambda: done(run), "the run ends")
+    assert replies(agent) == ["Here I am again."]
+    assert agent.messages.filter(kind=Kind.USER_MESSAGE).count() == 1
+    assert run.steps.count() == 1
+
+
+def test_summaries_and_embeddings_are_made_in_the_background(
+    agent: Agent, model: ScriptedServer, tmp_path: Path
+) -> None:
+    background = worker("background", tmp_path / "background.log", OPENAI_BASE_URL=model.url)
+    with runs_worker(model, tmp_path), background:
+        for number in range(12):
+            run = services.message_send(agent=agent, text=f"number {number} " + "and more " * 80)
+            until(partial(done, run), "the run ends")
+        agent.refresh_from_db()
+        assert agent.queue_start > 1
+        until(lambda: Agent.objects.filter(pk=agent.pk, summary__isnull=False).exists(), "a summary heads the queue")
+        spoken = agent.messages.filter(kind__in=[Kind.USER_MESSAGE, Kind.ASSISTANT]).exclude(content="")
+        until(lambda: not spoken.filter(embedding_model="").exists(), "every message is embedded")
