@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from agents import services
 from agents.exceptions import InvalidInput
+from agents.main_context import working_context
 from agents.models import (
     Agent,
     AgentBlock,
@@ -123,14 +124,23 @@ class BlockAdmin(admin.ModelAdmin[Block]):
             services.block_record_import(block=obj)
             return
         others = [name for name in form.changed_data if name not in ("value", "from_revision")]
-        value, opened_at = obj.value, form.cleaned_data["from_revision"]
+        lowered = "limit" in others and obj.limit < form.initial["limit"]
+        if lowered:  # the text first: the old one may be over the new limit
+            self._save_value(request, obj, form)
         if others:
             obj.save(update_fields=[*others, "updated_at"])
+            working_context.announce(obj)
+        if not lowered:
+            self._save_value(request, obj, form)
+
+    def _save_value(self, request: HttpRequest, obj: Block, form: Any) -> None:
         if "value" not in form.changed_data:
             return
         editor: User = request.user  # type: ignore[assignment]
+        opened_at = form.cleaned_data["from_revision"]
         try:
-            obj.revision = services.block_edit(block=obj, value=value, from_revision=opened_at, editor=editor).revision
+            edited = services.block_edit(block=obj, value=obj.value, from_revision=opened_at, editor=editor)
+            obj.revision = edited.revision
         except InvalidInput as error:
             messages.error(request, str(error))
 
@@ -149,6 +159,14 @@ class AgentAdmin(admin.ModelAdmin[Agent]):
     readonly_fields = ("id", "archive", "queue_start", "created_at", "last_active_at")
     filter_horizontal = ("attached_archives",)
     inlines = (AgentBlockInline,)
+
+    def delete_model(self, request: HttpRequest, obj: Agent) -> None:
+        """With its archive and its blocks, as from the page."""
+        services.agent_delete(agent=obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Agent]") -> None:
+        for agent in queryset:
+            services.agent_delete(agent=agent)
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Agent]":
         return super().get_queryset(request).annotate(message_total=Count("messages"))
@@ -192,6 +210,14 @@ class DocumentAdmin(admin.ModelAdmin[Document]):
     list_filter = ("status", "media_type", "archive__owner")
     search_fields = ("name", "archive__name", "sha256")
     readonly_fields = tuple(field.name for field in Document._meta.fields)
+
+    def delete_model(self, request: HttpRequest, obj: Document) -> None:
+        """With its file, as from the page."""
+        services.document_delete(document=obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Document]") -> None:
+        for document in queryset:
+            services.document_delete(document=document)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

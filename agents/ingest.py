@@ -1,6 +1,7 @@
 """Documents to passages: read, cut, embed, store, with progress, and again from where it stopped."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +15,16 @@ from semantic_text_splitter import MarkdownSplitter, TextSplitter
 
 from agents import bus, tokens
 from agents.events import DocumentChanged
-from agents.exceptions import InvalidInput
+from agents.exceptions import InvalidInput, LLMError
 from agents.external_context import archival_storage
 from agents.models import Agent, Document
 
 PASSAGE_TOKENS = 200
 BATCH = 8  # passages between two reports of progress
 MEDIA_TYPES = {".txt": "text/plain", ".md": "text/markdown", ".pdf": "application/pdf"}
-ENCODINGS = ("utf-8-sig", "utf-16", "gb18030", "latin-1")
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+# what pypdf meets broken files with
+BROKEN_PDF = (PyPdfError, ValueError, LookupError, TypeError, AttributeError, AssertionError, RuntimeError)
 
 Status = Document.Status
 
@@ -48,7 +51,7 @@ def check_upload(file: "UploadedFile[bytes]") -> str:
     file.seek(0)
     if (media_type == "application/pdf") != head.lstrip().startswith(b"%PDF"):
         raise InvalidInput(f"“{name}” is not what its name says: the content is {_looks_like(head)}.")
-    if media_type != "application/pdf" and b"\x00" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if media_type != "application/pdf" and b"\x00" in head and not head.startswith(UTF_16_MARKS):
         raise InvalidInput(f"“{name}” is not what its name says: the content is not text.")
     return media_type
 
@@ -77,8 +80,11 @@ def work(document: Document) -> None:
             _report(document, done=document.done + len(batch))
         _report(document, status=Status.READY)
         archival_storage.announce(document.archive)
-    except InvalidInput as error:
+    except (InvalidInput, LLMError) as error:
         _report(document, status=Status.FAILED, error=str(error))
+    except OSError as error:
+        reason = f"The uploaded file cannot be read any more ({error.strerror}). Delete this entry and upload it again."
+        _report(document, status=Status.FAILED, error=reason)
 
 
 def cut(document: Document) -> Iterator[Piece]:
@@ -103,18 +109,27 @@ def _pages(document: Document) -> Iterator[tuple[int | None, str]]:
         _report(document, pages=len(reader.pages))
         for number, page in enumerate(reader.pages, start=1):
             yield number, page.extract_text().replace("\x00", " ")
-    except (PyPdfError, ValueError, KeyError, TypeError, RecursionError) as error:
-        # pypdf meets broken files with all of these
+    except BROKEN_PDF as error:
         raise InvalidInput(f"The PDF cannot be read: it may be damaged ({error}).") from error
 
 
 def _decode(raw: bytes) -> str:
-    for encoding in ENCODINGS:
-        try:
-            return raw.decode(encoding).replace("\x00", " ")
-        except UnicodeError:
-            continue
-    raise InvalidInput("Its text encoding is not known. Save it as UTF-8.")
+    try:
+        return raw.decode(_encoding(raw)).replace("\x00", " ")
+    except UnicodeError as error:
+        raise InvalidInput("Its text encoding is not known. Save it as UTF-8.") from error
+
+
+def _encoding(raw: bytes) -> str:
+    """A guess. UTF-16 only if marked: nearly any bytes are UTF-16 of something."""
+    if raw.startswith(UTF_16_MARKS):
+        return "utf-16"
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        runs = re.findall(rb"[\x80-\xff]+", raw)  # single accented letters in Western text, pairs in Chinese
+        return "cp1252" if 2 * sum(len(run) % 2 for run in runs) > len(runs) else "gb18030"
+    return "utf-8-sig"
 
 
 def _report(document: Document, **fields: object) -> None:

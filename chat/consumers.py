@@ -48,13 +48,14 @@ class AgentConsumer(AsyncWebsocketConsumer):
             kind = frame["type"]
             if kind == "resume":
                 self.seq = int(frame["seq"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return
         if kind == "resume":
             await self._catch_up()
             await self._send(frames.waiting)
             await self._send(frames.status)
-        await self._send(frames.draft)
+        if kind in ("resume", "draft"):
+            await self._send(frames.draft)
 
     async def agent_event(self, message: dict[str, Any]) -> None:
         """An event of the engine, from the bus."""

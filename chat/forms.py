@@ -13,15 +13,22 @@ from agents.models.block import DEFAULT_LIMIT
 NEW_HUMAN_HINT = "What should the agent know about you from the start? It learns the rest."
 
 
+class BlockTextField(forms.CharField):
+    """Text for a block, with line ends as the block keeps them, so that its limit counts the same here and there."""
+
+    def to_python(self, value: Any) -> Any:
+        return super().to_python(value.replace("\r\n", "\n") if value else value)
+
+
 class AgentForm(forms.Form):
     name = forms.CharField(max_length=80, widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True}))
-    persona = forms.CharField(
+    persona = BlockTextField(
         max_length=DEFAULT_LIMIT,
         required=False,
         widget=forms.Textarea(attrs={"rows": 5, "maxlength": False}),
         help_text="Who the agent is. It may change this itself.",
     )
-    human = forms.CharField(
+    human = BlockTextField(
         max_length=DEFAULT_LIMIT,
         required=False,
         widget=forms.Textarea(attrs={"rows": 3, "maxlength": False}),

@@ -213,14 +213,21 @@ EMBEDDING_DIMENSION = ENV.memweb_embedding_dimension
 MAX_STEPS_PER_RUN = 25
 LEASE_SECONDS = 15
 
+# Their information is a line for each request or each look of the reaper.
+QUIET = (
+    "httpx2",
+    "httpcore2",
+    "openai",
+    "celery.worker.strategy",
+    "celery.app.trace",
+    "celery.beat",
+    "django.channels",
+)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {
-        name: {"level": "WARNING"}
-        for name in ("httpx2", "httpcore2", "openai", "celery.worker.strategy", "django.channels")
-    },
+    "loggers": {name: {"level": "WARNING"} for name in QUIET},
 }

@@ -77,7 +77,8 @@ def stream(prompt: Prompt, config: ModelConfig, *, check: Check) -> Iterator[Del
 
 def complete(messages: list[ChatMessage], config: ModelConfig, *, max_tokens: int, check: Check) -> str:
     """One plain answer, whole (for summaries). Raises as `stream`."""
-    chunks = _Endpoint(config, check).chat(messages, max_tokens=max_tokens)
+    own_slot = {"extra_body": {"id_slot": len(guided.SLOTS)}} if config.mode == "guided" else {}
+    chunks = _Endpoint(config, check).chat(messages, max_tokens=max_tokens, **own_slot)
     return "".join(chunk.content for chunk in chunks).strip()
 
 

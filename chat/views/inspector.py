@@ -17,10 +17,12 @@ from agents.main_context import working_context
 from agents.models import Agent, Message, Passage
 from chat import diff
 from chat.access import agent_for
+from chat.views.numbers import number
 from chat.views.toast import toast
 
 PAGE = 20  # rows of a list
 RUNS = 15
+SEARCHED = ("recall", "archival")  # tabs whose results are a part of their own
 
 Context = dict[str, object]
 
@@ -32,8 +34,8 @@ def tab(request: HttpRequest, agent_id: UUID, name: str) -> HttpResponse:
     if read is None:
         raise Http404
     context = {"agent": agent, "tab": name, **read(request, agent)}
-    template = f"chat/tabs/_{name}_results.html" if request.GET.get("part") == "results" else f"chat/tabs/_{name}.html"
-    return render(request, template, context)
+    part = "_results" if name in SEARCHED and request.GET.get("part") == "results" else ""
+    return render(request, f"chat/tabs/_{name}{part}.html", context)
 
 
 def context_tab(request: HttpRequest, agent: Agent) -> Context:
@@ -60,26 +62,25 @@ def queue_tab(request: HttpRequest, agent: Agent) -> Context:
 
 
 def recall_tab(request: HttpRequest, agent: Agent) -> Context:
-    query, number = _query(request)
+    query, page = _query(request)
     if query:
-        return _found(query, lambda: recall_storage.find(agent, query, page=number, size=PAGE))
+        return _found(query, lambda: recall_storage.find(agent, query, page=page, size=PAGE))
     newest = recall_storage.spoken(agent).defer("embedding", "words").order_by("-seq")
-    return {"query": "", "page": _listed(newest, number)}
+    return {"query": "", "page": _listed(newest, page)}
 
 
 def archival_tab(request: HttpRequest, agent: Agent) -> Context:
-    query, number = _query(request)
+    query, page = _query(request)
     context: Context = {"documents": selectors.documents_of(agent), "limit_mb": settings.MAX_UPLOAD_BYTES // 1048576}
     if query:
-        return context | _found(query, lambda: archival_storage.find(agent, query, page=number, size=PAGE))
+        return context | _found(query, lambda: archival_storage.find(agent, query, page=page, size=PAGE))
     newest = archival_storage.passages_of(agent).defer("embedding", "words").order_by("-pk")
-    return context | {"query": "", "page": _listed(newest, number)}
+    return context | {"query": "", "page": _listed(newest, page)}
 
 
 def runs_tab(request: HttpRequest, agent: Agent) -> Context:
     runs = agent.runs.select_related("event").prefetch_related("steps").order_by("-id")
-    number = request.GET.get("page", "1")
-    return {"runs": Paginator(runs, RUNS).get_page(number)}
+    return {"runs": Paginator(runs, RUNS).get_page(number(request.GET, "page") or 1)}
 
 
 TABS: dict[str, Callable[[HttpRequest, Agent], Context]] = {
@@ -117,8 +118,7 @@ def flush(request: HttpRequest, agent_id: UUID) -> HttpResponse:
 
 
 def _query(request: HttpRequest) -> tuple[str, int]:
-    number = request.GET.get("page", "1")
-    return request.GET.get("q", "").strip()[:2000], int(number) if number.isdecimal() else 1
+    return request.GET.get("q", "").strip()[:2000], number(request.GET, "page") or 1
 
 
 def _found(query: str, find: "Callable[[], Page[Message]] | Callable[[], Page[Passage]]") -> Context:
@@ -128,6 +128,6 @@ def _found(query: str, find: "Callable[[], Page[Message]] | Callable[[], Page[Pa
         return {"query": query, "page": None, "error": str(error)}
 
 
-def _listed(rows: object, number: int) -> object:
-    page = Paginator(rows, PAGE).get_page(number)  # type: ignore[var-annotated, arg-type]
+def _listed(rows: object, page_number: int) -> object:
+    page = Paginator(rows, PAGE).get_page(page_number)  # type: ignore[var-annotated, arg-type]
     return Page([Hit(row, 0.0) for row in page.object_list], page.number, PAGE, page.paginator.count)

@@ -2,15 +2,17 @@
 
 from uuid import UUID
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from agents import services
+from agents import selectors, services
 from agents.exceptions import InvalidInput, LLMError, StaleEdit
 from agents.models import Agent, Block, Document, Passage
 from chat.access import agent_for, part_for, person
 from chat.views.inspector import block_card
+from chat.views.numbers import number
 
 
 @require_GET
@@ -29,7 +31,7 @@ def block_edit(request: HttpRequest, agent_id: UUID, block_id: int) -> HttpRespo
     if request.method == "GET":
         return render(request, "chat/_block_edit.html", context)
     context["value"] = value = request.POST.get("value", "").replace("\r\n", "\n")
-    context["revision"] = revision = int(request.POST.get("revision", "0"))
+    context["revision"] = revision = number(request.POST, "revision") or 0
     try:
         services.block_edit(block=subject, value=value, from_revision=revision, editor=person(request))
     except StaleEdit as error:
@@ -77,7 +79,8 @@ def document_add(request: HttpRequest, agent_id: UUID) -> HttpResponse:
             services.document_add(archive=agent.archive, file=file)
         except InvalidInput as error:
             errors.append(str(error))
-    return render(request, "chat/_upload.html", {"agent": agent, "errors": errors})
+    context = {"agent": agent, "errors": errors, "limit_mb": settings.MAX_UPLOAD_BYTES // 1048576}
+    return render(request, "chat/_upload.html", context)
 
 
 @require_POST
@@ -95,5 +98,5 @@ def document_retry(request: HttpRequest, document_id: int) -> HttpResponse:
 @require_GET
 def documents(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     agent = agent_for(request, agent_id)
-    rows = agent.archive.documents.all()
-    return render(request, "chat/_documents.html", {"agent": agent, "documents": rows})
+    context = {"agent": agent, "documents": selectors.documents_of(agent)}
+    return render(request, "chat/_documents.html", context)

@@ -13,6 +13,7 @@ from agents.models import Run
 from chat import timeline
 from chat.access import agent_for, part_for
 from chat.model_status import model_status
+from chat.views.numbers import number
 from chat.views.toast import toast
 
 
@@ -34,7 +35,7 @@ def message_send(request: HttpRequest, agent_id: UUID) -> HttpResponse:
 @require_GET
 def timeline_older(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     agent = agent_for(request, agent_id)
-    messages = selectors.timeline_before(agent, _number(request, "before"))
+    messages = selectors.timeline_before(agent, number(request.GET, "before"))
     context = {"agent": agent, "rows": timeline.rows(messages), "first_seq": messages[0].seq if messages else 0}
     return render(request, "chat/_older.html", context)
 
@@ -57,8 +58,3 @@ def run_retry(request: HttpRequest, run_id: int) -> HttpResponse:
 @require_GET
 def model_banner(request: HttpRequest) -> HttpResponse:
     return render(request, "chat/_model_banner.html", {"model_status": model_status()})
-
-
-def _number(request: HttpRequest, name: str) -> int | None:
-    value = request.GET.get(name, "")
-    return int(value) if value.isdecimal() else None

@@ -1,5 +1,6 @@
 """The local model's process, `python -m memweb.stack.local_model`: gets the weights, then serves them on loopback."""
 
+import json
 import os
 import signal
 import sys
@@ -9,6 +10,7 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from agents.llm import guided
 from memweb.env import Env, env
 from memweb.stack import catalogue, weights
 from memweb.stack.catalogue import LocalModel
@@ -16,9 +18,8 @@ from memweb.stack.exceptions import WeightsError
 from memweb.stack.model_state import ModelState, Stage, write_state
 from memweb.stack.paths import StackPaths
 
-SLOTS = 4  # requests side by side; guided mode keeps one prompt's prefix warm in each
+SLOTS = len(guided.SLOTS) + 1  # guided mode keeps one prompt's prefix warm in each; the last is for summaries
 CONTEXT_IN_ALL = 16_384  # tokens that the slots share: 0.5 GB for the 1.5B model
-IDLE_PROMPTS_MIB = 256  # memory for prompts that lost their slot
 RETRY_PAUSE = 60.0  # seconds before the download is tried again
 START_TIMEOUT = 180.0  # seconds; a slow disk reads a gigabyte in that
 LOG_WARNINGS = 2  # the library's number for it; more would be several lines for each request
@@ -69,6 +70,9 @@ def main() -> int:
     reporter.stage("starting", f"Loading the local model {model.name}.")
     server = _start_server(settings, model, file)
     _wait_until_healthy(f"{url}/health")
+    if model.function_mode == "guided":
+        reporter.stage("warming", f"The local model {model.name} reads its instructions.")
+        _warm(settings, url)
     reporter.stage("ready", f"The local model {model.name} is ready.")
     while server is not None:
         signal.pause()
@@ -103,7 +107,8 @@ def _start_server(settings: Env, model: LocalModel, file: Path) -> object:
     params.n_ctx = CONTEXT_IN_ALL
     params.n_parallel = SLOTS
     params.kv_unified = True
-    params.cache_ram_mib = IDLE_PROMPTS_MIB
+    params.cache_idle_slots = False  # the library would empty every idle slot, and with it the prefixes kept warm
+    params.cache_ram_mib = 0
     params.ui = False
     params.verbosity = LOG_WARNINGS
     for threads in (params.cpuparams, params.cpuparams_batch):
@@ -135,6 +140,17 @@ def _wait_until_healthy(url: str) -> None:
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
     raise SystemExit(f"The local model did not answer within {START_TIMEOUT:.0f} seconds.")
+
+
+def _warm(settings: Env, url: str) -> None:
+    """Have each slot read the beginning of its prompts now, so that nobody waits for it with their first message."""
+    key = settings.memweb_local_model_key.get_secret_value() if settings.memweb_local_model_key else ""
+    headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
+    for slot, messages in guided.warm_prompts():
+        body = json.dumps({"messages": messages, "max_tokens": 1, "id_slot": slot, "cache_prompt": True}).encode()
+        request = urllib.request.Request(f"{url}/v1/chat/completions", data=body, headers=headers)
+        with urllib.request.urlopen(request, timeout=START_TIMEOUT):
+            pass
 
 
 if __name__ == "__main__":

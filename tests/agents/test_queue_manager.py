@@ -130,7 +130,7 @@ def test_a_failing_summarizer_loses_nothing_and_is_asked_again(small: Agent, ser
 def test_the_prompt_never_exceeds_the_window_and_old_facts_are_found(small: Agent, serve_model: ServeModel) -> None:
     server = serve_model(talkative)
     exchange(small, "My grandmother's parrot is called Bartholomew.")
-    for number in range(40):
+    for number in range(100):
         exchange(small, f"turn {number} " + "chatter " * (number % 7) * 12)
         if number % 5 == 0:
             summarise(small, small.queue_start)
