@@ -14,6 +14,7 @@ from uuid import UUID
 from channels.layers import get_channel_layer
 from django.core.cache import cache
 from django.db import transaction
+from redis.exceptions import RedisError
 
 from agents.events import Event
 
@@ -46,12 +47,16 @@ def draft_keep(agent_id: UUID, draft: dict[str, Any] | None) -> None:
     key = f"draft:{agent_id}"
     try:
         cache.delete(key) if draft is None else cache.set(key, draft, DRAFT_SECONDS)
-    except OSError as error:  # a draft is a convenience: a broker that is away must not fail a run
+    except RedisError as error:  # a draft is a convenience: a broker that is away must not fail a run
         logger.warning("The draft could not be kept: %s", error)
 
 
 def draft_read(agent_id: UUID) -> dict[str, Any] | None:
-    draft: dict[str, Any] | None = cache.get(f"draft:{agent_id}")
+    """None while nothing is being written, or if the broker is away."""
+    try:
+        draft: dict[str, Any] | None = cache.get(f"draft:{agent_id}")
+    except RedisError:
+        return None
     return draft
 
 

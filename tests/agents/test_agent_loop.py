@@ -1,8 +1,12 @@
 """The loop: steps, chaining, the model's mistakes, and when a run ends."""
 
 import json
+from unittest.mock import patch
 
+import pytest
+from kombu.exceptions import OperationalError
 from pytest_django import Settings
+from redis.exceptions import ConnectionError
 
 from agents.llm.scripted import Answer, call, last_event, say
 from agents.models import Agent, Message, Run
@@ -27,6 +31,30 @@ def test_a_message_gets_a_reply_through_send_message(agent: Agent, serve_model: 
     assert kinds(agent) == ["user_message", "assistant", "function_result"]
     reply = agent.messages.get(kind=Kind.ASSISTANT)
     assert (reply.content, reply.inner_monologue) == ("Hello, I am Sam.", "They greet me.")
+
+
+@pytest.mark.parametrize("mode", ["tools", "json_schema"])
+def test_both_gateway_modes_hold_the_same_conversation(
+    agent: Agent, serve_model: ServeModel, settings: Settings, mode: str
+) -> None:
+    settings.LLM = {**settings.LLM, "mode": mode}
+    serve_model([call("core_memory_append", label="human", content="Name: Ann."), say("Hello Ann.")])
+    run = exchange(agent, "I am Ann.")
+    assert run.status == Run.Status.DONE and run.steps.count() == 2
+    assert agent.blocks.get(label="human").value.endswith("Name: Ann.")
+    assert agent.messages.filter(kind=Kind.ASSISTANT, content="Hello Ann.").exists()
+
+
+def test_a_broker_that_is_away_delays_and_fails_nothing(agent: Agent, serve_model: ServeModel) -> None:
+    serve_model([say("Still here.")])
+    away = ConnectionError("broker away")
+    with (
+        patch("agents.bus.cache.set", side_effect=away),
+        patch("agents.bus.cache.delete", side_effect=away),
+        patch("agents.dispatch.current_app.send_task", side_effect=OperationalError("broker away")),
+    ):
+        run = exchange(agent, "Hi")
+    assert run.status == Run.Status.DONE
 
 
 def test_a_requested_heartbeat_runs_the_next_step_at_once(agent: Agent, serve_model: ServeModel) -> None:

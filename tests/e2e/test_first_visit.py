@@ -37,7 +37,7 @@ def test_a_newcomer_chats_and_watches_the_memory_change(page: Page, tmp_path: Pa
     create_agent(page)
     page.get_by_role("tab", name="Memory").click()
     human = page.locator(".block", has=page.get_by_role("heading", name="human"))
-    expect(human).to_contain_text("I do not know this person's name")
+    expect(human).to_contain_text("Name: not known yet.")
 
     send(page, "Hello, my name is Ada.")
     expect(page.locator("#timeline-rows .reply")).to_contain_text("Lovely to know that.")
