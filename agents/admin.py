@@ -65,12 +65,14 @@ class RevisionInline(ReadOnly, admin.TabularInline[BlockRevision, Block]):
 class BlockForm(forms.ModelForm[Block]):
     """Carries the revision the page was opened with, so that a later edit is never overwritten."""
 
+    value = forms.CharField(
+        strip=False, required=False, widget=forms.Textarea(attrs={"class": "vLargeTextField", "rows": 12, "cols": 100})
+    )
     from_revision = forms.IntegerField(widget=forms.HiddenInput, required=False)
 
     class Meta:
         model = Block
         fields = ("owner", "label", "value", "limit", "description", "read_only")
-        widgets = {"value": forms.Textarea(attrs={"rows": 12, "cols": 100})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -79,12 +81,12 @@ class BlockForm(forms.ModelForm[Block]):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        data["value"] = data.get("value", "").replace("\r\n", "\n")
+        data["value"] = value = data.get("value", "").replace("\r\n", "\n")
         limit = data.get("limit")
-        if limit is not None and len(data["value"]) > limit:
-            self.add_error("value", f"This text has {len(data['value']):,} characters; the block holds {limit:,}.")
+        if limit is not None and len(value) > limit:
+            self.add_error("value", f"This text has {len(value):,} characters; the block holds {limit:,}.")
         current = Block.objects.filter(pk=self.instance.pk).first() if self.instance.pk else None
-        if current and current.value != data["value"] and current.revision != data.get("from_revision"):
+        if current and current.value != value and current.revision != data.get("from_revision"):
             self.add_error(
                 "value",
                 f"The block was changed while you were editing. It now says: “{current.value}”. "
@@ -246,6 +248,11 @@ class RunAdmin(ReadOnly, admin.ModelAdmin[Run]):
     search_fields = ("agent__name", "agent__owner__username", "error")
     date_hierarchy = "created_at"
     inlines = (StepInline,)
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        """Not a run by itself; but with its agent, or with the person whose agent it is."""
+        page = (request.resolver_match and request.resolver_match.url_name) or ""
+        return not page.startswith("agents_run_") and request.user.has_perm("agents.delete_run")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Run]":
         return super().get_queryset(request).select_related("agent").annotate(step_total=Count("steps"))

@@ -19,7 +19,8 @@ Vector = list[float]
 
 
 class Embedder(Protocol):
-    """Unit vectors of `dimension` numbers. `name` is stored with every row that holds one."""
+    """Unit vectors of `dimension` numbers. `name` is stored with every row that holds one, and tells vectors apart that
+    cannot be compared."""
 
     name: str
     dimension: int
@@ -73,7 +74,7 @@ class OpenAIEmbedder:
     batch = 100
 
     def __init__(self, model: str, dimension: int) -> None:
-        self.name, self.dimension = model, dimension
+        self.name, self.dimension, self._model = f"{model}/{dimension}", dimension, model
         llm = settings.LLM
         self._client = OpenAI(api_key=llm["api_key"], base_url=llm["base_url"], timeout=60, max_retries=4)
 
@@ -89,13 +90,13 @@ class OpenAIEmbedder:
     def _embed(self, texts: Sequence[str]) -> list[Vector]:
         wanted = [_clean(text) or " " for text in texts]
         try:
-            answer = self._client.embeddings.create(model=self.name, input=wanted, dimensions=self.dimension)
+            answer = self._client.embeddings.create(model=self._model, input=wanted, dimensions=self.dimension)
         except APIError as error:
             raise LLMError(f"The embeddings endpoint failed: {error}", retryable=True) from error
         vectors = [item.embedding for item in answer.data]
         if any(len(vector) != self.dimension for vector in vectors):
             raise LLMError(
-                f"{self.name} gives {len(vectors[0])} dimensions, {self.dimension} are set. "
+                f"{self._model} gives {len(vectors[0])} dimensions, {self.dimension} are set. "
                 "Set MEMWEB_EMBEDDING_DIMENSION and run `manage.py reembed`."
             )
         return vectors
@@ -105,7 +106,7 @@ class HashEmbedder:
     """Word hashes: deterministic and instant, alike only where words are alike. For tests."""
 
     def __init__(self, dimension: int) -> None:
-        self.name, self.dimension = "hash", dimension
+        self.name, self.dimension = f"hash/{dimension}", dimension
 
     def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
         return [self.embed_query(text) for text in texts]
