@@ -62,7 +62,10 @@ def plan_for(env: Env) -> Plan:
     paths = StackPaths(env.memweb_home)
     services = embedded_services(env, paths)
     programs = [
-        Program("web", _python("daphne", "-v", "0", "-b", env.memweb_host, "-p", str(env.memweb_port), "memweb.asgi:application")),
+        Program(
+            "web",
+            _python("daphne", "-v", "0", "-b", env.memweb_host, "-p", str(env.memweb_port), "memweb.asgi:application"),
+        ),
         Program("worker-runs", _worker("runs", env.memweb_run_threads)),
         Program("worker-background", _worker("background", 2)),
         Program("beat", _celery("beat", "--pidfile=", "--schedule", str(paths.beat_schedule))),

@@ -48,7 +48,7 @@ def test_before_the_command_search_goes_by_words(smaller: Agent) -> None:
 def test_the_command_embeds_everything_with_the_new_model(smaller: Agent) -> None:
     call_command("reembed")
     assert {p.embedding_model for p in Passage.objects.all()} == {"hash/64"}
-    assert len(Passage.objects.get().embedding.to_list()) == 64
+    assert len(Passage.objects.get().embedding) == 64
     assert Message.objects.get(kind=Message.Kind.USER_MESSAGE).embedding_model == "hash/64"
     assert archival_storage.find(smaller, "behind the barometer").total == 1
 

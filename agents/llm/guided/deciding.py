@@ -1,0 +1,178 @@
+"""What to do about the event: one function call, or a reply."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from agents.llm.guided.labelling import answers, label_event
+from agents.llm.guided.model import Model
+from agents.llm.guided.notes import PERSONA, lines_of, notes_for
+from agents.llm.guided.remarks import openings, remark
+from agents.llm.guided.reply import NOTES, Reply
+from agents.llm.guided.searching import ARCHIVAL, BY_DATE, CONVERSATION, essence, found_nothing, search
+from agents.llm.guided.signs import introduces, is_about_food, is_caution, is_personal, is_sad
+from agents.llm.guided.situation import Done, Situation
+from agents.llm.guided.words import (
+    clip,
+    is_question,
+    is_yes_no_question,
+    names,
+    numbers,
+    overlap,
+    sentences,
+    statements,
+    stems,
+)
+from agents.llm.guided.writing import INSERT, another_way, write_archive, write_fact
+from agents.llm.types import REQUEST_HEARTBEAT, Prompt
+
+SEARCHES = (CONVERSATION, BY_DATE, ARCHIVAL)
+MAX_RESULT = 1500  # weight of a search result shown to the reply
+_PAUSE = "pause_heartbeats"
+_CLOCK = re.compile(
+    r"\b(what|which) (time|day|date|month|year)\b|\btoday['’]s date\b|几点|几号|星期几|今天是", re.IGNORECASE
+)
+_WHY = {
+    "new": "That is new to me. I write it down.",
+    "changed": "Something I knew has changed. I correct my notes.",
+    "style": "This is how I should behave. I write it down.",
+    "save": "I should keep this. It goes to archival memory.",
+    "find": "My notes do not say this. I search my memory.",
+    "past": "This is about something said earlier. I search my memory.",
+    "known": "I answer from what I know about the user.",
+    "chat": "Nothing to look up or to write down. I answer.",
+}
+
+
+@dataclass(frozen=True)
+class Call:
+    """Any function but `send_message`."""
+
+    why: str
+    name: str
+    arguments: dict[str, Any]
+
+
+Plan = Call | Reply
+
+
+def decide(prompt: Prompt, situation: Situation, model: Model) -> Plan:
+    """One function call for the situation. At most three small model calls, at most one after a function result."""
+    if situation.event in ("heartbeat", "system_alert", "none"):
+        return _housekeeping(prompt, situation)
+    if situation.done:
+        return _after_results(prompt, situation, model)
+    if situation.event == "login":
+        return Reply("The user is back. I greet them.", (remark("back", ""),))
+    label = label_event(prompt, situation, model)
+    if label in ("new", "changed", "style"):
+        write = write_fact(prompt, model, situation.text, label)
+    elif label == "save":
+        write = write_archive(prompt, model, situation.text)
+    else:
+        write = None
+    if write:
+        return _call(_WHY[label], write.name, write.arguments, heartbeat=True)
+    if label in ("find", "past"):
+        found = search(prompt, situation.text, situation.said, situation.time)
+        if found:
+            return _call(_WHY[label], found.name, found.arguments, heartbeat=True)
+    return _answer(prompt, situation, label)
+
+
+def _answer(prompt: Prompt, situation: Situation, label: str) -> Reply:
+    """A reply without a search: from core memory and the conversation, or whatever the model knows."""
+    message, why = situation.text, _WHY["known" if label == "known" else "chat"]
+    if label == "known":
+        whole = not stems(message)  # "What do you know about me?"
+        told = remark("everything", message, notes_for(prompt, message, NOTES)) if whole else remark("known", message)
+        beginning = _openings("everything" if whole else "known", message)
+        return Reply(why, (told, *_clock(situation)), notes=not whole, openings=beginning)
+    cautions = _cautions(prompt, situation)
+    beginning = openings("caution", message) if cautions and is_about_food(message) else ()
+    any_number = label == "chat" and not is_personal(message)
+    return Reply(why, (*cautions, *_clock(situation)), any_number=any_number, openings=beginning)
+
+
+def _after_results(prompt: Prompt, situation: Situation, model: Model) -> Plan:
+    """A function result leads to the reply; a first failed write to one other place."""
+    last, message = situation.done[-1], situation.text
+    if last.failed and situation.failures == 1:
+        other = another_way(prompt, last.name, last.arguments)
+        if other:
+            return _call("That did not work. I try another place.", other.name, other.arguments, heartbeat=True)
+    kind = _kind(last)
+    if kind == "found" and not answers(model, message, essence(last.message)):
+        kind = "nothing"
+    told = clip(essence(last.message) if kind == "found" else last.message, MAX_RESULT)
+    asks, searched = any(is_question(sentence) for sentence in sentences(message)), last.name in SEARCHES
+    beginning = _openings(kind, message) if searched or not asks else ()
+    remarks = (remark(kind, message, told), *_clock(situation))
+    return Reply("I have what I need. I answer.", remarks, notes=asks or searched, openings=beginning)
+
+
+def _kind(call: Done) -> str:
+    """Which remark a function result calls for."""
+    if call.name in SEARCHES:
+        return "nothing" if call.failed or found_nothing(call.message) else "found"
+    if call.failed:
+        return "failed"
+    if call.name == INSERT:
+        return "stored"
+    return "style" if call.arguments.get("label") == PERSONA else "saved"
+
+
+def _openings(kind: str, message: str) -> tuple[str, ...]:
+    """An answer about the user speaks to the user; an answer about anything else begins as it likes."""
+    if kind in ("known", "found", "everything") and not is_personal(message):
+        return ()
+    if kind in ("known", "found") and is_yes_no_question(message):
+        kind += "_yes_no"
+    if kind == "saved":
+        kind = "met" if introduces(message) else "sad" if is_sad(message) else "saved"
+    return openings(kind, message)
+
+
+def _cautions(prompt: Prompt, situation: Situation) -> tuple[str, ...]:
+    """What the notes say about health and diet, again, where the user may get advice."""
+    if not any(is_question(sentence) for sentence in sentences(situation.text)):
+        return ()
+    lines = [line for block in prompt.blocks if block.label != PERSONA for line in lines_of(block) if is_caution(line)]
+    return (remark("caution", situation.text, clip(" ".join(lines), 200)),) if lines else ()
+
+
+def _housekeeping(prompt: Prompt, situation: Situation) -> Plan:
+    """Nobody waits for an answer: on memory pressure keep one thing the user said, otherwise let the time pass."""
+    if situation.event == "system_alert" and not situation.done:
+        fact = _unsaved(prompt, situation)
+        if fact and _has(prompt, INSERT):
+            return _call("Memory runs full. I keep what matters.", INSERT, {"content": fact}, heartbeat=False)
+    if _has(prompt, _PAUSE) and not any(call.name == _PAUSE for call in situation.done):
+        return _call("Nothing to do.", _PAUSE, {"minutes": 1}, heartbeat=False)
+    return Reply("Nothing to do. I say so.", (remark("idle", ""),))
+
+
+def _unsaved(prompt: Prompt, situation: Situation) -> str:
+    """The user's statement that says most and is not kept yet, in the user's words."""
+    kept = "\n".join([*(block.value for block in prompt.blocks), *situation.archived])
+    best, most = "", 1.0
+    for line in situation.said:
+        told = statements(line.text) if line.speaker == "user" else ""
+        if not told or not is_personal(told) or overlap(told, kept) > 0.6:
+            continue
+        weight = 2.0 * len(numbers(told) | names(told)) + min(len(told), 200) / 50
+        if weight > most:
+            best, most = told, weight
+    return f"The user said: “{clip(best, 600)}”" if best else ""
+
+
+def _clock(situation: Situation) -> tuple[str, ...]:
+    return (remark("time", situation.text, situation.time),) if situation.time and _CLOCK.search(situation.text) else ()
+
+
+def _call(why: str, name: str, arguments: dict[str, Any], *, heartbeat: bool) -> Call:
+    return Call(why, name, {**arguments, REQUEST_HEARTBEAT: heartbeat})
+
+
+def _has(prompt: Prompt, name: str) -> bool:
+    return any(function.name == name for function in prompt.functions)

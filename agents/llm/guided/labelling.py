@@ -1,0 +1,95 @@
+"""What a user message asks for: the model labels it, rules keep the label honest."""
+
+from agents.llm.guided import examples
+from agents.llm.guided.model import Model
+from agents.llm.guided.notes import nearest_lines, notes_for
+from agents.llm.guided.searching import asks_to_find, is_command, speaks_of_storage
+from agents.llm.guided.signs import asks_advice, introduces, is_personal, sets_style
+from agents.llm.guided.situation import Situation
+from agents.llm.guided.words import clip, is_question, mentions, names, overlap, sentences, statements, stems
+from agents.llm.types import Prompt
+
+READING = ("chat", "known", "find", "past")
+TELLING = ("chat", "new", "changed", "style", "save", "find", "past")
+_LABEL_NOTES = 300  # characters; longer notes make the model take everything for new
+
+
+def label_event(prompt: Prompt, situation: Situation, model: Model) -> str:
+    """One of the eight labels. One model call, two where it cannot be told from words where an answer stands.
+
+    A question may not write memory: its labels are those that read. A message that also tells something about the user
+    is labelled by what it tells; the reply after the write answers the question.
+    """
+    message = situation.text
+    told = statements(message)
+    asks = any(is_question(sentence) for sentence in sentences(message))
+    if asks and told and (introduces(told) or (is_personal(told) and len(stems(told)) > 1)):
+        label = _telling(prompt, situation, model, told)
+        if label in ("new", "changed", "style", "save"):
+            return label
+    if not asks:
+        return _telling(prompt, situation, model, message)
+    if asks_advice(message):
+        return "chat"
+    return _where_answer_is(prompt, situation, model, _ask(prompt, situation, model, message, READING))
+
+
+def _telling(prompt: Prompt, situation: Situation, model: Model, told: str) -> str:
+    label = _ask(prompt, situation, model, told, TELLING)
+    if label in ("chat", "new", "find") and sets_style(told):
+        return "style"
+    if label == "save" and asks_to_find(told):
+        return "find"
+    return "new" if label == "chat" and introduces(told) else label
+
+
+def _where_answer_is(prompt: Prompt, situation: Situation, model: Model, label: str) -> str:
+    """Core memory and conversation first, search where they do not hold the answer, neither for general questions."""
+    message = situation.text
+    if label in ("find", "past") and is_command(message):
+        return label
+    if not stems(message):  # "What do you know about me?"
+        return "known"
+    about_storage = speaks_of_storage(message)
+    if label in ("chat", "known") and not about_storage and not _is_about_user(prompt, message):
+        return "chat"
+    said = [line.text for line in situation.said if line.speaker == "user"]
+    known = notes_for(prompt, message, 600)
+    shared = overlap(message, "\n".join([known, *said, prompt.summary]))
+    if shared == 1.0 or (label == "known" and shared > 0.5):
+        return "known"
+    if shared == 0 and ((label in ("find", "past") and not said) or (label == "chat" and not about_storage)):
+        return label
+    if _says(model, message, nearest_lines([*known.splitlines(), *said[-8:]], message, 500)):
+        return "known"
+    return "find" if label == "known" or (label == "chat" and about_storage) else label
+
+
+def answers(model: Model, question: str, found: str) -> bool:
+    """Whether a search found what was asked for; a search by meaning always finds something. At most one model call.
+
+    Half of the question's words are enough in a single hit, not in a page of them.
+    """
+    if not stems(question):
+        return True
+    shared, enough = overlap(question, found), 0.5
+    if shared > enough or (shared == enough and "\n" not in found.strip()):
+        return True
+    return _says(model, question, clip(found, 800))
+
+
+def _says(model: Model, question: str, notes: str) -> bool:
+    message = examples.check_message(notes.replace("\n", " "), clip(question, 400))
+    return model.word("check", [*examples.check_prefix(), message], ("yes", "no")) == "yes"
+
+
+def _is_about_user(prompt: Prompt, message: str) -> bool:
+    """Whether a question is about the user's own life or about someone the notes name."""
+    return is_personal(message) or any(mentions(notes_for(prompt, message, 2000), name) for name in names(message))
+
+
+def _ask(prompt: Prompt, situation: Situation, model: Model, message: str, allowed: tuple[str, ...]) -> str:
+    before = clip(situation.said[-1].text, 120) if len(message) < 20 and situation.said else ""
+    notes = notes_for(prompt, message, _LABEL_NOTES).replace("\n", " ")
+    messages = [*examples.label_prefix(), examples.label_message(notes, before, clip(message, 800))]
+    return model.word("label", messages, allowed)

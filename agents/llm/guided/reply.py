@@ -1,0 +1,123 @@
+"""A reply: plain chat, streamed, with the conversation as turns and what changes at the end."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from agents.llm.guided.model import Model
+from agents.llm.guided.notes import PERSONA, is_blank, notes_for
+from agents.llm.guided.remarks import language_of, remark
+from agents.llm.guided.signs import numbers_about
+from agents.llm.guided.situation import Line, Situation
+from agents.llm.guided.words import CJK, clip
+from agents.llm.types import REQUEST_HEARTBEAT, ArgumentsDelta, ChatMessage, Prompt, ReplyDelta
+
+MAX_TOKENS = 120
+NOTES, MAX_MESSAGE = 1000, 3000  # weight of core memory shown, and of the user's message
+HISTORY_TOKENS = 1200
+HISTORY_STEP = 8
+"""The oldest lines leave the history this many at a time, so that its beginning stays cached in between."""
+_RULES = """You chat with the user. Answer in the language of the user's message, warmly and plainly, in one to three
+short sentences. What stands in brackets is for you alone: notes about the user, which are true, and what to do. Speak
+to the user as “you” and “your”. Look at the notes before you give advice. If neither the notes nor the conversation say
+something about the user, say that you do not know it. Never make up names, dates or numbers."""
+_FALLBACK = "Sorry, I did not find the words for that. Could you put it another way?"
+_FALLBACK_ZH = "抱歉，我没想好怎么回答。能换个说法吗？"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What to answer with.
+
+    `remarks`: what to tell the model for this reply alone, in brackets. `any_number`: general knowledge may need one.
+    `notes`: whether it sees the core memory blocks (a reaction to what was just saved is better without).
+    `openings`: how it has to begin; any way if empty.
+    """
+
+    why: str
+    remarks: tuple[str, ...] = ()
+    any_number: bool = False
+    notes: bool = True
+    openings: tuple[str, ...] = ()
+
+
+def stream_reply(
+    prompt: Prompt, situation: Situation, reply: Reply, model: Model
+) -> Iterator[ArgumentsDelta | ReplyDelta]:
+    """The reply as pieces of `send_message`'s arguments and of its text."""
+    messages = [*reply_prefix(prompt), *history(situation.said), _last(prompt, situation, reply)]
+    allowed = None if reply.any_number else numbers_about(situation.text, [str(each["content"]) for each in messages])
+    grammar = reply_grammar(reply.openings, allowed)
+    yield ArgumentsDelta(0, '{"message": "')
+    empty, before = True, model.usage.completion
+    for piece in model.pieces("reply", messages, max_tokens=MAX_TOKENS, grammar=grammar):
+        text = piece.lstrip() if empty else piece
+        if text:
+            empty = False
+            yield from _said(text)
+    if empty:
+        yield from _said(_FALLBACK_ZH if CJK.search(situation.text) else _FALLBACK)
+    elif model.usage.completion - before >= MAX_TOKENS:
+        yield from _said("…")
+    yield ArgumentsDelta(0, f'", "{REQUEST_HEARTBEAT}": false}}')
+
+
+def reply_prefix(prompt: Prompt) -> list[ChatMessage]:
+    """What every reply of an agent begins with: rules, persona, summary."""
+    persona = next((block.value for block in prompt.blocks if block.label == PERSONA and not is_blank(block)), "")
+    parts = [_RULES, clip(persona.strip(), 700)]
+    if prompt.summary:
+        parts.append(f"Summary of the earlier conversation: {clip(prompt.summary, 1500)}")
+    return [{"role": "system", "content": "\n\n".join(part for part in parts if part)}]
+
+
+def history(said: list[Line]) -> list[ChatMessage]:
+    """The last lines of the conversation as chat turns, within the token budget."""
+    start = 0
+    while start < len(said) and sum(_tokens(clip(line.text, 800)) for line in said[start:]) > HISTORY_TOKENS:
+        start += HISTORY_STEP
+    return [{"role": line.speaker, "content": clip(line.text, 800)} for line in said[start:] if line.text]
+
+
+def reply_grammar(openings: tuple[str, ...], allowed: set[str] | None) -> str | None:
+    """A grammar for a text that begins with one of the openings and has no other numbers than these (None: any).
+
+    With an opening it is one paragraph: lists are where a small model forgets what it was told to mind.
+    """
+    if allowed is None and not openings:
+        return None
+    rules = [
+        "root ::= " + (f"({_either(openings)}) rest" if openings else "rest"),
+        "other ::= [^0-9\\n]" if openings else "other ::= [^0-9]",
+    ]
+    if allowed is None:
+        rules.append("rest ::= (other | [0-9])*")
+    elif allowed:
+        rules += ["rest ::= number? (other+ number)* other*", f"number ::= {_either(sorted(allowed))}"]
+    else:
+        rules.append("rest ::= other*")
+    return "\n".join(rules)
+
+
+def _either(texts: Iterable[str]) -> str:
+    return " | ".join(json.dumps(text, ensure_ascii=False) for text in texts)
+
+
+def _last(prompt: Prompt, situation: Situation, reply: Reply) -> ChatMessage:
+    text = situation.text
+    notes = notes_for(prompt, text, NOTES) if reply.notes else ""
+    notes = re.sub(r"(^|[.!?]\s+|\n)(Her|His|Their|The user['’]s)\b", r"\1Your", notes)
+    language = (remark("language", text),) if language_of(text) != "en" else ()
+    head = [remark("notes", text, notes)] if notes else []
+    return {"role": "user", "content": "\n".join([*head, clip(text, MAX_MESSAGE), *reply.remarks, *language])}
+
+
+def _said(text: str) -> Iterator[ArgumentsDelta | ReplyDelta]:
+    yield ArgumentsDelta(0, json.dumps(text, ensure_ascii=False)[1:-1])
+    yield ReplyDelta(text)
+
+
+def _tokens(text: str) -> int:
+    wide = len(CJK.findall(text))
+    return wide + (len(text) - wide) // 4 + 4

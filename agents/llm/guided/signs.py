@@ -1,0 +1,134 @@
+"""Signs in a text, found by word lists: who speaks of whom and what for.
+
+English and Chinese; first-person words also in some other languages. A sign that is missed costs a guard, never a
+wrong write: the lists only narrow what the model may do.
+"""
+
+import re
+
+from agents.llm.guided.words import CJK, mentions, numbers, sentences
+
+
+def _words(*parts: str) -> re.Pattern[str]:
+    return re.compile("|".join(parts), re.IGNORECASE)
+
+
+_PERSONAL = _words(
+    r"\b(i|my|me|mine|myself|we|our|us|ich|mein\w*|mir|mich|wir|unser\w*|je|j['’]\w+|mon|ma|mes|moi|nous|nos|notre)\b",
+    r"\b(yo|mi|mis|nosotros|eu|meu|minha|meus|minhas|io|mio|mia|miei|ik|mijn|jag|min|mitt|mina|ja|moja|mój)\b",
+    r"\b(мой|моя|мои|мне|меня|я)\b",
+    "我|咱|俺|私|僕",
+)
+_RELATIONS = _words(
+    r"\b(sister|brother|mother|mom|mum|father|dad|wife|husband|partner|girlfriend|boyfriend|son|daughter)\b",
+    r"\b(child(ren)?|kids?|friend|boss|colleague|neighbou?r|cousin|uncle|aunt|grand\w+|parents?|dog|cat)\b",
+    "姐|妹|哥|弟|妈|母|爸|父|妻|老婆|老公|丈夫|儿子|女儿|孩子|朋友|老板|同事|邻居|表|叔|姑|奶|爷|狗|猫",
+)
+_INTRODUCTION = _words(
+    r"\b(my name is|my name['’]s|call me|(i['’]m|i am|this is|it['’]s) (?-i:[A-Z][a-z]+)(?! (time|day)))\b",
+    r"\b(me llamo|je m['’]appelle|ich heiße|mein name ist|mi chiamo|meu nome é)\b",
+    "我叫|我的名字|我姓|叫我",
+)
+_ADVICE = _words(
+    r"^\W*((so|and|but|well|ok) )*(can|could|may|should|shall) (i|we)\b(?! (find|see|look))",
+    r"\b(what|where|which|how|when|who)\b.{0,40}\b(should|could|shall|would) (i|we)\b",
+    r"\b(recommend|suggest|advice|advise|ideas?)\b",
+    "我们?(可以|能|能不能|可不可以|应该|该|要不要)|推荐|建议|主意",
+)
+_STYLE = _words(
+    r"\b(please|always|never|don['’]?t|do not|from now on|keep|be|stop|try to)\b.{0,40}"
+    r"\b(answers?|repl(y|ies)|respon(d|ses?)|(talk|speak|write|talking) to me|address me|call me|emojis?|tone|"
+    r"sentences|with me|to me)\b",
+    "(请|以后|从现在|别|不要).{0,12}(语气|回答|回复|说话|聊天|称呼|表情)",
+)
+_HEALTH = _words(
+    r"allerg|intoleran|diabet|co?eliac|vegetarian|vegan|pregnan|asthma|halal|kosher|don['’]t (eat|drink)",
+    "过敏|不耐|糖尿|素食|怀孕|哮喘|忌口",
+)
+_FOOD = _words(
+    r"\b(eat\w*|drink\w*|food|dinner|lunch|breakfast|brunch|dessert|snacks?|cook\w*|bak(e|ing)|recipes?|meals?)\b",
+    r"\b(dish(es)?|menu|restaurants?|cafes?|order|cakes?|cheese|milk\w*|ice cream|pizza|pasta|soup|salad)\b",
+    r"\b(sauce|chocolate|wine|beer)\b",
+    r"\b(can|could|may|should) i (have|try)\b",
+    "吃|喝|菜|饭|餐|甜点|零食|食谱",
+)
+_SAD = _words(
+    r"\b(died|passed away|death|funeral|cancer|hospital|ill|sick|fired|laid off|broke up|divorc\w+|accident|lost my)\b",
+    "去世|过世|生病|住院|癌|失业|分手|离婚|车祸",
+)
+_TOPICS = {  # what a person has one of: telling a new one makes the old line untrue
+    "home": _words(
+        r"\b(live[sd]?|living|moved?|moving|relocat\w+|resid\w+|based in|home ?town|home:)\b",
+        "住|搬|定居",
+    ),
+    "work": _words(
+        r"\b(works?|worked|working|jobs?|quit|hired|employ\w+|occupation|profession|career|nurse|teacher|doctor)\b",
+        r"\b(engineer|driver|lawyer|student|manager|developer|designer|accountant|chef)\b",
+        "护士|老师|教师|医生|工程师|律师|司机|会计|程序员|学生|经理|工作|上班|就职|职业|跳槽|入职",
+    ),
+    "marriage": _words(r"\b(single|married|divorced|engaged|widow\w*|separated)\b", "单身|已婚|未婚|结婚|离婚|订婚"),
+    "age": _words(r"\b(years old|aged?|turned \d+)\b", "岁"),
+}
+
+
+def is_personal(text: str) -> bool:
+    """Whether the speaker speaks of themselves."""
+    return _PERSONAL.search(text) is not None
+
+
+def introduces(text: str) -> bool:
+    """Whether the speaker says who they are."""
+    return _INTRODUCTION.search(text) is not None
+
+
+def asks_advice(text: str) -> bool:
+    """Whether the speaker asks what they may or should do."""
+    return any(_ADVICE.search(sentence) is not None for sentence in sentences(text))
+
+
+def sets_style(text: str) -> bool:
+    """Whether the speaker says how they want to be talked to."""
+    return _STYLE.search(text) is not None
+
+
+def is_caution(line: str) -> bool:
+    """Whether a note matters for advice: allergy, diet, pregnancy."""
+    return _HEALTH.search(line) is not None
+
+
+def is_about_food(text: str) -> bool:
+    """Whether the text speaks of eating or drinking."""
+    return _FOOD.search(text) is not None
+
+
+def is_sad(text: str) -> bool:
+    """Whether the text tells of a misfortune."""
+    return _SAD.search(text) is not None
+
+
+def topics(text: str) -> set[str]:
+    """Which of the things a person has one of the text speaks of: home, work, marriage, age."""
+    return {topic for topic, pattern in _TOPICS.items() if pattern.search(text)}
+
+
+def relations(text: str) -> set[str]:
+    """Whom a text speaks of besides the speaker: sister, boss, dog."""
+    return {match.group().lower() for match in _RELATIONS.finditer(text)}
+
+
+def numbers_about(question: str, texts: list[str]) -> set[str]:
+    """The numbers an answer may use: all of the texts', but for a question about someone else only those about them."""
+    asked = relations(question)
+    units = [unit for text in texts for unit in sentences(text)]
+    if asked:
+        linked = asked.union(*(_called(unit, one) for unit in units for one in asked))
+        units = [unit for unit in units if any(mentions(unit, one) for one in linked)]
+    return numbers(" ".join(units)) | numbers(question)
+
+
+def _called(unit: str, relation: str) -> set[str]:
+    """The name that follows a word such as “husband” or “sister is called”."""
+    if CJK.search(relation):
+        return set()
+    pattern = rf"{re.escape(relation)}(?:\W+(?:is|called|named|name)\b){{0,3}}\W{{1,3}}(?-i:([A-Z]\w+))"
+    return {match.lower() for match in re.findall(pattern, unit, re.IGNORECASE)}

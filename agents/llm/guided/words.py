@@ -1,0 +1,146 @@
+"""What can be told about a text without a model: its words, numbers, names, sentences, whether it asks something.
+
+Used to guard what a small model writes. English and Chinese are covered by word lists; for other languages the
+functions fall back to punctuation and spelling, which errs towards the safe side (answer, do not write).
+"""
+
+import re
+
+CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*")
+_NUMBER = re.compile(r"[0-9]+")
+_SENTENCE_END = re.compile(
+    r"(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<!\bSt\.)(?<=[.!?…])\s+|(?<=[。！？；])\s*|\n+"
+)
+_SUFFIXES = ("ing", "ers", "er", "ed", "es", "s", "e")
+
+_STOP_LIST = """
+a about above after again all also am an and any anymore are as at be because been before being but by can could did do
+does doing don't done for from get got had has have he her here hers him his how i i'm i've i'd i'll if in into is isn't
+it it's its just know let like me mine more most my myself no nor not now of off on one or our ours out over own please
+re really remember s same she so some such t tell than thank thanks that that's the their them then there these they
+this those to too up us very was we were what what's when where where's which while who who's whom whose why will with
+would you your yours user called call name's named
+"""
+STOP_WORDS = frozenset(re.findall(r"\S+", _STOP_LIST))
+_ASKING = re.compile(
+    r"\W*((what|who|where|when|how)(['’]s)?|whom|whose|which|why|do(?! not)|does|did|is|are|am|was|were|"
+    r"can|could|will|would|should|shall|may|might|have|has|had|tell|remind)\b(?!['’])",
+    re.IGNORECASE,
+)
+_REQUEST = re.compile(
+    r"\b(can|could|would|will) you (please )?(also )?"
+    r"(remember (that|this|my)|save|note|store|keep|add|write down|make a note|put|archive|memori[sz]e)\b"
+    r"|\b(can|could|would|will) you (please )?(be|keep|stop|use|answer|reply|talk|speak|write|address|call)\b"
+    r"|(帮我|请|麻烦|能不能|可以)[^，。？]{0,6}(记住|记下|记一下|存|保存|写下)",
+    re.IGNORECASE,
+)
+_CHINESE_QUESTION = re.compile(
+    r"(吗|呢|么)[？?。.]?$|什么|哪|谁|多少|几[点个岁号月天次]|怎么|为什么|是否|有没有|是不是|还记得"
+)
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a text, in order, each an exact stretch of it."""
+    return [part.strip() for part in _SENTENCE_END.split(text) if part and part.strip()]
+
+
+def numbers(text: str) -> set[str]:
+    """Every run of digits."""
+    return set(_NUMBER.findall(text))
+
+
+def names(text: str) -> set[str]:
+    """Capitalised words that do not begin a sentence or follow a colon, in small letters."""
+    found: set[str] = set()
+    for sentence in sentences(text):
+        for match in _WORD.finditer(sentence):
+            before = sentence[: match.start()].rstrip(" \"'“”‘’([*-")
+            word = _bare(match.group())
+            if before and before[-1] not in ":：" and word[:1].isupper() and word.lower() not in STOP_WORDS:
+                found.add(word.lower())
+    return found
+
+
+def mentions(text: str, word: str) -> bool:
+    """Whether `word` (small letters) stands in `text` as a word or as the beginning of one."""
+    if CJK.search(word):
+        return word in text
+    return re.search(rf"(?<![^\W_]){re.escape(word)}", text.lower()) is not None
+
+
+def stems(text: str) -> set[str]:
+    """The words that carry meaning, cut to comparable stems; Chinese, Japanese and Korean text as character pairs."""
+    found = {_stem(word) for word in content_words(text)}
+    for run in re.findall(rf"{CJK.pattern}+", text):
+        kept = re.sub(r"[的了吗呢是在我你他她它们有和就都也很什么哪里谁怎儿个这那请]", " ", run)
+        for part in kept.split():
+            found |= {part[i : i + 2] for i in range(len(part) - 1)} or {part}
+    return found
+
+
+def content_words(text: str) -> list[str]:
+    """The words of a text without stop words, in order, Chinese, Japanese and Korean left out."""
+    words = (_bare(match) for match in _WORD.findall(text) if not CJK.search(match))
+    return [word for word in words if word and word.lower() not in STOP_WORDS]
+
+
+def overlap(part: str, whole: str) -> float:
+    """The share of `part`'s stems that stand in `whole`, 0 to 1; 0 if it has none."""
+    wanted = stems(part)
+    return len(wanted & stems(whole)) / len(wanted) if wanted else 0.0
+
+
+def is_question(sentence: str) -> bool:
+    """Whether one sentence asks for an answer; a request to save something or to behave never does."""
+    if _REQUEST.search(sentence):
+        return False
+    bare = sentence.strip().rstrip("\"'”’)")
+    if bare.endswith(("?", "？")):
+        return True
+    if CJK.search(bare):
+        return _CHINESE_QUESTION.search(bare) is not None
+    return _ASKING.match(bare) is not None
+
+
+def is_yes_no_question(text: str) -> bool:
+    """Whether the last question of a text can be answered with yes or no (English and Chinese)."""
+    asked = next((part for part in reversed(sentences(text)) if is_question(part)), "")
+    if CJK.search(asked):
+        return re.search("吗|是否|有没有|是不是|对不对", asked) is not None
+    return re.match(r"\W*(do|does|did|is|are|am|was|were|can|could|will|would|have|has|had)\b", asked, re.I) is not None
+
+
+def statements(text: str) -> str:
+    """The text without its questions."""
+    return " ".join(sentence for sentence in sentences(text) if not is_question(sentence))
+
+
+def weight(text: str) -> int:
+    """Length in Latin characters' worth of tokens: a Chinese, Japanese or Korean character counts three."""
+    return len(text) + 2 * len(CJK.findall(text))
+
+
+def clip(text: str, limit: int) -> str:
+    """At most `limit` in weight, with a mark where something was left out."""
+    if weight(text) <= limit:
+        return text
+    total = 0
+    for index, char in enumerate(text):
+        total += weight(char)
+        if total >= limit:
+            return text[:index].rstrip() + "…"
+    return text
+
+
+def _bare(word: str) -> str:
+    return re.sub(r"['’](s|m|re|ve|ll|d)$", "", word, flags=re.IGNORECASE)
+
+
+def _stem(word: str) -> str:
+    low = word.lower()
+    for suffix in _SUFFIXES:
+        if len(low) - len(suffix) >= 3 and low.endswith(suffix):
+            low = low[: -len(suffix)]
+            break
+    return low[:5]

@@ -1,0 +1,229 @@
+"""What is written to memory, and the guards before it: a small model invents, drops and overwrites if it may."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from agents.llm.guided import examples
+from agents.llm.guided.model import Model
+from agents.llm.guided.notes import HUMAN, PERSONA, holds, lines_of, writable_block
+from agents.llm.guided.signs import relations, topics
+from agents.llm.guided.words import CJK, clip, mentions, names, numbers, overlap, statements, stems
+from agents.llm.types import Prompt, PromptBlock
+
+APPEND, REPLACE, INSERT = "core_memory_append", "core_memory_replace", "archival_memory_insert"
+MAX_NOTE = 400  # characters
+MAX_LINES = 8  # lines of a block the model may choose among
+_CHANGE = re.compile(
+    r"\b(now|no longer|any ?more|instead|not|moved|changed?|switched|became|quit|left|stopped|started|turned|used to|"
+    r"actually|correct(ion|ed)?|wrong|divorced|new)\b|n't\b|n’t\b|现在|不再|不是|搬|换|改|变|辞|离|戒|已经|其实",
+    re.IGNORECASE,
+)
+_FIRST_PERSON = re.compile(r"\b(I|my|My|me|we|We|our|us)\b|我")
+_PLEASE_REMEMBER = re.compile(
+    r"^(please |can you |could you )*(also )?(remember|keep in mind|note)( that)?[:,]? "
+    r"|[,.]? ?(please )?(remember|note) (that|this|it)[.!]?$"
+    r"|^(请|帮我)*(记住|记下|记一下)[，,：:]?|[，,]?(请|帮我)*(记住|记下|记一下)[。！]?$",
+    re.IGNORECASE,
+)
+_STORE_REQUEST = re.compile(
+    r"^.{0,60}?\b(archive|archival memory|note|memory|this down|for later|this)\b\s*[:：]\s*(?P<rest>.+)$"
+    r"|^.{0,20}?(存档|归档|记下|存起来|保存|记一下|档案|备忘)[^：:]{0,6}[：:]\s*(?P<rest_zh>.+)$",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass(frozen=True)
+class Write:
+    """A memory write that passed the guards, or (`name` empty) the reason why nothing is written."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+def write_fact(prompt: Prompt, model: Model, message: str, label: str) -> Write | None:
+    """A new or changed fact, or how to behave, as a write to core memory; None if there is nothing to write.
+
+    One model call. `label` is `new`, `changed` or `style`.
+    """
+    told = _PLEASE_REMEMBER.sub("", statements(message) or message).strip() or message
+    block = writable_block(prompt, PERSONA if label == "style" else HUMAN)
+    if block is None:
+        return _insert(prompt, told)
+    lines = _choices(block, told) if _tells_a_change(told, label) else ()
+    replaces, note = _draft(model, "style" if label == "style" else "fact", lines, told)
+    old = line_meant(lines, replaces, note, told)
+    old = old if may_replace(old, note, told, label) else ""
+    note = note.replace(old, "").strip() if old and note != old else note
+    usable = grounded(note, told, old) and (label == "style" or not _FIRST_PERSON.search(of_the_user(note)))
+    note = with_heading(as_state(of_the_user(note)), old) if usable else verbatim(told)
+    if old and _can(prompt, REPLACE):
+        if holds(block.value.replace(old, ""), note):
+            return None
+        fits = len(block.value) - len(old) + len(note) <= block.limit
+        if fits and note != old:
+            return Write(REPLACE, {"label": block.label, "old_content": old, "new_content": note})
+    return append(prompt, block, note)
+
+
+def write_archive(prompt: Prompt, model: Model, message: str) -> Write | None:
+    """Something to keep word for word in archival storage."""
+    match = _STORE_REQUEST.match(message)
+    if match:
+        return _insert(prompt, (match.group("rest") or match.group("rest_zh")).strip())
+    _, note = _draft(model, "archive", (), message)
+    return _insert(prompt, note if grounded(note, message, "") else message)
+
+
+def append(prompt: Prompt, block: PromptBlock, note: str) -> Write | None:
+    """The note at the end of its block; in archival storage if the block is full; None if the block has it already."""
+    if holds(block.value, note):
+        return None
+    if len(block.value) + 1 + len(note) > block.limit or not _can(prompt, APPEND):
+        return _insert(prompt, note)
+    return Write(APPEND, {"label": block.label, "content": note})
+
+
+def another_way(prompt: Prompt, name: str, arguments: dict[str, Any]) -> Write | None:
+    """After a failed write, the next safer place for the same text; None if there is none left."""
+    text = str(arguments.get("new_content") or arguments.get("content") or "").strip()
+    block = writable_block(prompt, str(arguments.get("label") or HUMAN))
+    if not text:
+        return None
+    if name == REPLACE and block:
+        return append(prompt, block, text)
+    return _insert(prompt, text) if name == APPEND else None
+
+
+def grounded(note: str, message: str, known: str) -> bool:
+    """Whether the note says what the message says: no number, name or topic of its own, and none of the message's lost.
+
+    `known`: the text it may also take names from (the line it corrects, the block it stands in).
+    """
+    if not note.strip() or numbers(note) - numbers(message) - numbers(known):
+        return False
+    if numbers(message) - numbers(note):
+        return False
+    if relations(message) - relations(note) - relations(known):
+        return False
+    if any(not mentions(note, name) and not mentions(known, name) for name in names(message)):
+        return False
+    if any(not mentions(message, name) and not mentions(known, name) for name in names(note)):
+        return False
+    if CJK.search(note) and overlap(message, note) < 0.5:  # names cannot be told by their spelling
+        return False
+    return overlap(note, f"{message} {known} {_FORM}") >= 0.6 and overlap(note, message) >= 0.3
+
+
+def line_meant(lines: tuple[str, ...], chosen: int, note: str, message: str) -> str:
+    """The line the model chose, or the one it must mean: on the same topic, or with words in common. Empty for none."""
+    if not chosen:
+        same = [line for line in lines if topics(line) & topics(message) or overlap(line, message) >= 0.5]
+        return same[0] if len(same) == 1 else ""
+
+    def common(line: str) -> int:
+        return len(stems(line) & (stems(note) | stems(message)))
+
+    best = max(lines, key=common)
+    return lines[chosen - 1] if common(lines[chosen - 1]) or not common(best) else best
+
+
+def may_replace(old: str, note: str, message: str, label: str) -> bool:
+    """Whether a line may give way: the message tells a change, and old and new are about the same thing and person."""
+    if not old or not _tells_a_change(message, label):
+        return False
+    if relations(message) - relations(old):  # a sister's new town is not the user's
+        return False
+    if len([name for name in names(old) if not mentions(note, name)]) > 1:  # more would be lost than corrected
+        return False
+    same = stems(old) & (stems(message) | stems(note)) or topics(old) & topics(message)
+    return bool(same) or _same_heading(old, note)
+
+
+def of_the_user(note: str) -> str:
+    """The note without “I”, which would read as the agent's own: “The user turned 30.”."""
+    note = re.sub(r"^(hi|hello|hey)[!,.]+ ", "", note, flags=re.IGNORECASE)
+    for start, instead in (("Our ", ""), ("I'm ", ""), ("I’m ", ""), ("I am ", ""), ("I ", "The user "), ("My ", "")):
+        if note.startswith(start):
+            rest = instead + note[len(start) :]
+            return rest[:1].upper() + rest[1:]
+    return note
+
+
+def as_state(note: str) -> str:
+    """A move as where the user now lives, which is what will be asked for."""
+    english = re.sub(
+        r"^(?:(?:i|we|has|have|had|just|recently|the user)(?:['’]ve)? )*moved (?:from .+? )?to ",
+        "Lives in ",
+        note,
+        flags=re.I,
+    )
+    english = (
+        re.sub(r" (last|this) (week|month|year)|yesterday|recently|today\b", "", english) if english != note else note
+    )
+    return re.sub(r"^(?:我|用户)?(?:刚|已经)*搬(?:家)?(?:到|去)(?:了)?(.+?)了?(?=[，。]|$)", r"住在\1", english)
+
+
+def with_heading(note: str, old: str) -> str:
+    """The note under the heading of the line it corrects: “Favorite drink: tea.” for “Tea.”."""
+    head, colon, _ = old.partition(":")
+    if not colon or len(head) > 40 or re.search("[:：]", note):
+        return note
+    return f"{head}: {note}"
+
+
+def verbatim(message: str) -> str:
+    """The user's own words as a note: never wrong, if not pretty."""
+    quoted = clip(message.strip(), MAX_NOTE)
+    return f"用户说：“{quoted}”" if CJK.search(message) else f"The user said: “{quoted}”"
+
+
+_FORM = (  # words a note may add of its own
+    "The user wants name likes loves lives works has prefers favorite favourite new answers replies messages "
+    "姓名 名字 用户 希望 喜欢 工作 地点 职业 住址 地址 电话 住在"
+)
+
+
+def _draft(model: Model, kind: str, lines: tuple[str, ...], message: str) -> tuple[int, str]:
+    message = clip(message, 1500)
+    schema = {
+        "type": "object",
+        "properties": {
+            "replaces": {"type": "integer", "enum": list(range(len(lines) + 1))},
+            "note": {"type": "string", "maxLength": MAX_NOTE},
+        },
+        "required": ["replaces", "note"],
+        "additionalProperties": False,
+    }
+    messages = [*examples.write_prefix(), examples.write_message(kind, lines, message)]
+    try:
+        answer = json.loads(model.json("write", messages, schema, max_tokens=120))
+    except ValueError:  # cut off: use nothing of it
+        return 0, ""
+    replaces = int(answer["replaces"])
+    return replaces if replaces <= len(lines) else 0, str(answer["note"]).strip()
+
+
+def _tells_a_change(message: str, label: str) -> bool:
+    return label == "changed" or (label == "new" and _CHANGE.search(message) is not None)
+
+
+def _choices(block: PromptBlock, message: str) -> tuple[str, ...]:
+    """The lines that may have become untrue: those with words or a topic in common, else the nearest few."""
+    lines = lines_of(block)
+    near = [line for line in lines if stems(line) & stems(message) or topics(line) & topics(message)]
+    return tuple((near or lines)[-MAX_LINES:])
+
+
+def _insert(prompt: Prompt, text: str) -> Write | None:
+    return Write(INSERT, {"content": text}) if _can(prompt, INSERT) and text.strip() else None
+
+
+def _can(prompt: Prompt, name: str) -> bool:
+    return any(function.name == name for function in prompt.functions)
+
+
+def _same_heading(old: str, note: str) -> bool:
+    head = re.split(r"[:：]", old, maxsplit=1)
+    return len(head) == 2 and bool(stems(head[0])) and note.lower().startswith(head[0].strip().lower())

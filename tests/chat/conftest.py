@@ -1,0 +1,123 @@
+"""The web face from outside: a page's websocket, and what stands in rendered HTML."""
+
+import html
+import io
+import json
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from asgiref.testing import ApplicationCommunicator
+from channels.testing import WebsocketCommunicator
+from django.contrib.auth.models import User
+from django.test import Client
+from reportlab.pdfgen.canvas import Canvas
+
+from agents import bus
+from agents.events import DocumentChanged
+from agents.models import Agent
+from memweb.asgi import application
+
+PATIENCE = 20  # seconds; far more than anything here takes
+
+
+@pytest.fixture
+def browser(client: Client, alice: User) -> Client:
+    """alice's browser."""
+    client.force_login(alice)
+    return client
+
+
+class Communicator(WebsocketCommunicator):  # type: ignore[misc]
+    """Channels' own keeps consumers from giving database connections back, as tests inside one transaction need."""
+
+    send_input: Any = ApplicationCommunicator.send_input
+    receive_output: Any = ApplicationCommunicator.receive_output
+
+
+class Socket:
+    """The websocket of one open page, through the whole of the application that a browser meets."""
+
+    def __init__(self, agent: Agent, browser: Client | None) -> None:
+        cookie = browser.cookies["sessionid"].value if browser else ""
+        headers = [(b"origin", b"http://127.0.0.1"), (b"cookie", f"sessionid={cookie}".encode())]
+        self.agent = agent
+        self.communicator = Communicator(application, f"/ws/agents/{agent.pk}/", headers=headers)
+
+    async def connect(self) -> tuple[bool, int | None]:
+        """Whether it was accepted, and the code if not."""
+        accepted, code = await self.communicator.connect(timeout=PATIENCE)
+        return accepted, code
+
+    async def say(self, **frame: Any) -> None:
+        await self.communicator.send_json_to(frame)
+
+    async def frame(self) -> str:
+        text: str = await self.communicator.receive_from(timeout=PATIENCE)
+        return text
+
+    async def until(self, wanted: Callable[[str], bool]) -> list[str]:
+        """All frames up to the wanted one."""
+        frames = [await self.frame()]
+        while not wanted(frames[-1]):
+            frames.append(await self.frame())
+        return frames
+
+    async def resume(self, seq: int) -> list[str]:
+        """Say what this page has; what it is told, to the draft that ends the answer."""
+        await self.say(type="resume", seq=seq)
+        return await self.until(lambda frame: kind(frame) == "draft")
+
+    async def everything(self) -> list[str]:
+        """All frames sent because of what was published so far: a last event stands for the end."""
+        bus.publish(bus.agent_group(self.agent.pk), DocumentChanged(document=0))
+        frames = await self.until(lambda frame: kind(frame) == "changed" and json.loads(frame)["what"] == ["documents"])
+        return frames[:-1]
+
+
+@asynccontextmanager
+async def open_socket(agent: Agent, browser: Client) -> AsyncIterator[Socket]:
+    socket = Socket(agent, browser)
+    assert await socket.connect() == (True, None)
+    try:
+        yield socket
+    finally:
+        await socket.communicator.disconnect(timeout=PATIENCE)
+
+
+def kind(frame: str) -> str:
+    """The type of a JSON frame; "html" for the others."""
+    return str(json.loads(frame)["type"]) if frame.startswith("{") else "html"
+
+
+def seqs(markup: str) -> list[int]:
+    """Of the timeline rows, in the order they are drawn."""
+    return [int(seq) for seq in re.findall(r'<article class="row[^>]*data-seq="(\d+)"', markup)]
+
+
+def field(markup: str, name: str) -> str:
+    """What a browser shows in a form's text box or sends of a hidden field."""
+    box = re.search(rf'<textarea[^>]*name="{name}"[^>]*>(.*?)</textarea>', markup, re.DOTALL)
+    if box:
+        return html.unescape(box[1].removeprefix("\n"))  # HTML drops a first newline
+    hidden = re.search(rf'<input[^>]*name="{name}"[^>]*value="([^"]*)"', markup)
+    assert hidden, f"no field {name} in {markup}"
+    return html.unescape(hidden[1])
+
+
+def plain(markup: str) -> str:
+    """Its text, with every run of white space as one space."""
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", markup)).split())
+
+
+def pdf(*pages: str) -> bytes:
+    """A PDF with a line of text on each page."""
+    file = io.BytesIO()
+    canvas = Canvas(file)
+    for text in pages:
+        canvas.drawString(72, 720, text)
+        canvas.showPage()
+    canvas.save()
+    return file.getvalue()

@@ -1,0 +1,175 @@
+"""Somebody else's agent, and everything of it, is not there: 404 at every address, a closed websocket."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import URLPattern, reverse
+
+from agents import services
+from agents.models import Agent, Block, Document, Message, Passage, Run
+from chat.urls import urlpatterns
+from tests.chat.conftest import Socket
+from tests.conftest import make_agent
+
+OWNED_IDS = {"agent_id", "block_id", "passage_id", "document_id", "run_id"}
+OTHER_PARTS = {"name", "user_id", "token"}  # a tab's name; what a one-time address is made of
+OPEN_TO_ALL = {"login", "sign_up", "enter"}
+REFUSED_METHOD = 405
+
+Things = dict[str, Any]
+
+
+def parts(pattern: URLPattern) -> set[str]:
+    return set(pattern.pattern.converters)
+
+
+def name(pattern: URLPattern) -> str:
+    assert pattern.name
+    return pattern.name
+
+
+OWNED = [pattern for pattern in urlpatterns if parts(pattern) & OWNED_IDS]
+FOR_PEOPLE = [pattern for pattern in urlpatterns if pattern.name not in OPEN_TO_ALL]
+
+
+@pytest.fixture
+def things(agent: Agent) -> Things:
+    """One of each that alice has."""
+    file = SimpleUploadedFile("log.txt", b"The lamp burns whale oil.")
+    return {
+        "agent_id": agent.pk,
+        "block_id": agent.blocks.get(label="human").pk,
+        "passage_id": services.passage_add(agent=agent, text="The spare key hangs behind the barometer.").pk,
+        "document_id": services.document_add(archive=agent.archive, file=file).pk,
+        "run_id": services.message_send(agent=agent, text="Hello").pk,
+        "name": "memory",
+        "user_id": agent.owner_id,
+        "token": "x",
+    }
+
+
+def address(pattern: URLPattern, things: Things) -> str:
+    return reverse(name(pattern), kwargs={part: things[part] for part in parts(pattern)})
+
+
+def statuses(client: Client, url: str) -> set[int]:
+    return {client.get(url).status_code, client.post(url).status_code} - {REFUSED_METHOD}
+
+
+def rows_of(owner: User) -> list[int]:
+    """How much a person has, and what of it could be changed from outside."""
+    mine = Agent.objects.filter(owner=owner)
+    return [
+        mine.count(),
+        Block.objects.filter(owner=owner, revision=1).count(),
+        Passage.objects.filter(archive__owner=owner).count(),
+        Document.objects.filter(archive__owner=owner, status="queued").count(),
+        Run.objects.filter(agent__in=mine, cancel_requested_at=None).count(),
+        Message.objects.filter(agent__in=mine).count(),
+    ]
+
+
+def test_no_address_takes_an_id_that_these_tests_do_not_know() -> None:
+    assert {part for pattern in urlpatterns for part in parts(pattern)} <= OWNED_IDS | OTHER_PARTS
+    assert {part for pattern in OWNED for part in parts(pattern)} >= OWNED_IDS
+
+
+@pytest.mark.parametrize("pattern", OWNED, ids=name)
+def test_a_stranger_gets_404(pattern: URLPattern, things: Things, alice: User, bob: User, client: Client) -> None:
+    before = rows_of(alice)
+    client.force_login(bob)
+    assert statuses(client, address(pattern, things)) == {404}
+    assert rows_of(alice) == before
+
+
+@pytest.mark.parametrize("pattern", OWNED, ids=name)
+def test_the_owner_does_not(pattern: URLPattern, things: Things, browser: Client) -> None:
+    assert not statuses(browser, address(pattern, things)) & {403, 404}
+
+
+@pytest.mark.parametrize("pattern", [p for p in OWNED if "block_id" in parts(p)], ids=name)
+def test_anothers_block_is_not_reached_through_an_agent_of_ones_own(
+    pattern: URLPattern, things: Things, alice: User, bob: User, client: Client
+) -> None:
+    before = rows_of(alice)
+    client.force_login(bob)
+    own = make_agent(bob)
+    assert statuses(client, address(pattern, {**things, "agent_id": own.pk})) == {404}
+    assert rows_of(alice) == before
+
+
+@pytest.mark.parametrize("pattern", FOR_PEOPLE, ids=name)
+def test_who_is_not_logged_in_is_sent_to_the_login_page(
+    pattern: URLPattern, things: Things, alice: User, client: Client
+) -> None:
+    before = rows_of(alice)
+    url = address(pattern, things)
+    for answer in (client.get(url), client.post(url)):
+        assert answer.status_code == 302
+        assert answer["Location"].startswith(f"{reverse('login')}?next=")
+    assert rows_of(alice) == before
+
+
+@pytest.mark.parametrize("pattern", [p for p in urlpatterns if p.name in OPEN_TO_ALL], ids=name)
+def test_the_ways_in_show_nothing_of_anybody(pattern: URLPattern, things: Things, client: Client) -> None:
+    text = client.get(address(pattern, things)).content.decode()
+    assert "alice" not in text and "Sam" not in text
+
+
+def test_lists_show_only_ones_own_agents(agent: Agent, bob: User, client: Client) -> None:
+    client.force_login(bob)
+    assert "Sam" not in client.get(reverse("agent_list")).content.decode()
+    assert "Make your first agent" in client.get(reverse("home")).content.decode()
+
+
+def test_something_that_never_was_looks_like_somebody_elses(agent: Agent, bob: User, client: Client) -> None:
+    client.force_login(bob)
+    theirs = client.get(reverse("agent", args=[agent.pk]))
+    nobodys = client.get(reverse("agent", args=["00000000-0000-4000-8000-000000000000"]))
+    assert theirs.status_code == nobodys.status_code == 404
+
+    def without_token(html: bytes) -> list[bytes]:
+        return [line for line in html.splitlines() if b"X-CSRFToken" not in line]
+
+    assert without_token(theirs.content) == without_token(nobodys.content)
+
+
+@pytest.fixture
+def strangers(bob: User) -> Iterator[Client]:
+    client = Client()
+    client.force_login(bob)
+    yield client
+
+
+async def close_code(agent: Agent, browser: Client | None) -> int | None:
+    accepted, code = await Socket(agent, browser).connect()
+    assert not accepted
+    return code
+
+
+@pytest.mark.django_db(transaction=True)
+def test_anothers_websocket_is_closed(agent: Agent, strangers: Client) -> None:
+    assert asyncio.run(close_code(agent, strangers)) == 4404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_websocket_without_a_login_is_closed(agent: Agent) -> None:
+    assert asyncio.run(close_code(agent, None)) == 4404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_websocket_from_another_site_is_refused(agent: Agent, browser: Client) -> None:
+    socket = Socket(agent, browser)
+    headers = socket.communicator.scope["headers"]
+    headers[0] = (b"origin", b"https://evil.example")
+    assert asyncio.run(refused(socket))
+
+
+async def refused(socket: Socket) -> bool:
+    accepted, _ = await socket.connect()
+    return not accepted
