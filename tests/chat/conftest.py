@@ -81,6 +81,7 @@ class Socket:
 async def open_socket(agent: Agent, browser: Client) -> AsyncIterator[Socket]:
     socket = Socket(agent, browser)
     assert await socket.connect() == (True, None)
+    await socket.everything()  # what was still on its way from before
     try:
         yield socket
     finally:

@@ -1,4 +1,4 @@
-"""The product as `make run` starts it, in a data folder of its own, with a scripted model; and a real browser before it."""
+"""The product as `make run` starts it, in a data folder of its own, with a scripted model; and a real browser."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""The whole way of a newcomer in a real browser: log in, make an agent, chat, see and edit its memory, upload, search."""
+"""The way of a newcomer in a real browser: log in, make an agent, chat, see and edit its memory, upload, search."""
 
 from pathlib import Path
 
