@@ -1,5 +1,6 @@
 """Documents to passages: read, cut, embed, store, with progress, and again from where it stopped."""
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Iterator
@@ -13,13 +14,13 @@ from pypdf import PdfReader
 from pypdf.errors import PyPdfError
 from semantic_text_splitter import MarkdownSplitter, TextSplitter
 
-from agents import bus, tokens
-from agents.events import DocumentChanged
+from agents import tokens
 from agents.exceptions import InvalidInput, LLMError
 from agents.external_context import archival_storage
-from agents.models import Agent, Document
+from agents.models import Document
 
 PASSAGE_TOKENS = 200
+PAGES_A_REPORT = 20  # while a long PDF is read, so that the reaper sees somebody at it
 BATCH = 8  # passages between two reports of progress
 MEDIA_TYPES = {".txt": "text/plain", ".md": "text/markdown", ".pdf": "application/pdf"}
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -64,8 +65,17 @@ def sha256_of(file: "UploadedFile[bytes]") -> str:
     return digest.hexdigest()
 
 
+class _Deleted(Exception):
+    """Somebody deleted the document while it was worked on."""
+
+
 def work(document: Document) -> None:
     """Ingest `document`. What an earlier attempt stored is kept; a failure is written on it, in plain words."""
+    with contextlib.suppress(_Deleted):
+        _work(document)
+
+
+def _work(document: Document) -> None:
     try:
         _report(document, status=Status.READING, error="")
         pieces = list(cut(document))
@@ -108,6 +118,8 @@ def _pages(document: Document) -> Iterator[tuple[int | None, str]]:
             raise InvalidInput("It is protected by a password. Save a copy without one and upload that.")
         _report(document, pages=len(reader.pages))
         for number, page in enumerate(reader.pages, start=1):
+            if number % PAGES_A_REPORT == 0:
+                _report(document)
             yield number, page.extract_text().replace("\x00", " ")
     except BROKEN_PDF as error:
         raise InvalidInput(f"The PDF cannot be read: it may be damaged ({error}).") from error
@@ -133,17 +145,12 @@ def _encoding(raw: bytes) -> str:
 
 
 def _report(document: Document, **fields: object) -> None:
+    """Write progress down and tell the pages; with no fields, only that somebody is still at it."""
     for name, value in fields.items():
         setattr(document, name, value)
-    document.worked_at = timezone.now()
-    document.save(update_fields=[*fields, "worked_at"])
-    archive = document.archive
-    for agent_id in (
-        Agent.objects.filter(archive=archive)
-        .values_list("pk", flat=True)
-        .union(archive.readers.values_list("pk", flat=True))
-    ):
-        bus.publish_on_commit(bus.agent_group(agent_id), DocumentChanged(document.pk))
+    if not Document.objects.filter(pk=document.pk).update(**fields, worked_at=timezone.now()):
+        raise _Deleted
+    archival_storage.announce_document(document)
 
 
 def _looks_like(head: bytes) -> str:

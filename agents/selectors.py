@@ -103,7 +103,7 @@ def timeline_after(agent: Agent, seq: int) -> list[Message]:
 
 def _timeline(agent: Agent) -> "QuerySet[Message]":
     rows = agent.messages.filter(seq__isnull=False, retracted_at=None).defer("embedding", "words")
-    return rows.select_related("run", "step").prefetch_related("step__block_revisions__block")
+    return rows.select_related("step")
 
 
 def waiting(agent: Agent) -> "QuerySet[Message]":

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from agents import agent_loop, bus, dispatch, ingest, queue_manager, tokens
-from agents.events import AgentsChanged, DocumentChanged, RunChanged, WaitingChanged
+from agents.events import AgentsChanged, RunChanged, WaitingChanged
 from agents.exceptions import InvalidInput, LeaseLost, LLMError
 from agents.external_context import archival_storage, recall_storage
 from agents.functions import registry
@@ -179,12 +179,14 @@ def _queue_run(agent: Agent, trigger: str, *, event: Message | None, key: str) -
 
 def run_retry(*, run: Run) -> Run:
     """Try a failed or stopped run again. Its message is in the queue already; a second press makes no second run."""
-    with transaction.atomic():
-        if run.status not in (Run.Status.FAILED, Run.Status.STOPPED):
-            raise InvalidInput("Only a run that failed or was stopped can be tried again.")
-        key = f"retry-{run.pk}"
-        again = Run.objects.filter(agent_id=run.agent_id, idempotency_key=key).first()
-        return again or _queue_run(run.agent, Run.Trigger.RETRY, event=None, key=key)
+    if run.status not in (Run.Status.FAILED, Run.Status.STOPPED):
+        raise InvalidInput("Only a run that failed or was stopped can be tried again.")
+    key = f"retry-{run.pk}"
+    try:
+        with transaction.atomic():
+            return _queue_run(run.agent, Run.Trigger.RETRY, event=None, key=key)
+    except IntegrityError:
+        return Run.objects.get(agent_id=run.agent_id, idempotency_key=key)
 
 
 def run_cancel(*, agent: Agent) -> None:
@@ -314,30 +316,27 @@ def document_add(*, archive: Archive, file: "UploadedFile[bytes]") -> Document:
     same = archive.documents.filter(sha256=sha256).first()
     if same and same.status != Document.Status.FAILED:
         raise InvalidInput(f"“{name}” is in this archive already, as “{same.name}”.")
-    with transaction.atomic():
-        if same:
-            same.delete()
-        document = Document(archive=archive, name=name, sha256=sha256, media_type=media_type, size=file.size or 0)
-        document.file.save(f"{sha256[:16]}{name[-4:].lower()}", file, save=False)
-        document.save()
-        dispatch.ingest(document.pk)
-        _announce_document(document)
+    document = Document(archive=archive, name=name, sha256=sha256, media_type=media_type, size=file.size or 0)
+    document.file.save(f"{sha256[:16]}{name[-4:].lower()}", file, save=False)
+    try:
+        with transaction.atomic():
+            if same:
+                same.delete()
+            document.save()
+            dispatch.ingest(document.pk)
+            archival_storage.announce_document(document)
+    except IntegrityError as error:  # two uploads of it at once
+        document.file.delete(save=False)
+        raise InvalidInput(f"“{name}” is in this archive already.") from error
     return document
 
 
 def document_delete(*, document: Document) -> None:
     """Delete a document with its passages and its file."""
-    archive, file = document.archive, document.file
     with transaction.atomic():
-        _announce_document(document)
+        archival_storage.announce_document(document)
         document.delete()
-        transaction.on_commit(lambda: file.delete(save=False))
-        archival_storage.announce(archive)
-
-
-def _announce_document(document: Document) -> None:
-    for agent_id in Agent.objects.filter(archive=document.archive_id).values_list("pk", flat=True):
-        bus.publish_on_commit(bus.agent_group(agent_id), DocumentChanged(document.pk))
+        archival_storage.announce(document.archive)
 
 
 def document_retry(*, document: Document) -> None:
@@ -345,4 +344,4 @@ def document_retry(*, document: Document) -> None:
     with transaction.atomic():
         Document.objects.filter(pk=document.pk).update(status=Document.Status.QUEUED, error="")
         dispatch.ingest(document.pk)
-        _announce_document(document)
+        archival_storage.announce_document(document)

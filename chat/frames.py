@@ -31,8 +31,7 @@ def waiting(agent: Agent) -> str:
 def status(agent: Agent) -> str:
     """Whether a run is going on."""
     run = selectors.running(agent)
-    waits = selectors.waiting(agent).exists()
-    return as_json("status", running=run is not None, waiting=waits, run=run.pk if run else None)
+    return as_json("status", running=run is not None, run=run.pk if run else None)
 
 
 def draft(agent: Agent) -> str:

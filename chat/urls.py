@@ -1,4 +1,4 @@
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from chat.views import accounts, agents, inspector, memory, messages
@@ -6,7 +6,7 @@ from chat.views import accounts, agents, inspector, memory, messages
 urlpatterns = [
     path("", agents.home, name="home"),
     path("enter/<int:user_id>/<str:token>/", accounts.enter, name="enter"),
-    path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("login/", accounts.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("sign-up/", accounts.sign_up, name="sign_up"),
     path("model/", messages.model_banner, name="model_banner"),

@@ -11,6 +11,13 @@ from agents import services
 from agents.llm.scripted import Answer, Brain, ScriptedServer
 from agents.models import Agent, Run
 
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: Playwright leaves an event loop running in this thread, which the gateway refuses."""
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
+
+
 ServeModel = Callable[[Brain | list[Answer]], ScriptedServer]
 
 

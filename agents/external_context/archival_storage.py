@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from agents import bus, tokens
-from agents.events import PassagesChanged
+from agents.events import DocumentChanged, Event, PassagesChanged
 from agents.external_context import words
 from agents.external_context.hybrid import PAGE_SIZE, Page, page_of, search
 from agents.llm.embeddings import Vector, get_embedder
@@ -77,8 +77,16 @@ def build(archive: Archive, text: str, vector: Vector) -> Passage:
 
 
 def announce(archive: Archive) -> None:
-    """Tell the pages of every agent that searches this archive."""
-    for agent_id in Agent.objects.filter(Q(archive=archive) | Q(attached_archives=archive)).values_list(
-        "pk", flat=True
-    ):
-        bus.publish_on_commit(bus.agent_group(agent_id), PassagesChanged(archive.pk))
+    """Tell the pages of every agent that searches this archive that its passages changed."""
+    _publish(archive, PassagesChanged(archive.pk))
+
+
+def announce_document(document: Document) -> None:
+    """Tell them of a document's progress."""
+    _publish(document.archive, DocumentChanged(document.pk))
+
+
+def _publish(archive: Archive, event: Event) -> None:
+    searching = Agent.objects.filter(Q(archive=archive) | Q(attached_archives=archive)).distinct()
+    for agent_id in searching.values_list("pk", flat=True):
+        bus.publish_on_commit(bus.agent_group(agent_id), event)

@@ -3,7 +3,9 @@
 from django.conf import settings
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
-from django.db import models
+from django.db import models, transaction
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
 from pgvector.django import HalfVectorField
 
 
@@ -55,6 +57,12 @@ class Document(models.Model):
     @property
     def percent(self) -> int:
         return 100 * self.done // self.total if self.total else 0
+
+
+@receiver(post_delete, sender=Document)
+def _delete_file(instance: Document, **_: object) -> None:
+    """A file goes with its row, whatever deleted it."""
+    transaction.on_commit(lambda: instance.file.delete(save=False))
 
 
 class Passage(models.Model):

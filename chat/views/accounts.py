@@ -1,9 +1,12 @@
 """Coming in: the printed one-time address, the login form, sign-up if it is open."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
+from django.contrib.auth.views import LoginView
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -11,6 +14,16 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from chat.forms import SignUpForm
 from chat.login_tokens import login_tokens
+
+
+class Login(LoginView):
+    """Ordinary Django login, with a way to sign up where that is open."""
+
+    redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**kwargs), "signup_open": settings.SIGNUP_OPEN}
+
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 

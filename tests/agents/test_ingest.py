@@ -307,3 +307,10 @@ def test_a_deleted_document_takes_its_passages_and_its_file_along(
     assert {p.pk for p in Passage.objects.all()} == {own.pk, other.passages.get().pk}
     assert [path for path in media.rglob("*") if path.is_file()] == [Path(other.file.path)]
     assert not [hit for hit in archival_storage.find(agent, "lamp").hits if "lamp" in hit.row.text]
+
+
+def test_a_document_deleted_while_it_is_worked_on_ends_the_work_quietly(agent: Agent) -> None:
+    document = upload(agent, "notes.txt", b"Some words about lamps.")
+    Document.objects.filter(pk=document.pk).delete()
+    ingest.work(document)
+    assert not agent.archive.passages.exists()

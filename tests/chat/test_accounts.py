@@ -105,3 +105,14 @@ def test_what_is_wrong_with_a_sign_up_is_said(
     answer = client.post(reverse("sign_up"), NEW_PERSON | change)
     assert reason in plain(answer.content.decode())
     assert User.objects.get() == alice
+
+
+def test_a_partial_request_after_logging_out_takes_the_whole_page_to_the_login_form(client: Client) -> None:
+    answer = client.get("/agents/", headers={"HX-Request": "true"})
+    assert answer.headers["HX-Redirect"] == "/login/"
+
+
+def test_the_login_page_offers_sign_up_only_where_it_is_open(client: Client, db: None, settings: Settings) -> None:
+    assert "Sign up" not in client.get("/login/").content.decode()
+    settings.SIGNUP_OPEN = True
+    assert "Sign up" in client.get("/login/").content.decode()

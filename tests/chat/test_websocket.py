@@ -93,7 +93,7 @@ def test_a_page_that_missed_nothing_is_told_what_goes_on(agent: Agent, browser: 
     async def talk(socket: Socket) -> None:
         waiting, status, draft = await socket.resume(1)
         assert "Not yet taken up." in waiting and 'id="waiting" hx-swap-oob="true"' in waiting
-        assert json.loads(status) == {"type": "status", "running": False, "waiting": True, "run": None}
+        assert json.loads(status) == {"type": "status", "running": False, "run": None}
         assert json.loads(draft) == {"type": "draft", "draft": None}
 
     meet(agent, browser, talk)
@@ -126,7 +126,7 @@ def test_a_run_arrives_live_and_every_row_of_it_once(agent: Agent, browser: Clie
         block = await run_in_thread(agent.blocks.get, label="human")
         assert {"runs", "context", "memory", f"block-{block.pk}"} <= changed(frames)
         assert [(frame["run"], frame["step"]) for frame in of_kind(frames, "step")] == [(run.pk, 1), (run.pk, 2)]
-        assert of_kind(frames, "status")[-1] == {"type": "status", "running": False, "waiting": False, "run": None}
+        assert of_kind(frames, "status")[-1] == {"type": "status", "running": False, "run": None}
         assert "I am Ada." not in next(f for f in reversed(frames) if 'id="waiting"' in f)
 
     meet(agent, browser, talk)
@@ -242,7 +242,7 @@ def test_a_message_sent_in_one_tab_waits_in_the_other(agent: Agent, browser: Cli
         await run_in_thread(browser.post, reverse("message_send", args=[agent.pk]), {"text": "From the other tab."})
         frames = await socket.everything()
         assert "From the other tab." in next(f for f in frames if 'id="waiting"' in f)
-        assert of_kind(frames, "status")[-1]["waiting"] is True
+        assert of_kind(frames, "status")[-1]["running"] is False
 
     meet(agent, browser, talk)
 
