@@ -5,6 +5,7 @@ import { changed } from "./panels.js";
 const NEAR_END = 80; // pixels
 
 let socket = null;
+let interrupted = false;
 let following = true;
 const draft = { run: null, step: null, parts: {} };
 const byId = (id) => document.getElementById(id);
@@ -56,10 +57,12 @@ function onOpen(event) {
   live("live");
   byId("offline").hidden = true;
   tell({ type: "resume", seq: Number(byId("last-seq").dataset.seq) });
-  changed(["context", "memory", "archival", "documents", "runs", "agents"]);
+  if (interrupted) changed(["context", "memory", "archival", "documents", "runs", "agents"]);
+  interrupted = false;
 }
 
 function onClose() {
+  interrupted = true; // panels may have missed something; the timeline knows by its seq
   live("offline");
   byId("offline").hidden = false;
 }
