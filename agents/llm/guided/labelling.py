@@ -6,7 +6,17 @@ from agents.llm.guided.notes import nearest_lines, notes_for
 from agents.llm.guided.searching import asks_to_find, is_command, speaks_of_storage
 from agents.llm.guided.signs import asks_advice, introduces, is_personal, sets_style
 from agents.llm.guided.situation import Situation
-from agents.llm.guided.words import clip, is_question, mentions, names, overlap, sentences, statements, stems
+from agents.llm.guided.words import (
+    clip,
+    is_question,
+    mentions,
+    names,
+    overlap,
+    sentences,
+    statements,
+    stems,
+    without_greeting,
+)
 from agents.llm.types import Prompt
 
 READING = ("chat", "known", "find", "past")
@@ -35,7 +45,7 @@ def label_event(prompt: Prompt, situation: Situation, model: Model) -> str:
 
 
 def _telling(prompt: Prompt, situation: Situation, model: Model, told: str) -> str:
-    label = _ask(prompt, situation, model, told, TELLING)
+    label = _ask(prompt, situation, model, without_greeting(told), TELLING)
     if label in ("chat", "new", "find") and sets_style(told):
         return "style"
     if label == "save" and asks_to_find(told):

@@ -6,6 +6,7 @@ from agents.llm.guided.words import clip, overlap, sentences, weight
 from agents.llm.types import Prompt, PromptBlock
 
 _PLACEHOLDER = re.compile(r"^\W*(nothing|no facts?|none|unknown|empty|n/a|还不知道|暂无)\b[^.:：]*\W*$", re.IGNORECASE)
+_UNKNOWN = re.compile(r"[^.:：\n]*[:：] ?(not known yet|还不知道)[.。]?\s*", re.IGNORECASE)
 PERSONA = "persona"
 HUMAN = "human"
 
@@ -15,7 +16,7 @@ def lines_of(block: PromptBlock) -> list[str]:
     if is_blank(block):
         return []
     units = [unit for line in block.value.splitlines() for unit in units_of(line)]
-    return [unit for unit in units if block.value.count(unit) == 1]
+    return [unit for unit in units if block.value.count(unit) == 1 and not _UNKNOWN.match(unit)]
 
 
 def units_of(line: str) -> list[str]:
@@ -34,7 +35,8 @@ def notes_for(prompt: Prompt, message: str, budget: int) -> str:
     for block in prompt.blocks:
         if block.label == PERSONA or is_blank(block):
             continue
-        text = "\n".join(line for line in block.value.strip().splitlines() if not _PLACEHOLDER.match(line.strip()))
+        known = _UNKNOWN.sub("", block.value).strip()
+        text = "\n".join(line for line in known.splitlines() if not _PLACEHOLDER.match(line.strip()))
         parts.append(text if block.label == HUMAN else f"{block.label}: {text}")
     whole = "\n".join(parts)
     if weight(whole) <= budget:

@@ -40,6 +40,13 @@ _CHINESE_QUESTION = re.compile(
 )
 
 
+_GREETING = re.compile(
+    r"^\s*((hi|hello|hey|good (morning|afternoon|evening)|thanks( a lot)?|thank you( so much)?|ok(ay)?|great)"
+    r"( there| again)?[!,.…]+\s*|(你好|您好|嗨|谢谢你?|多谢|好的)[！!，,。]+\s*)+",
+    re.IGNORECASE,
+)
+
+
 def sentences(text: str) -> list[str]:
     """The sentences of a text, in order, each an exact stretch of it."""
     return [part.strip() for part in _SENTENCE_END.split(text) if part and part.strip()]
@@ -114,6 +121,11 @@ def is_yes_no_question(text: str) -> bool:
 def statements(text: str) -> str:
     """The text without its questions."""
     return " ".join(sentence for sentence in sentences(text) if not is_question(sentence))
+
+
+def without_greeting(text: str) -> str:
+    """The text without a greeting or thanks before what it says; a mere greeting stays as it is."""
+    return _GREETING.sub("", text) or text
 
 
 def weight(text: str) -> int:

@@ -7,9 +7,10 @@ from typing import Any
 
 from agents.llm.guided import examples
 from agents.llm.guided.model import Model
-from agents.llm.guided.notes import HUMAN, PERSONA, holds, lines_of, writable_block
+from agents.llm.guided.naming import given_name, is_name_line, name_lines
+from agents.llm.guided.notes import HUMAN, PERSONA, holds, lines_of, units_of, writable_block
 from agents.llm.guided.signs import relations, topics
-from agents.llm.guided.words import CJK, clip, mentions, names, numbers, overlap, statements, stems
+from agents.llm.guided.words import CJK, clip, mentions, names, numbers, overlap, statements, stems, without_greeting
 from agents.llm.types import Prompt, PromptBlock
 
 APPEND, REPLACE, INSERT = "core_memory_append", "core_memory_replace", "archival_memory_insert"
@@ -47,7 +48,7 @@ def write_fact(prompt: Prompt, model: Model, message: str, label: str) -> Write 
 
     One model call. `label` is `new`, `changed` or `style`.
     """
-    told = _PLEASE_REMEMBER.sub("", statements(message) or message).strip() or message
+    told = _PLEASE_REMEMBER.sub("", without_greeting(statements(message) or message)).strip() or message
     block = writable_block(prompt, PERSONA if label == "style" else HUMAN)
     if block is None:
         return _insert(prompt, told)
@@ -58,6 +59,9 @@ def write_fact(prompt: Prompt, model: Model, message: str, label: str) -> Write 
     note = note.replace(old, "").strip() if old and note != old else note
     usable = grounded(note, told, old) and (label == "style" or not _FIRST_PERSON.search(of_the_user(note)))
     note = with_heading(as_state(of_the_user(note)), old) if usable else verbatim(told)
+    name = given_name(told) if block.label == HUMAN else ""
+    if name and not mentions(block.value, name.lower()):
+        return _write_name(prompt, block, name_lines(name, note))
     if old and _can(prompt, REPLACE):
         if holds(block.value.replace(old, ""), note):
             return None
@@ -65,6 +69,16 @@ def write_fact(prompt: Prompt, model: Model, message: str, label: str) -> Write 
         if fits and note != old:
             return Write(REPLACE, {"label": block.label, "old_content": old, "new_content": note})
     return append(prompt, block, note)
+
+
+def _write_name(prompt: Prompt, block: PromptBlock, note: str) -> Write | None:
+    """In place of the line that holds the name, known or not, else at the end of the block."""
+    old = next((unit for line in block.value.splitlines() for unit in units_of(line) if is_name_line(unit)), "")
+    if not old or block.value.count(old) > 1 or not _can(prompt, REPLACE):
+        return append(prompt, block, note)
+    if len(block.value) - len(old) + len(note) > block.limit:
+        return _insert(prompt, note)
+    return Write(REPLACE, {"label": block.label, "old_content": old, "new_content": note})
 
 
 def write_archive(prompt: Prompt, model: Model, message: str) -> Write | None:

@@ -8,6 +8,7 @@ import pytest
 
 from agents.llm import guided
 from agents.llm.guided.model import SLOTS
+from agents.llm.guided.naming import given_name
 from agents.llm.types import (
     ArgumentsDelta,
     CallStarted,
@@ -108,6 +109,56 @@ def test_a_new_fact_is_appended_to_the_human_block() -> None:
         "core_memory_append",
         {"label": "human", "content": "Rides a red tandem."},
     )
+
+
+def test_the_name_goes_into_a_line_of_its_own_in_place_of_the_unknown_one() -> None:
+    model = SmallModel(label=["new"], write=note("Ada lives in Lima."))
+    blank = "Name: not known yet. A colleague from work."
+    assert step(prompt(says("Hi! I'm Ada and I live in Lima."), human=blank), model) == (
+        "core_memory_replace",
+        {"label": "human", "old_content": "Name: not known yet.", "new_content": "Name: Ada.\nLives in Lima."},
+    )
+
+
+def test_a_name_without_more_is_just_its_line() -> None:
+    model = SmallModel(label=["new"], write=note("姓名：李强。"))
+    assert step(prompt(says("你好，我叫李强。")), model)[1]["content"] == "姓名：李强。"
+
+
+def test_another_name_replaces_the_old_one() -> None:
+    model = SmallModel(label=["new"], write=note("The user wants to be called Bea."))
+    old = step(prompt(says("Please call me Bea."), human="Name: Beatrice. Rides a tandem."), model)
+    assert "Bea" in json.dumps(old)
+
+
+@pytest.mark.parametrize(
+    ("message", "name"),
+    [
+        ("My name is Ada Byron.", "Ada Byron"),
+        ("I'm Ada and I keep bees.", "Ada"),
+        ("I'm German.", ""),
+        ("I'm Vietnamese and I cook.", ""),
+        ("I am tired.", ""),
+        ("I'm Off to Lima", ""),
+        ("我叫王小明，今年三岁。", "王小明"),
+        ("call me bea", "Bea"),
+    ],
+)
+def test_a_name_is_taken_only_from_who_says_it_is_theirs(message: str, name: str) -> None:
+    assert given_name(message) == name
+
+
+def test_what_is_not_known_yet_is_no_note_to_answer_from() -> None:
+    model = SmallModel(label=["known"], check=["no"], reply=["I don't know your name yet."])
+    name, _ = step(prompt(says("What is my name?"), human="Name: not known yet."), model)
+    assert name in ("conversation_search", "archival_memory_search", "send_message")
+    assert "not known yet" not in json.dumps([messages for _, messages, _ in model.asked])
+
+
+def test_thanks_before_a_fact_do_not_hide_it() -> None:
+    model = SmallModel(label=["new"], write=note("最喜欢的颜色是绿色。"))
+    assert step(prompt(says("谢谢你！我最喜欢的颜色是绿色。")), model)[0] == "core_memory_append"
+    assert "谢谢" not in model.last_prompt("label")
 
 
 def test_a_question_may_not_write_memory() -> None:

@@ -1,0 +1,45 @@
+"""The user's name: told first, asked for often, and kept in a line of its own, so that no other edit takes it along."""
+
+import re
+
+from agents.llm.guided.words import CJK, stems
+
+_TOLD = re.compile(
+    r"\b(?i:my name is|my name['’]s|call me|me llamo|je m['’]appelle|ich heiße|mi chiamo|meu nome é) "
+    r"(?P<name>[^\W\d_][\w'’-]*(?: [A-Z][\w'’-]+)?)"
+    r"|\b(?:I['’]m|I am|i['’]m|i am) (?P<weak>[A-Z][\w'’-]*(?: [A-Z][\w'’-]+)?)(?=\W*$|[.,!;]| and\b)"
+    r"|(?:我叫|我的名字是|我的名字叫|叫我)(?P<cjk>[\u4e00-\u9fff·]{1,6}?)(?=[，。！？,.!?\s]|就|$)"
+)
+_DEMONYM = re.compile(r"(ese|ish|ench|utch|eek|elsh|wiss|zech|thai|erman|[aeilrst]ian|ican|ussian|talian)s?$", re.I)
+_HEADING = re.compile(r"(user['’]?s? )?name\s*[:：]|姓名\s*[:：]|名字\s*[:：]", re.IGNORECASE)
+
+
+def given_name(message: str) -> str:
+    """The name the speaker gives as theirs; empty if they give none. “I'm German” is not taken for one."""
+    for match in _TOLD.finditer(message):
+        name = match.group("name") or match.group("cjk") or ""
+        weak = match.group("weak") or ""
+        if weak and not _DEMONYM.search(weak):
+            name = weak
+        if name:
+            return name[:1].upper() + name[1:]
+    return ""
+
+
+def is_name_line(line: str) -> bool:
+    """Whether a line is the one that holds the name, known or not."""
+    return _HEADING.match(line) is not None
+
+
+def name_lines(name: str, note: str) -> str:
+    """The name in its line, and below it what else the note says."""
+    line = f"姓名：{name}。" if CJK.search(name) else f"Name: {name}."
+    rest = _without_name(name, note)
+    return f"{line}\n{rest}" if stems(rest) - stems(name) else line
+
+
+def _without_name(name: str, note: str) -> str:
+    before = rf"(?:{_HEADING.pattern}|the user(?:['’]s name)? is |叫|用户叫)?"
+    begun = rf"^{before}\s*{re.escape(name)}(?:[.,，。;]| and\b|\b(?=\s)|(?=是))\s*"
+    rest = re.sub(begun, "", note, count=1, flags=re.IGNORECASE).strip(" ,，")
+    return rest[:1].upper() + rest[1:]
