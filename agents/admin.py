@@ -173,6 +173,10 @@ class AgentAdmin(admin.ModelAdmin[Agent]):
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Agent]":
         return super().get_queryset(request).annotate(message_total=Count("messages"))
 
+    def save_model(self, request: HttpRequest, obj: Agent, form: Any, change: bool) -> None:
+        """Only what was changed here: a run may have moved the agent's counters since the page was opened."""
+        obj.save(update_fields=[name for name in form.changed_data if name != "attached_archives"])
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # an agent needs its blocks and archive: the page makes them together
 

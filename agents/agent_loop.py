@@ -25,7 +25,7 @@ from agents.llm.types import Completion, Usage
 from agents.main_context.compile import MainContext
 from agents.main_context.fifo_queue import package_result
 from agents.models import Agent, Message, Run, Step
-from agents.prompts import LOOP_STOPPED, TOO_MANY_STEPS
+from agents.prompts import LOOP_STOPPED, NO_CALL_STOPPED, TOO_MANY_STEPS
 
 SAME_CALLS = 3
 TRIES = 3  # of one step: after an overflow, or a fault in the middle of an answer
@@ -83,7 +83,7 @@ class _Guard:
         self.last = seen
         if self.times >= SAME_CALLS:
             call = results[0].call
-            return LOOP_STOPPED.format(name=call.name if call else "nothing")
+            return LOOP_STOPPED.format(name=call.name) if call else NO_CALL_STOPPED
         if number >= settings.MAX_STEPS_PER_RUN:
             return TOO_MANY_STEPS.format(steps=number)
         return ""
@@ -104,7 +104,9 @@ class _Attempt:
         """Get the model's answer. Faults in the middle of an answer and overflows are tried again, from the start."""
         for left in reversed(range(TRIES)):
             functions = registry.schemas()
-            self.context = queue_manager.admit(self.agent, functions=functions, config=self.config)
+            self.context = queue_manager.admit(
+                self.agent, functions=functions, config=self.config, event=self.run.event
+            )
             self.draft.open()
             try:
                 self._stream()

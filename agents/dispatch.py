@@ -12,9 +12,12 @@ from kombu.exceptions import OperationalError
 
 logger = logging.getLogger(__name__)
 
+# A long document must not hold up summaries or the reaper, which share "background".
+QUEUES = {"run_agent": "runs", "ingest": "ingest"}
+
 
 def _enqueue(task: str, *arguments: object) -> None:
-    queue = "runs" if task == "run_agent" else "background"
+    queue = QUEUES.get(task, "background")
     try:
         current_app.send_task(f"agents.tasks.{task}", args=arguments, queue=queue, ignore_result=True)
     except (OperationalError, OSError) as error:

@@ -17,7 +17,9 @@ from semantic_text_splitter import MarkdownSplitter, TextSplitter
 from agents import tokens
 from agents.exceptions import InvalidInput, LLMError
 from agents.external_context import archival_storage
+from agents.llm.chunk import storable
 from agents.models import Document
+from agents.single import alone
 
 PASSAGE_TOKENS = 200
 PAGES_A_REPORT = 20  # while a long PDF is read, so that the reaper sees somebody at it
@@ -71,8 +73,9 @@ class _Deleted(Exception):
 
 def work(document: Document) -> None:
     """Ingest `document`. What an earlier attempt stored is kept; a failure is written on it, in plain words."""
-    with contextlib.suppress(_Deleted):
-        _work(document)
+    with contextlib.suppress(_Deleted), alone(f"ingest {document.pk}") as first:
+        if first:
+            _work(document)
 
 
 def _work(document: Document) -> None:
@@ -95,6 +98,13 @@ def _work(document: Document) -> None:
     except OSError as error:
         reason = f"The uploaded file cannot be read any more ({error.strerror}). Delete this entry and upload it again."
         _report(document, status=Status.FAILED, error=reason)
+    except _Deleted:
+        raise
+    except Exception as error:  # our own fault: said to the person, then raised for the log
+        _report(
+            document, status=Status.FAILED, error=f"memweb itself failed: {type(error).__name__}. The log says more."
+        )
+        raise
 
 
 def cut(document: Document) -> Iterator[Piece]:
@@ -120,14 +130,14 @@ def _pages(document: Document) -> Iterator[tuple[int | None, str]]:
         for number, page in enumerate(reader.pages, start=1):
             if number % PAGES_A_REPORT == 0:
                 _report(document)
-            yield number, page.extract_text().replace("\x00", " ")
+            yield number, storable(page.extract_text().replace("\x00", " "))
     except BROKEN_PDF as error:
         raise InvalidInput(f"The PDF cannot be read: it may be damaged ({error}).") from error
 
 
 def _decode(raw: bytes) -> str:
     try:
-        return raw.decode(_encoding(raw)).replace("\x00", " ")
+        return storable(raw.decode(_encoding(raw)).replace("\x00", " "))
     except UnicodeError as error:
         raise InvalidInput("Its text encoding is not known. Save it as UTF-8.") from error
 

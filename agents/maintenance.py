@@ -2,13 +2,16 @@
 
 from datetime import datetime, timedelta
 
+from django.core.cache import cache
 from django.db.models import F, Max, Q
 from django.utils import timezone
+from redis.exceptions import RedisError
 
 from agents import dispatch, services
 from agents.models import Agent, Document, Run
 
 PATIENCE = timedelta(seconds=10)  # a task normally starts within one
+SUMMARY_PAUSE = 60  # seconds
 INGEST_PATIENCE = timedelta(seconds=60)  # a batch of passages takes a few
 
 
@@ -26,9 +29,18 @@ def reap() -> None:
     for document in stale.exclude(status__in=[Document.Status.READY, Document.Status.FAILED]):
         dispatch.ingest(document.pk)
     for agent in _unsummarised():
-        dispatch.summarize(agent.pk, agent.queue_start)
+        if _first_in_a_while(f"summary-asked:{agent.pk}:{agent.queue_start}"):
+            dispatch.summarize(agent.pk, agent.queue_start)
     for agent in _quiet(now):
         services.heartbeat_send(agent=agent, reason="Timed heartbeat: nothing has happened for a while.")
+
+
+def _first_in_a_while(what: str) -> bool:
+    """False for a minute after it was true for `what`: an endpoint that refuses must not be asked at every look."""
+    try:
+        return cache.add(what, 1, SUMMARY_PAUSE)
+    except RedisError:
+        return True
 
 
 def _unsummarised() -> list[Agent]:

@@ -59,18 +59,22 @@ def append(agent: Agent, *messages: Message) -> None:
         bus.publish_on_commit(group, ContextChanged())
 
 
-def admit(agent: Agent, *, functions: tuple[FunctionSchema, ...], config: ModelConfig) -> MainContext:
-    """The compiled prompt for the next step, after whatever the marks demand. Never above the flush mark.
+def admit(
+    agent: Agent, *, functions: tuple[FunctionSchema, ...], config: ModelConfig, event: Message | None = None
+) -> MainContext:
+    """The compiled prompt for the next step of the run about `event`, after whatever the marks demand.
+
+    Never above the flush mark.
 
     Raises LLMError if the fixed sections alone leave no room.
     """
     limits = marks(config)
-    context = compile(agent, functions=functions, budget=limits.flush)
+    context = compile(agent, functions=functions, budget=limits.flush, event=event)
     while context.uncut_tokens > limits.flush and flush(agent, context.messages):
-        context = compile(agent, functions=functions, budget=limits.flush)
+        context = compile(agent, functions=functions, budget=limits.flush, event=event)
     if context.uncut_tokens >= limits.warning and not agent.pressure_alerted:
         _warn(agent, context, limits)
-        context = compile(agent, functions=functions, budget=limits.flush)
+        context = compile(agent, functions=functions, budget=limits.flush, event=event)
     if context.prompt.tokens > limits.flush:
         raise LLMError(
             f"Instructions, functions and core memory fill the window of {limits.window:,} tokens. "
@@ -81,14 +85,15 @@ def admit(agent: Agent, *, functions: tuple[FunctionSchema, ...], config: ModelC
 
 def flush(agent: Agent, messages: list[Message]) -> bool:
     """Evict the oldest part of the queue; true if anything left. A summary that is ready goes in at once."""
-    ready = agent.summaries.filter(covers_to__gt=agent.queue_start).order_by("covers_to").first()
-    cut = ready.covers_to if ready else fifo_queue.eviction_cut(messages)
-    if not cut:
-        return False
     with transaction.atomic():
+        locked = Agent.objects.select_for_update(no_key=True)
+        agent.refresh_from_db(fields=["queue_start", "summary"], from_queryset=locked)
+        ready = agent.summaries.filter(covers_to__gt=agent.queue_start).order_by("covers_to").first()
+        cut = ready.covers_to if ready else fifo_queue.eviction_cut(messages)
+        if not cut or cut <= agent.queue_start:
+            return False
         agent.queue_start, agent.pressure_alerted = cut, False
-        if ready:
-            agent.summary = ready
+        agent.summary = ready or agent.summary
         agent.save(update_fields=["queue_start", "pressure_alerted", "summary"])
         left = sum(1 for message in messages if (message.seq or 0) < cut)
         note = f"{left} messages left the window. They stay in recall storage."

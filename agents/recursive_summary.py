@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
-from django.db import connection
-
 from agents import tokens
+from agents.exceptions import LLMError
 from agents.llm import gateway
 from agents.llm.gateway import ModelConfig
 from agents.main_context import fifo_queue
 from agents.models import Agent, Message, Summary
 from agents.prompts import SUMMARIZE
 from agents.queue_manager import adopt_summary
+from agents.single import alone
 
 MOST_WORDS = 250
 SHARE_OF_WINDOW = 0.10  # what the summary may take of a small window
@@ -22,14 +22,8 @@ def write(agent: Agent, covers_to: int, *, config: ModelConfig, check: Callable[
 
     None if another worker is at it or it is done already. Raises LLMError; nothing is lost then, it can be asked again.
     """
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [f"summary {agent.pk}"])
-        if not cursor.fetchone()[0]:
-            return None
-        try:
-            return _write(agent, covers_to, config, check)
-        finally:
-            cursor.execute("SELECT pg_advisory_unlock(hashtext(%s))", [f"summary {agent.pk}"])
+    with alone(f"summary {agent.pk}") as first:
+        return _write(agent, covers_to, config, check) if first else None
 
 
 def _write(agent: Agent, covers_to: int, config: ModelConfig, check: Callable[[], None]) -> Summary | None:
@@ -48,7 +42,9 @@ def _write(agent: Agent, covers_to: int, config: ModelConfig, check: Callable[[]
         while messages and (not batch or spent + tokens.count(_line(messages[0])) <= room):
             spent += tokens.count(_line(messages[0]))
             batch.append(_line(messages.pop(0)))
-        text = gateway.complete(_request(text, batch, words), config, max_tokens=words * 3, check=check) or text
+        text = gateway.complete(_request(text, batch, words), config, max_tokens=words * 3, check=check)
+        if not text:
+            raise LLMError("The model gave no summary.", retryable=True)
     summary = Summary.objects.create(agent=agent, text=text, covers_to=covers_to, tokens=tokens.count(text))
     adopt_summary(agent, summary)
     return summary

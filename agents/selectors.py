@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 TIMELINE_PAGE = 60  # rows
+TIMELINE_CATCH_UP = 300  # rows an open page is brought; one that missed more is better loaded anew
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,8 @@ def timeline_before(agent: Agent, seq: int | None = None) -> list[Message]:
 
 
 def timeline_after(agent: Agent, seq: int) -> list[Message]:
-    return list(_timeline(agent).filter(seq__gt=seq).order_by("seq"))
+    """The rows after `seq`, at most `TIMELINE_CATCH_UP` and one more, which tells that there are too many."""
+    return list(_timeline(agent).filter(seq__gt=seq).order_by("seq")[: TIMELINE_CATCH_UP + 1])
 
 
 def _timeline(agent: Agent) -> "QuerySet[Message]":
@@ -108,7 +110,8 @@ def _timeline(agent: Agent) -> "QuerySet[Message]":
 
 def waiting(agent: Agent) -> "QuerySet[Message]":
     """Messages that wait for their run."""
-    return agent.messages.filter(seq__isnull=True, retracted_at=None).defer("embedding", "words").order_by("id")
+    waiting = agent.messages.filter(seq__isnull=True, retracted_at=None, kind=Message.Kind.USER_MESSAGE)
+    return waiting.defer("embedding", "words").order_by("id")
 
 
 def running(agent: Agent) -> Run | None:

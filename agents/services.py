@@ -1,5 +1,6 @@
 """Everything that writes, called by pages, terminal, API and tasks alike. Reads are in `selectors`."""
 
+import contextlib
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -128,7 +129,7 @@ def _announce_agents(owner_id: int) -> None:
 
 
 def message_send(*, agent: Agent, text: str, idempotency_key: str = "") -> Run:
-    """Take a message and queue its run; the same key again gives the same run. Raises InvalidInput."""
+    """Take a message and queue its run; the same key with the same text gives the same run. Raises InvalidInput."""
     text = text.replace("\x00", "").replace("\r\n", "\n").strip()
     _check_message(agent, text)
     key = idempotency_key[:64] or uuid.uuid4().hex
@@ -139,7 +140,10 @@ def message_send(*, agent: Agent, text: str, idempotency_key: str = "") -> Run:
             message.save()
             return _queue_run(agent, Run.Trigger.USER_MESSAGE, event=message, key=key)
     except IntegrityError:
-        return Run.objects.get(agent=agent, idempotency_key=key)
+        run = Run.objects.select_related("event").get(agent=agent, idempotency_key=key)
+        if run.event and run.event.content != text:  # edited since: another message
+            return message_send(agent=agent, text=text)
+        return run
 
 
 def _check_message(agent: Agent, text: str) -> None:
@@ -224,7 +228,9 @@ def _claim(agent_id: uuid.UUID) -> Run | None:
         if agent is None:
             return None
         held = agent.runs.filter(status=Run.Status.RUNNING).first()
-        if held and held.lease_until and held.lease_until > now:
+        # A row that is locked is being committed by its worker, which wants the agent's row next: never wait for it.
+        abandoned = agent.runs.select_for_update(skip_locked=True, no_key=True).filter(lease_until__lte=now)
+        if held and not abandoned.filter(pk=held.pk).exists():
             return None
         run = held or agent.runs.filter(status=Run.Status.QUEUED).order_by("id").first()
         if run is None:
@@ -241,7 +247,7 @@ def _claim(agent_id: uuid.UUID) -> Run | None:
 
 
 def _fail(run: Run, lease: Lease, reason: str) -> None:
-    with transaction.atomic():
+    with contextlib.suppress(LeaseLost), transaction.atomic():
         agent_loop.finish(lease.hold(), Run.Status.FAILED, error=reason)
         notice = Message(kind=Message.Kind.NOTICE, content=reason, failed=True, run=run, created_at=timezone.now())
         queue_manager.append(run.agent, notice)

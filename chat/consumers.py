@@ -71,7 +71,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
             await self._send(frames.status)
             await self.send(frames.changed("runs"))
         elif event == "BlockChanged":
-            await self.send(frames.changed("memory", f"block-{message['block']}"))
+            await self.send(frames.changed(f"block-{message['block']}"))
         else:
             await self.send(frames.changed(*CHANGES[event]))
 

@@ -19,6 +19,8 @@ def rows_after(agent: Agent, seq: int) -> tuple[str, int]:
     if not messages:
         return "", seq
     last_seq = messages[-1].seq or seq
+    if len(messages) > selectors.TIMELINE_CATCH_UP:
+        return as_json("reload"), last_seq
     context = {"agent": agent, "rows": timeline.rows(messages), "last_seq": last_seq}
     return render_to_string("chat/_appended.html", context), last_seq
 

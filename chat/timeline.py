@@ -3,8 +3,10 @@
 import json
 from dataclasses import dataclass, field
 
+from django.db.models import OuterRef, Subquery
 from django.utils.safestring import SafeString
 
+from agents.llm.chunk import storable
 from agents.llm.types import INNER_THOUGHTS, REQUEST_HEARTBEAT, SEND_MESSAGE
 from agents.models import BlockRevision, Message
 from chat import diff, markdown
@@ -76,12 +78,12 @@ def _call(call: dict[str, str], result: Message | None) -> CallView:
         shown = {k: v for k, v in arguments.items() if k not in (INNER_THOUGHTS, REQUEST_HEARTBEAT)}
         hint = next((str(value) for value in shown.values()), "")
         text = "\n".join(f"{key}: {value}" for key, value in shown.items())
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         hint, text = "", call["arguments"]
     return CallView(
         name=call["name"],
-        hint=hint[:80],
-        arguments=text,
+        hint=storable(hint[:80]),
+        arguments=storable(text),
         result=result_text(result),
         failed=failed,
         spoke=call["name"] == SEND_MESSAGE and not failed,
@@ -108,12 +110,9 @@ def _results(steps: set[int]) -> dict[int, dict[str, Message]]:
 def _edits(steps: set[int]) -> dict[int, list[Edit]]:
     """Edits by step, each against the revision before it."""
     found: dict[int, list[Edit]] = {}
-    revisions = list(BlockRevision.objects.filter(step__in=steps).select_related("block").order_by("block", "number"))
-    before = {
-        (revision.block_id, revision.number): revision.value
-        for revision in BlockRevision.objects.filter(block__in={r.block_id for r in revisions})
-    }
-    for revision in revisions:
-        old = before.get((revision.block_id, revision.number - 1), "")
-        found.setdefault(revision.step_id or 0, []).append(Edit(revision, diff.words(old, revision.value)))
+    before = BlockRevision.objects.filter(block=OuterRef("block"), number=OuterRef("number") - 1)
+    revisions = BlockRevision.objects.filter(step__in=steps).annotate(old=Subquery(before.values("value")[:1]))
+    for revision in revisions.select_related("block").order_by("block", "number"):
+        pieces = diff.words(revision.old or "", revision.value)
+        found.setdefault(revision.step_id or 0, []).append(Edit(revision, pieces))
     return found

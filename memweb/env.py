@@ -36,7 +36,7 @@ class Env(BaseSettings):
     openai_base_url: str | None = None
     memweb_model: str | None = None
     memweb_function_mode: Literal["auto", "tools", "json_schema", "guided"] = "auto"
-    memweb_context_window: int | None = Field(None, ge=2048)
+    memweb_context_window: int | None = Field(None, ge=4096)
     memweb_request_timeout: float = Field(120.0, gt=0)  # seconds without a byte from the model
     memweb_local_model: str = "qwen2.5-coder-1.5b"  # a name in memweb/stack/catalogue.py
     memweb_local_model_file: Path | None = None

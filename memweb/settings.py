@@ -113,7 +113,6 @@ CHANNEL_LAYERS = {
 CELERY_BROKER_URL = celery_broker_url(REDIS_URL)
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_DEFAULT_QUEUE = "background"
-CELERY_TASK_ROUTES = {"agents.tasks.run_agent": {"queue": "runs"}}
 CELERY_TASK_ACKS_LATE = False  # leases and the reaper bring back what a dead worker held
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -167,6 +166,7 @@ SERVESTATIC_USE_FINDERS = True  # no collectstatic step
 SERVESTATIC_AUTOREFRESH = DEBUG
 MEDIA_ROOT = PATHS.media
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024  # of a form without its files: a message far too long gets its reason
 MAX_UPLOAD_BYTES = ENV.memweb_max_upload_mb * 1024 * 1024
 
 # Language and time

@@ -13,6 +13,7 @@ from agents.models import Agent, Message
 
 SEARCHED_KINDS = (Message.Kind.USER_MESSAGE, Message.Kind.ASSISTANT)
 EMBED_BATCH = 32
+LAST_DAY = date(9000, 1, 1)  # later ones overflow
 
 
 def spoken(agent: Agent) -> "QuerySet[Message]":
@@ -32,7 +33,8 @@ def find(
 
 def find_between(agent: Agent, start: date, end: date, *, page: int = 1, size: int = PAGE_SIZE) -> Page[Message]:
     """What was said from `start` to `end`, both days included, oldest first."""
-    rows = spoken(agent).filter(created_at__gte=_midnight(start), created_at__lt=_midnight(end + timedelta(days=1)))
+    after = _midnight(min(end, LAST_DAY) + timedelta(days=1))
+    rows = spoken(agent).filter(created_at__gte=_midnight(start), created_at__lt=after)
     rows = rows.defer("embedding", "words").order_by("seq")
     page = max(1, page)
     shown = [Hit(message, 0.0) for message in rows[(page - 1) * size : page * size]]

@@ -10,6 +10,8 @@ from agents.main_context.fifo_queue import stamp
 from agents.models import Message, Passage
 
 LONGEST_QUERY = 2000  # characters
+LAST_PAGE = 1_000_000
+FIRST_DAY = date(1970, 1, 1)  # earlier ones overflow in some time zones
 
 
 @function(heartbeat_default=True)
@@ -53,6 +55,8 @@ def checked_query(query: str) -> str:
 def checked_page(page: int) -> int:
     if page < 1:
         raise FunctionError(f"page counts from 1, not {page}.")
+    if page > LAST_PAGE:
+        raise FunctionError(f"There is no page {page}.")
     return page
 
 
@@ -75,6 +79,6 @@ def _line(message: Message) -> str:
 
 def _day(name: str, text: str) -> date:
     try:
-        return date.fromisoformat(text.strip())
+        return max(date.fromisoformat(text.strip()), FIRST_DAY)
     except ValueError as error:
         raise FunctionError(f"{name} “{text}” is not a day. Write it as YYYY-MM-DD.") from error

@@ -21,6 +21,7 @@ from docstring_parser import parse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from agents.exceptions import FunctionError
+from agents.llm.chunk import storable
 from agents.llm.types import INNER_THOUGHTS, REQUEST_HEARTBEAT, FunctionSchema
 from agents.models import Agent, Run, Step
 
@@ -92,14 +93,13 @@ def validate(name: str, arguments: str) -> ValidCall:
         valid = entry.arguments.model_validate_json(arguments or "{}")
     except ValidationError as error:
         raise FunctionError(f"The arguments of {name} do not fit: {_reasons(error)}.") from error
-    given = {field: _storable(getattr(valid, field)) for field in type(valid).model_fields}
+    given = {field: _stored(getattr(valid, field)) for field in type(valid).model_fields}
     given.pop(INNER_THOUGHTS)
     return ValidCall(entry, given, request_heartbeat=given.pop(REQUEST_HEARTBEAT))
 
 
-def _storable(value: Any) -> Any:
-    """PostgreSQL's text knows no NUL."""
-    return value.replace("\x00", "") if isinstance(value, str) else value
+def _stored(value: Any) -> Any:
+    return storable(value) if isinstance(value, str) else value
 
 
 def cut(text: str) -> str:

@@ -76,7 +76,7 @@ class OpenAIEmbedder:
     def __init__(self, model: str, dimension: int) -> None:
         self.name, self.dimension, self._model = f"{model}/{dimension}", dimension, model
         llm = settings.LLM
-        self._client = OpenAI(api_key=llm["api_key"], base_url=llm["base_url"], timeout=60, max_retries=4)
+        self._client = OpenAI(api_key=llm["api_key"], base_url=llm["base_url"], timeout=20, max_retries=2)
 
     def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
         vectors: list[Vector] = []

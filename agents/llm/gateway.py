@@ -19,7 +19,7 @@ from openai import AsyncOpenAI
 
 from agents.exceptions import ContextOverflow, LLMError
 from agents.llm import guided, json_schema_mode, tools_mode
-from agents.llm.chunk import CallPiece, Chunk
+from agents.llm.chunk import CallPiece, Chunk, storable
 from agents.llm.types import ChatMessage, Completion, Delta, Prompt, Usage
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class ModelConfig:
 
     @property
     def reply_reserve(self) -> int:
-        return min(1024, self.context_window // 8)
+        return min(4096, self.context_window // 8)
 
 
 def model_config(*, model: str = "", mode: str = "auto", context_window: int | None = None) -> ModelConfig:
@@ -78,7 +78,7 @@ def stream(prompt: Prompt, config: ModelConfig, *, check: Check) -> Iterator[Del
 def complete(messages: list[ChatMessage], config: ModelConfig, *, max_tokens: int, check: Check) -> str:
     """One plain answer, whole (for summaries). Raises as `stream`."""
     own_slot = {"extra_body": {"id_slot": len(guided.SLOTS)}} if config.mode == "guided" else {}
-    chunks = _Endpoint(config, check).chat(messages, max_tokens=max_tokens, **own_slot)
+    chunks = _Endpoint(config, check, patient=False).chat(messages, max_tokens=max_tokens, **own_slot)
     return "".join(chunk.content for chunk in chunks).strip()
 
 
@@ -88,6 +88,7 @@ class _Endpoint:
 
     config: ModelConfig
     check: Check
+    patient: bool = True  # wait for a local model that is still being fetched or loaded
 
     def chat(self, messages: list[ChatMessage], **options: Any) -> Iterator[Chunk]:
         """`StreamChat`: one chat completion."""
@@ -103,7 +104,7 @@ class _Endpoint:
         )
         started = time.monotonic()
         try:
-            answer = wait(_open(client, request, patient=config.local))
+            answer = wait(_open(client, request, patient=self.patient and config.local))
             try:
                 pieces = aiter(answer)
                 while (piece := wait(anext(pieces, None))) is not None:
@@ -204,25 +205,20 @@ def _chunk(piece: Any, at: float) -> Chunk:
         CallPiece(
             index=call.index or 0,
             id=(call.id or "")[:120],
-            name=_clean(call.function and call.function.name),
-            arguments=_clean(call.function and call.function.arguments),
+            name=storable((call.function and call.function.name) or ""),
+            arguments=storable((call.function and call.function.arguments) or ""),
         )
         for call in delta.tool_calls or ()
     )
     return Chunk(
         at=at,
-        reasoning=_clean(getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None)),
-        content=_clean(delta.content),
+        reasoning=storable(getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None) or ""),
+        content=storable(delta.content or ""),
         calls=calls,
         finish_reason=choice.finish_reason or "",
         usage=usage,
         model=piece.model or "",
     )
-
-
-def _clean(text: str | None) -> str:
-    """Without what PostgreSQL cannot store: NUL and lone surrogates."""
-    return (text or "").replace("\x00", "").encode("utf-8", "ignore").decode()
 
 
 OVERFLOW_WORDS = (
@@ -239,7 +235,7 @@ def explain(error: Exception, config: ModelConfig) -> LLMError:
     """The client's or transport's error in plain words with a way out."""
     where = config.base_url or "the OpenAI API"
     text = str(error)
-    if isinstance(error, openai.APITimeoutError):
+    if isinstance(error, (openai.APITimeoutError, httpx2.TimeoutException)):
         return LLMError(f"{where} gave no answer for {config.timeout:g} seconds.", retryable=True)
     if isinstance(error, openai.APIConnectionError):
         return LLMError(

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from agents.llm.chunk import StreamChat, Tally
+from agents.llm.chunk import StreamChat, Tally, storable
 from agents.llm.partial_json import Growing, read
 from agents.llm.types import (
     INNER_THOUGHTS,
@@ -118,7 +118,7 @@ class _Answer:
         if not isinstance(call, dict) or not isinstance(call.get("arguments"), dict):
             return
         if not self.name:  # the name is whole once the arguments have begun
-            self.name = str(call.get("name", ""))
+            self.name = storable(str(call.get("name", "")))
             yield CallStarted(0, self.name)
         if self.name == SEND_MESSAGE:
             if text := self.reply.more(call["arguments"].get("message")):
@@ -135,8 +135,9 @@ class _Answer:
         if not self.name:
             return ()
         try:
-            arguments = json.dumps(json.loads(self.text)["call"]["arguments"], ensure_ascii=False)
-        except (ValueError, KeyError, TypeError):
+            # as ASCII: half an emoji in an escape stays an escape, for the validation to refuse
+            arguments = json.dumps(json.loads(self.text)["call"]["arguments"])
+        except (ValueError, KeyError, TypeError, RecursionError):
             arguments = _raw_arguments(self.text)
         return (FunctionCall("call_0", self.name, arguments),)
 

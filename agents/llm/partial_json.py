@@ -4,6 +4,8 @@ from typing import Any
 
 import jiter
 
+from agents.llm.chunk import storable
+
 
 def read(text: str) -> dict[str, Any]:
     """What `text` already says: a half-arrived string is given as far as it goes, a half-arrived key not at all.
@@ -24,7 +26,10 @@ class Growing:
         self.seen = ""
 
     def more(self, value: object) -> str:
-        if not isinstance(value, str) or not value.startswith(self.seen):
+        if not isinstance(value, str):
+            return ""
+        value = storable(value)
+        if not value.startswith(self.seen):
             return ""
         added = value[len(self.seen) :]
         self.seen = value

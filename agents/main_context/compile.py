@@ -35,13 +35,19 @@ class MainContext:
         return self.messages[-1].seq or 0 if self.messages else 0
 
 
-def compile(agent: Agent, *, functions: tuple[FunctionSchema, ...], budget: int) -> MainContext:
+def compile(
+    agent: Agent, *, functions: tuple[FunctionSchema, ...], budget: int, event: Message | None = None
+) -> MainContext:
     """The prompt for the next step, in at most `budget` tokens unless the fixed sections alone are larger.
+
+    `event`, what the run is about, stays in view even when a long run has pushed it out of the queue.
 
     Three queries. Nothing before the queue changes from turn to turn, so a provider's prompt cache hits.
     """
     blocks = working_context.blocks_of(agent)
     messages = fifo_queue.messages_of(agent)
+    if event and event.seq and event.seq < agent.queue_start:
+        messages.insert(0, event)
     core = working_context.render(blocks)
     summary = fifo_queue.summary_text(agent.summary, agent.queue_start)
     fixed = [

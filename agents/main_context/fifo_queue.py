@@ -87,8 +87,10 @@ def _presentable_name(name: str) -> str:
 def _presentable(arguments: str) -> str:
     """Servers parse the arguments in a history too: broken ones are shown inside valid JSON."""
     try:
-        whole = isinstance(json.loads(arguments), dict)
-    except ValueError:
+        value = json.loads(arguments)
+        json.dumps(value, ensure_ascii=False).encode()  # half an emoji is JSON to Python and not to others
+        whole = isinstance(value, dict)
+    except (ValueError, RecursionError):
         whole = False
     return arguments if whole else json.dumps({"not_valid_json": arguments[:500]}, ensure_ascii=False)
 

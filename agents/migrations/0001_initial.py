@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
                         help_text="In tokens. Empty: the model's own.",
                         null=True,
                         validators=[
-                            django.core.validators.MinValueValidator(2048),
+                            django.core.validators.MinValueValidator(4096),
                             django.core.validators.MaxValueValidator(2000000),
                         ],
                     ),

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
-MIN_CONTEXT_WINDOW = 2048  # tokens; below it the fixed sections alone would fill the window
+MIN_CONTEXT_WINDOW = 4096  # tokens; below it instructions, functions and core memory may fill the window
 
 
 class Preset(models.Model):

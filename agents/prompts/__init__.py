@@ -22,6 +22,10 @@ CUT_OFF = "Your answer was cut off before the arguments were complete, so nothin
 LOOP_STOPPED = (
     "The run was stopped: {name} was called three times in a row with the same arguments and the same result."
 )
+NO_CALL_STOPPED = (
+    "The run was stopped: three times in a row the model answered without a function call that could be used "
+    "(silent, cut off or plain text)."
+)
 TOO_MANY_STEPS = "The run was stopped after {steps} steps without coming to an end."
 
 

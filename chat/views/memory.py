@@ -56,9 +56,7 @@ def passage_add(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     try:
         services.passage_add(agent=agent, text=text)
     except (InvalidInput, LLMError) as error:
-        return render(
-            request, "chat/_passage_add.html", {"agent": agent, "text": text, "error": str(error)}, status=422
-        )
+        return render(request, "chat/_passage_add.html", {"agent": agent, "text": text, "error": str(error)})
     return render(request, "chat/_passage_add.html", {"agent": agent})
 
 

@@ -67,7 +67,8 @@ def plan_for(env: Env) -> Plan:
             _python("daphne", "-v", "0", "-b", env.memweb_host, "-p", str(env.memweb_port), "memweb.asgi:application"),
         ),
         Program("worker-runs", _worker("runs", env.memweb_run_threads)),
-        Program("worker-background", _worker("background", 2)),
+        Program("worker-background", _worker("background", 3)),
+        Program("worker-ingest", _worker("ingest", 1)),
         Program("beat", _celery("beat", "--pidfile=", "--schedule", str(paths.beat_schedule))),
     ]
     environment = children_environment(env, paths)

@@ -1,44 +1,73 @@
-// The message box: Enter sends (never in the middle of an IME composition), the text stays until it was taken.
+// The message box: Enter sends (never in the middle of an IME composition). What was typed is gone from here only when
+// the server has taken it; a message whose answer did not come back is sent again under its own key, so it cannot
+// arrive twice.
 import { toast } from "./chrome.js";
 
 export function startComposer() {
   const form = document.getElementById("composer");
   const box = document.getElementById("composer-text");
-  const draftKey = `composer:${document.querySelector("[data-agent]").dataset.agent}`;
+  const kept = `composer:${document.querySelector("[data-agent]").dataset.agent}`;
+  let underway = null; // the text and key that were sent and not answered yet
+  let failed = null; // the same of the last message that may not have arrived
+  let again = false; // Enter was pressed meanwhile
 
-  const newKey = () => {
-    const bytes = crypto.getRandomValues(new Uint8Array(16));
-    document.getElementById("composer-key").value = [...bytes].map((b) => b.toString(16).padStart(2, "0")).join("");
-  };
   const grow = () => {
     box.rows = Math.min(10, box.value.split("\n").length + Math.floor(box.value.length / 90));
   };
+  const show = (text) => {
+    box.value = text;
+    grow();
+    keep();
+  };
+  const keep = () => {
+    const text = [underway?.text, box.value].filter(Boolean).join("\n");
+    if (text) sessionStorage.setItem(kept, text);
+    else sessionStorage.removeItem(kept);
+  };
 
-  box.value = sessionStorage.getItem(draftKey) ?? "";
-  newKey();
-  grow();
-
+  show(sessionStorage.getItem(kept) ?? "");
+  box.addEventListener("input", () => { grow(); keep(); });
   box.addEventListener("keydown", (event) => {
     const composing = event.isComposing || event.keyCode === 229;
     if (event.key !== "Enter" || event.shiftKey || composing) return;
     event.preventDefault();
-    form.requestSubmit();
+    if (underway) again = true;
+    else form.requestSubmit();
   });
-  box.addEventListener("input", () => {
-    sessionStorage.setItem(draftKey, box.value);
-    grow();
+  form.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.elt !== form) return;
+    const text = box.value;
+    underway = { text, key: failed?.text === text ? failed.key : newKey() };
+    event.detail.parameters.key = underway.key;
   });
   form.addEventListener("htmx:beforeRequest", (event) => {
-    if (box.value.trim()) return;
+    if (event.detail.elt !== form) return;
+    if (underway.text.trim()) {
+      show("");
+      return;
+    }
     event.preventDefault();
+    underway = null;
     box.focus();
   });
-  form.addEventListener("memweb:sent", () => {
-    box.value = "";
-    sessionStorage.removeItem(draftKey);
-    newKey();
-    grow();
+  form.addEventListener("memweb:sent", () => { underway = failed = null; });
+  form.addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.elt !== form) return;
+    if (underway) { // it was not taken: back into the box, before whatever was typed since
+      failed = underway;
+      underway = null;
+      show([failed.text, box.value].filter(Boolean).join("\n"));
+    }
+    keep();
     box.focus();
+    // later: htmx takes the form for busy until this event is over
+    if (again && !failed && box.value.trim()) setTimeout(() => form.requestSubmit());
+    again = false;
   });
   form.addEventListener("htmx:timeout", () => toast("No answer from memweb. Your message is still here.", "error"));
+}
+
+function newKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

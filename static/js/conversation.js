@@ -81,7 +81,7 @@ function onFrame(event) {
   if (!message.startsWith("{")) return; // HTML: htmx swaps it
   event.preventDefault();
   const frame = JSON.parse(message);
-  const handlers = { delta: onDelta, step: onStep, dropped: onDropped, draft: onDraft, status: onStatus, changed: (f) => changed(f.what) };
+  const handlers = { delta: onDelta, step: onStep, dropped: onDropped, draft: onDraft, status: onStatus, changed: (f) => changed(f.what), reload: () => location.reload() };
   handlers[frame.type]?.(frame);
 }
 

@@ -13,7 +13,9 @@ export function startPanels() {
     tab.addEventListener("keydown", (event) => onKey(event, tab, tabs));
   }
   document.body.addEventListener("htmx:xhr:progress", onProgress);
-  document.body.addEventListener("dragover", (event) => event.preventDefault());
+  document.body.addEventListener("dragover", (event) => {
+    if (event.dataTransfer.types.includes("Files")) event.preventDefault();
+  });
   document.body.addEventListener("drop", onDrop);
   document.body.addEventListener("htmx:afterSwap", (event) => {
     event.detail.target.querySelector?.("textarea[autofocus]")?.focus();
@@ -52,9 +54,9 @@ function onProgress(event) {
 }
 
 function onDrop(event) {
+  if (!event.dataTransfer.files.length) return; // text dragged into a box is the browser's business
   event.preventDefault();
   const input = document.getElementById("files");
-  if (!event.dataTransfer.files.length) return;
   if (!input) {
     toast("Open the Archival tab and drop the file there.");
     return;

@@ -5,11 +5,12 @@ from unittest.mock import patch
 import pytest
 from django.contrib.auth.models import User
 
-from agents import agent_loop, recursive_summary, services
+from agents import agent_loop, queue_manager, recursive_summary, services
 from agents.exceptions import LLMError
 from agents.external_context import recall_storage
 from agents.functions import registry
-from agents.llm.scripted import Answer, Request, say
+from agents.llm.scripted import Answer, Request, call, say
+from agents.main_context import fifo_queue
 from agents.main_context.compile import compile
 from agents.maintenance import reap
 from agents.models import Agent, Message, Summary
@@ -160,3 +161,29 @@ def test_evicting_by_hand_moves_the_same_messages(small: Agent, serve_model: Ser
     small.refresh_from_db()
     assert small.queue_start > 1
     assert "left the window" in small.messages.get(kind=Kind.NOTICE).content
+
+
+def test_the_question_stays_in_view_when_a_long_run_pushes_it_out_of_the_queue(
+    small: Agent, serve_model: ServeModel
+) -> None:
+    def brain(request: Request) -> Answer:
+        return call("archival_memory_insert", content=f"{len(server.requests)} " + "note " * 400)
+
+    server = serve_model(brain)
+    exchange(small, "What about the unicorn?")
+    assert small.queue_start > 2
+    assert all("unicorn" in str(request["messages"]) for request in server.requests)
+
+
+def test_a_flush_decided_on_an_old_view_does_not_undo_a_newer_one(small: Agent, serve_model: ServeModel) -> None:
+    serve_model(talkative)
+    for number in range(6):
+        exchange(small, f"message {number}")
+    old_view = Agent.objects.get(pk=small.pk)
+    messages = fifo_queue.messages_of(old_view)
+    assert queue_manager.flush(small, messages)
+    summary = Summary.objects.create(agent=small, text="Newer.", covers_to=small.queue_start, tokens=2)
+    queue_manager.adopt_summary(small, summary)
+    assert not queue_manager.flush(old_view, messages)
+    small.refresh_from_db()
+    assert small.summary == summary

@@ -1,5 +1,6 @@
 """Runs: in order, one at a time, taken up again after a crash, stopped, failed and tried again."""
 
+import threading
 import time
 import uuid
 from datetime import timedelta
@@ -7,7 +8,7 @@ from unittest.mock import patch
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from agents import agent_loop, maintenance, services
@@ -249,3 +250,29 @@ def test_a_visit_after_hours_is_noted_in_the_queue(agent: Agent) -> None:
     agent.last_active_at = timezone.now() - timedelta(hours=7)
     services.agent_visit(agent=agent)
     assert agent.messages.filter(kind=Kind.LOGIN).count() == 2
+
+
+def test_the_same_key_with_another_text_is_another_message(agent: Agent) -> None:
+    services.message_send(agent=agent, text="first words", idempotency_key="abc")
+    services.message_send(agent=agent, text="first words, mended", idempotency_key="abc")
+    assert agent.messages.filter(kind=Kind.USER_MESSAGE).count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_claimer_never_waits_for_a_worker_that_is_committing(agent: Agent) -> None:
+    """Its lease may have run out while a function took long; the run's row is locked then."""
+    services.message_send(agent=agent, text="hi")
+    services._claim(agent.pk)
+    run = crash(agent)
+    claimed: list[Run | None] = []
+
+    def claim() -> None:
+        claimed.append(services._claim(agent.pk))
+        connection.close()
+
+    with transaction.atomic():
+        Run.objects.select_for_update(no_key=True).get(pk=run.pk)
+        thread = threading.Thread(target=claim)
+        thread.start()
+        thread.join(10)
+        assert claimed == [None]

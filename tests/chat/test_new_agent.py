@@ -25,7 +25,7 @@ def test_a_new_agent_starts_from_what_was_typed(browser: Client, alice: User) ->
         ({"name": "Sam"}, "You already have an agent called “Sam”. Choose another name."),
         ({"name": "x" * 81}, "at most 80 characters"),
         ({"human": "x" * 2001}, "at most 2000 characters"),
-        ({"context_window": "100"}, "greater than or equal to 2048"),
+        ({"context_window": "100"}, "greater than or equal to 4096"),
         ({"context_window": "many"}, "Enter a whole number."),
     ],
 )

@@ -124,7 +124,7 @@ def test_a_run_arrives_live_and_every_row_of_it_once(agent: Agent, browser: Clie
         assert rows(frames) == [2, 3, 5]
         assert "Hello Ada, how are you today?" in plain("".join(f for f in frames if kind(f) == "html"))
         block = await run_in_thread(agent.blocks.get, label="human")
-        assert {"runs", "context", "memory", f"block-{block.pk}"} <= changed(frames)
+        assert {"runs", "context", f"block-{block.pk}"} <= changed(frames)
         assert [(frame["run"], frame["step"]) for frame in of_kind(frames, "step")] == [(run.pk, 1), (run.pk, 2)]
         assert of_kind(frames, "status")[-1] == {"type": "status", "running": False, "run": None}
         assert "I am Ada." not in next(f for f in reversed(frames) if 'id="waiting"' in f)
@@ -254,7 +254,7 @@ def test_an_edit_of_a_block_reaches_the_page(agent: Agent, browser: Client) -> N
         await socket.resume(1)
         url = reverse("block_edit", args=[agent.pk, block.pk])
         await run_in_thread(browser.post, url, {"value": "By hand.", "revision": "1"})
-        assert changed(await socket.everything()) == {"memory", f"block-{block.pk}", "context"}
+        assert changed(await socket.everything()) == {f"block-{block.pk}", "context"}
 
     meet(agent, browser, talk)
 

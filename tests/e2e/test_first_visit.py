@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 
@@ -170,3 +170,44 @@ def test_the_printed_address_logs_the_owner_in(product: Product, page: Page, con
     context.clear_cookies()
     page.goto(product.printed_login_url())
     expect(page.get_by_text("Make your first agent")).to_be_visible()
+
+
+def test_what_is_typed_while_a_message_is_on_its_way_is_kept_and_sent(page: Page) -> None:
+    create_agent(page)
+    box = page.get_by_label("Message to")
+    held: list[Route] = []
+    page.route("**/messages/", lambda route: route.continue_() if held else held.append(route))
+    box.fill("first message")
+    page.keyboard.press("Enter")
+    expect(box).to_have_value("")
+    box.press_sequentially("second message")
+    page.keyboard.press("Enter")
+    expect(box).to_have_value("second message")
+    held[0].continue_()
+    users = page.locator("#timeline-rows .row.user")
+    expect(users).to_have_count(2)
+    expect(users.last).to_contain_text("second message")
+    expect(box).to_have_value("")
+
+
+def test_a_message_whose_answer_got_lost_comes_back_into_the_box(product: Product, context: BrowserContext) -> None:
+    page = context.new_page()
+    page.goto(product.login_url())
+    create_agent(page)
+    box = page.get_by_label("Message to")
+    page.route("**/messages/", lambda route: route.abort())
+    send(page, "may be lost")
+    expect(box).to_have_value("may be lost")
+    expect(page.get_by_text("cannot be reached")).to_be_visible()
+    page.unroute("**/messages/")
+    box.press("Enter")
+    expect(page.locator("#timeline-rows .row.user")).to_have_count(1)
+
+
+def test_a_passage_that_is_too_long_says_so_in_its_form(page: Page) -> None:
+    create_agent(page)
+    page.get_by_role("tab", name="Archival").click()
+    page.get_by_label("Add a passage").fill("word " * 2000)
+    page.get_by_role("button", name="Add").click()
+    expect(page.locator("#passage-add")).to_contain_text("file at most 8,000")
+    expect(page.get_by_label("Add a passage")).to_have_value("word " * 2000)

@@ -6,7 +6,7 @@ from memweb.env import Env
 from memweb.stack.model_state import read_state
 from memweb.stack.plan import Plan, plan_for
 
-PLAIN = ["web", "worker-runs", "worker-background", "beat"]
+PLAIN = ["web", "worker-runs", "worker-background", "worker-ingest", "beat"]
 
 
 def plan(home: Path, **settings: object) -> Plan:
