@@ -1,5 +1,6 @@
 """The one reader of the environment and of `.env`. Every setting stands here and in `.env.example`."""
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -8,12 +9,13 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent
+ENV_FILE = os.environ.get("MEMWEB_ENV_FILE") or PROJECT_FOLDER / ".env"  # another one, or none, for tests
 
 
 class Env(BaseSettings):
     """Values as given; an empty string counts as not given. Raises `pydantic.ValidationError` on nonsense."""
 
-    model_config = SettingsConfigDict(env_file=PROJECT_FOLDER / ".env", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(env_file=ENV_FILE, env_ignore_empty=True, extra="ignore")
 
     # where things are
     memweb_home: Path = Field(default_factory=lambda: Path.home() / ".memweb")

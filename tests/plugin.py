@@ -32,6 +32,7 @@ for service in services:
 for name in [name for name in os.environ if name.startswith(("OPENAI_", "MEMWEB_"))]:
     del os.environ[name]  # a developer's own settings must not leak into the tests
 os.environ |= {
+    "MEMWEB_ENV_FILE": os.devnull,
     "MEMWEB_HOME": str(home),
     "DATABASE_URL": paths.database_url,
     "REDIS_URL": paths.redis_url,

@@ -3,7 +3,10 @@ from datetime import datetime
 from django import template
 from django.utils import timezone
 
+from chat import timeline
+
 register = template.Library()
+register.filter("result_text", timeline.result_text)
 
 UNITS = ((86400, "d"), (3600, "h"), (60, "m"))  # seconds
 
