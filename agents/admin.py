@@ -218,7 +218,7 @@ class DocumentAdmin(admin.ModelAdmin[Document]):
     readonly_fields = tuple(field.name for field in Document._meta.fields)
 
     def delete_model(self, request: HttpRequest, obj: Document) -> None:
-        """With its file, as from the page."""
+        """As from the page, whose other tabs are told."""
         services.document_delete(document=obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Document]") -> None:

@@ -3,8 +3,7 @@
 AgentsError
 ├── InvalidInput            what a person typed cannot be taken; nothing was written
 │   ├── BlockOverLimit      text longer than its block allows
-│   ├── StaleEdit           the block changed since the form was opened
-│   └── ReadOnlyBlock
+│   └── StaleEdit           the block changed since the form was opened
 ├── FunctionError           the model's mistake: packaged as a failed function result, never raised past the executor
 ├── LLMError                the endpoint failed for good; `hint` says what to do
 │   └── ContextOverflow     the endpoint says the prompt is too long
@@ -33,11 +32,6 @@ class StaleEdit(InvalidInput):
         super().__init__(f"“{label}” was changed while you were editing. Nothing was overwritten: compare both texts.")
         self.current_value = current_value
         self.current_revision = current_revision
-
-
-class ReadOnlyBlock(InvalidInput):
-    def __init__(self, label: str) -> None:
-        super().__init__(f"The block “{label}” is read-only.")
 
 
 class FunctionError(AgentsError):

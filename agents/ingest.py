@@ -17,9 +17,9 @@ from semantic_text_splitter import MarkdownSplitter, TextSplitter
 from agents import tokens
 from agents.exceptions import InvalidInput, LLMError
 from agents.external_context import archival_storage
-from agents.llm.chunk import storable
 from agents.models import Document
 from agents.single import alone
+from agents.text import storable
 
 PASSAGE_TOKENS = 200
 PAGES_A_REPORT = 20  # while a long PDF is read, so that the reaper sees somebody at it

@@ -92,10 +92,10 @@ def flush(agent: Agent, messages: list[Message]) -> bool:
         cut = ready.covers_to if ready else fifo_queue.eviction_cut(messages)
         if not cut or cut <= agent.queue_start:
             return False
+        left = sum(1 for message in messages if agent.queue_start <= (message.seq or 0) < cut)
         agent.queue_start, agent.pressure_alerted = cut, False
         agent.summary = ready or agent.summary
         agent.save(update_fields=["queue_start", "pressure_alerted", "summary"])
-        left = sum(1 for message in messages if (message.seq or 0) < cut)
         note = f"{left} messages left the window. They stay in recall storage."
         append(agent, Message(kind=Message.Kind.NOTICE, content=note, created_at=timezone.now()))
         if not ready:

@@ -21,6 +21,7 @@ from agents.main_context.compile import compile
 from agents.main_context.working_context import Editor
 from agents.models import Agent, AgentBlock, Archive, Block, Document, Message, Passage, Run
 from agents.models.block import DEFAULT_LIMIT
+from agents.text import typed
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -109,7 +110,7 @@ def agent_visit(*, agent: Agent) -> None:
 
 
 def _checked_name(name: str) -> str:
-    name = " ".join(name.split())
+    name = " ".join(typed(name).split())
     if not name:
         raise InvalidInput("Give the agent a name.")
     if len(name) > 80:
@@ -130,7 +131,7 @@ def _announce_agents(owner_id: int) -> None:
 
 def message_send(*, agent: Agent, text: str, idempotency_key: str = "") -> Run:
     """Take a message and queue its run; the same key with the same text gives the same run. Raises InvalidInput."""
-    text = text.replace("\x00", "").replace("\r\n", "\n").strip()
+    text = typed(text).strip()
     _check_message(agent, text)
     key = idempotency_key[:64] or uuid.uuid4().hex
     try:
@@ -259,7 +260,7 @@ def _fail(run: Run, lease: Lease, reason: str) -> None:
 
 def block_attach_new(*, agent: Agent, label: str, value: str, description: str = "") -> Block:
     """Make a block and attach it. Raises BlockOverLimit; InvalidInput for a label the agent has already."""
-    value = value.replace("\x00", "").replace("\r\n", "\n").strip()
+    value = typed(value).strip()
     with transaction.atomic():
         if agent.blocks.filter(label=label).exists():
             raise InvalidInput(f"{agent.name} already has a block “{label}”.")

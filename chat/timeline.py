@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from django.db.models import OuterRef, Subquery
 from django.utils.safestring import SafeString
 
-from agents.llm.chunk import storable
 from agents.llm.types import INNER_THOUGHTS, REQUEST_HEARTBEAT, SEND_MESSAGE
 from agents.models import BlockRevision, Message
+from agents.text import storable
 from chat import diff, markdown
 
 Kind = Message.Kind

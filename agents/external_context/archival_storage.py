@@ -11,6 +11,7 @@ from agents.external_context import words
 from agents.external_context.hybrid import PAGE_SIZE, Page, page_of, search
 from agents.llm.embeddings import Vector, get_embedder
 from agents.models import Agent, Archive, Document, Passage, Step
+from agents.text import storable
 
 EMBED_BATCH = 32
 
@@ -28,7 +29,7 @@ def find(agent: Agent, query: str, *, page: int = 1, size: int = PAGE_SIZE) -> P
 
 def insert(archive: Archive, text: str, *, step: Step | None = None) -> Passage:
     """File one passage; it is found at once. Embeds `text` first. Raises LLMError if that fails."""
-    text = text.replace("\x00", " ")
+    text = storable(text)
     vector = get_embedder().embed_passages([text])[0]
     with transaction.atomic():
         passage = build(archive, text, vector)

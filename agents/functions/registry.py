@@ -21,9 +21,9 @@ from docstring_parser import parse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from agents.exceptions import FunctionError
-from agents.llm.chunk import storable
 from agents.llm.types import INNER_THOUGHTS, REQUEST_HEARTBEAT, FunctionSchema
 from agents.models import Agent, Run, Step
+from agents.text import storable
 
 RESULT_LIMIT = 3000  # characters
 HEARTBEAT_DESCRIPTION = "True to run another function right after this one."
@@ -46,11 +46,9 @@ Body = Callable[..., str]
 
 @dataclass(frozen=True)
 class Function:
-    name: str
     body: Body
     arguments: type[BaseModel]
     schema: FunctionSchema
-    heartbeat_default: bool
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def function(*, heartbeat_default: bool = False) -> Callable[[Body], Body]:
         doc = parse(inspect.getdoc(body) or "")
         description = " ".join(part for part in (doc.short_description, doc.long_description) if part)
         schema = FunctionSchema(body.__name__, description, _parameters(arguments))
-        _registry[body.__name__] = Function(body.__name__, body, arguments, schema, heartbeat_default)
+        _registry[body.__name__] = Function(body, arguments, schema)
         return body
 
     return register

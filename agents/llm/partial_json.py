@@ -4,7 +4,7 @@ from typing import Any
 
 import jiter
 
-from agents.llm.chunk import storable
+from agents.text import storable
 
 
 def read(text: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from agents.events import BlockChanged, ContextChanged
 from agents.exceptions import BlockOverLimit, StaleEdit
 from agents.llm.types import PromptBlock
 from agents.models import Agent, Block, BlockRevision, Step
+from agents.text import typed
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -64,7 +65,7 @@ def write(*, block: Block, value: str, from_revision: int, editor: Editor) -> Bl
 
     Raises BlockOverLimit; StaleEdit if the block is no longer at `from_revision`.
     """
-    value = value.replace("\x00", "").replace("\r\n", "\n")
+    value = typed(value)
     with transaction.atomic():
         current = Block.objects.select_for_update(no_key=True).get(pk=block.pk)
         if current.revision != from_revision:

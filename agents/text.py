@@ -1,0 +1,11 @@
+"""Text from outside, made fit to be kept: the one place that knows what PostgreSQL and UTF-8 cannot hold."""
+
+
+def storable(text: str) -> str:
+    """`text` without NUL and with halves of surrogate pairs replaced."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()
+
+
+def typed(text: str) -> str:
+    """What a person typed, storable, with plain line ends, so that its length is the same here and in the database."""
+    return storable(text).replace("\r\n", "\n")
