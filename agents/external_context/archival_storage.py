@@ -14,12 +14,14 @@ from agents.models import Agent, Archive, Document, Passage, Step
 from agents.text import storable
 
 EMBED_BATCH = 32
+REBUILT = ("text", "tokens", "embedding", "embedding_model", "words")  # what follows from a passage's text
 
 
 def passages_of(agent: Agent) -> "QuerySet[Passage]":
     """What the agent may search: its own archive and those attached to it."""
     readable = Archive.objects.filter(Q(writer=agent) | Q(readers=agent))
-    return Passage.objects.filter(archive__in=readable.values("pk")).select_related("document")
+    found = Passage.objects.filter(archive__in=readable.values("pk"), retracted_at=None)
+    return found.select_related("document")
 
 
 def find(agent: Agent, query: str, *, page: int = 1, size: int = PAGE_SIZE) -> Page[Passage]:
@@ -39,13 +41,25 @@ def insert(archive: Archive, text: str, *, step: Step | None = None) -> Passage:
     return passage
 
 
-def insert_pieces(document: Document, pieces: Sequence[tuple[int, int | None, str]]) -> None:
-    """Store a batch of a document's pieces: (position, page, text). Those already stored are left as they are."""
-    vectors = get_embedder().embed_passages([text for _, _, text in pieces])
+def rewrite(passage: Passage, text: str) -> Passage:
+    """Give a passage another text. Embeds it first. Raises LLMError if that fails."""
+    text = storable(text)
+    renewed = build(passage.archive, text, get_embedder().embed_passages([text])[0])
+    for name in REBUILT:
+        setattr(passage, name, getattr(renewed, name))
+    with transaction.atomic():
+        passage.save(update_fields=REBUILT)
+        announce(passage.archive)
+    return passage
+
+
+def insert_pieces(document: Document, pieces: Sequence[tuple[int, int | None, str, str]]) -> None:
+    """Store a batch of a document's pieces: (position, page, place, text). Those already stored stay as they are."""
+    vectors = get_embedder().embed_passages([text for _, _, _, text in pieces])
     batch = []
-    for (position, page, text), vector in zip(pieces, vectors, strict=True):
+    for (position, page, place, text), vector in zip(pieces, vectors, strict=True):
         passage = build(document.archive, text, vector)
-        passage.document, passage.position, passage.page = document, position, page
+        passage.document, passage.position, passage.page, passage.place = document, position, page, place
         batch.append(passage)
     Passage.objects.bulk_create(batch, ignore_conflicts=True)
 

@@ -16,7 +16,7 @@ from agents import bus, ingest, services, tasks
 from agents.events import DocumentChanged, Event, PassagesChanged
 from agents.exceptions import LLMError
 from agents.external_context import archival_storage
-from agents.ingest import BATCH, PASSAGE_TOKENS
+from agents.ingest import BATCH, PASSAGE_TOKENS, reading
 from agents.llm import embeddings
 from agents.models import Agent, Document, Passage
 from tests.chat.conftest import pdf
@@ -177,7 +177,7 @@ def test_whatever_the_reader_stumbles_over_is_a_damaged_pdf(
     def broken(*_: Any) -> PdfReader:
         raise fault("odd")
 
-    monkeypatch.setattr(ingest, "PdfReader", broken)
+    monkeypatch.setattr(reading, "PdfReader", broken)
     document = ingested(agent, "a.pdf", pdf("x"))
     assert document.error == "The PDF cannot be read: it may be damaged (odd)."
 
@@ -209,19 +209,19 @@ def test_an_endpoint_that_refuses_to_embed_is_said_and_retry_goes_on(
 
 # Interruptions
 
-Insert = Callable[[Document, Sequence[tuple[int, int | None, str]]], None]
+Insert = Callable[[Document, Sequence[tuple[int, int | None, str, str]]], None]
 
 
 def insert_until(batches: int, fault: type[BaseException], seen: list[int]) -> Insert:
     """As the real one, until `fault`; `seen` gets the positions it was given."""
     real = archival_storage.insert_pieces
 
-    def insert(document: Document, pieces: Sequence[tuple[int, int | None, str]]) -> None:
+    def insert(document: Document, pieces: Sequence[tuple[int, int | None, str, str]]) -> None:
         nonlocal batches
         if batches == 0:
             raise fault
         batches -= 1
-        seen.extend(position for position, _, _ in pieces)
+        seen.extend(position for position, _, _, _ in pieces)
         real(document, pieces)
 
     return insert
@@ -258,7 +258,7 @@ def test_two_workers_at_one_document_store_nothing_twice(agent: Agent, monkeypat
     document = upload(agent, "log.txt", LONG.encode())
     real = archival_storage.insert_pieces
 
-    def overtaken(same: Document, pieces: Sequence[tuple[int, int | None, str]]) -> None:
+    def overtaken(same: Document, pieces: Sequence[tuple[int, int | None, str, str]]) -> None:
         real(same, pieces)  # the other worker's
         real(same, pieces)
 

@@ -1,0 +1,112 @@
+"""Text to pieces of about 200 tokens, cut where sentences, sections or rows end; each knows its page or place."""
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from typing import NamedTuple, TypeVar
+
+from markdown_it import MarkdownIt
+from semantic_text_splitter import MarkdownSplitter, TextSplitter
+
+from agents import tokens
+from agents.text import storable
+
+PASSAGE_TOKENS = 200
+PLACE_LENGTH = 200
+CAPACITY = (PASSAGE_TOKENS // 2, PASSAGE_TOKENS)
+BLOCKS = MarkdownIt("commonmark").disable("inline")  # where headings are is all that is asked of it
+FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)  # its last line would make a heading of the line before
+
+Row = TypeVar("Row")
+
+
+class Cut(NamedTuple):
+    page: int | None
+    place: str
+    text: str
+
+
+class Heading(NamedTuple):
+    start: int
+    end: int
+    path: tuple[str, ...]
+
+
+def cut_text(text: str, *, page: int | None = None, place: str = "") -> Iterator[Cut]:
+    for piece in TextSplitter.from_callback(tokens.count, CAPACITY).chunks(storable(text)):
+        yield Cut(page, place_of([place]), piece)
+
+
+def cut_markdown(text: str, *, place: str = "") -> Iterator[Cut]:
+    """Pieces named by the headings above them; by `place` where there are none."""
+    text = storable(text.replace("\r\n", "\n").replace("\r", "\n"))
+    headings = _headings(text)
+    starts = [heading.start for heading in headings]
+    for start, piece in MarkdownSplitter.from_callback(tokens.count, CAPACITY).chunk_indices(text):
+        number = bisect_right(starts, start)  # of headings that begin at it or before
+        end = headings[number - 1].end if number else start
+        while number < len(headings) and not text[max(start, end) : headings[number].start].strip():
+            end = headings[number].end  # it begins with several, and what follows is under the last
+            number += 1
+        yield Cut(None, place_of(headings[number - 1].path if number else [place]), piece)
+
+
+def cut_rows(rows: Iterable[tuple[Row, str]], place: Callable[[Row, Row], str], *, head: str = "") -> Iterator[Cut]:
+    """As many rows a piece as fit, under `head`, so that each can be understood alone. `place` names first to last."""
+    head = storable(head)
+    if tokens.count(head) > PASSAGE_TOKENS // 2:  # repeated, it would leave no room
+        yield from cut_text(head)
+        head = ""
+    room = PASSAGE_TOKENS - tokens.count(head)
+    splitter = TextSplitter.from_callback(tokens.count, room)
+    held: list[tuple[Row, str]] = []
+    used = 0
+    for row, text in ((row, storable(text)) for row, text in rows):
+        size = tokens.count(text + "\n")
+        if held and used + size > room:
+            yield _joined(held, place, head)
+            held, used = [], 0
+        if size > room:
+            for part in splitter.chunks(text):
+                yield _joined([(row, part)], place, head)
+        else:
+            held.append((row, text))
+            used += size
+    if held:
+        yield _joined(held, place, head)
+
+
+def _joined(held: list[tuple[Row, str]], place: Callable[[Row, Row], str], head: str) -> Cut:
+    lines = [head, *(text for _, text in held)] if head else [text for _, text in held]
+    return Cut(None, place_of([place(held[0][0], held[-1][0])]), "\n".join(lines))
+
+
+def place_of(path: Iterable[str]) -> str:
+    """The nearest of `path` that fit, as "Installation > Linux"."""
+    parts = [storable(" ".join(part.split())) for part in path]
+    while len(parts) > 1 and len(" > ".join(parts)) > PLACE_LENGTH:
+        del parts[0]
+    place = " > ".join(parts)
+    return place if len(place) <= PLACE_LENGTH else place[: PLACE_LENGTH - 1] + "…"
+
+
+def _headings(text: str) -> list[Heading]:
+    offsets = [0]
+    for line in text.split("\n"):
+        offsets.append(offsets[-1] + len(line) + 1)
+    matter = FRONT_MATTER.match(text)
+    parsed = BLOCKS.parse(text)
+    found: list[Heading] = []
+    path: list[tuple[int, str]] = []
+    for token, inline in pairwise(parsed):
+        if token.type != "heading_open" or token.level or not token.map:
+            continue
+        start, end = (offsets[line] for line in token.map)
+        title = re.sub(r"[*`\\]", "", inline.content).strip()
+        if not title or (matter and start < matter.end()):
+            continue
+        level = int(token.tag[1:])
+        path = [(upper, name) for upper, name in path if upper < level] + [(level, title)]
+        found.append(Heading(start, end, tuple(name for _, name in path)))
+    return found

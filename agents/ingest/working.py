@@ -1,0 +1,114 @@
+"""One document's way through a worker: read, cut, embed, store, with progress, and again from where it stopped."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from agents import language
+from agents.exceptions import InvalidInput, LLMError
+from agents.external_context import archival_storage
+from agents.ingest.reading import read
+from agents.models import Archive, Document
+from agents.single import alone
+
+BATCH = 8  # passages between two reports of progress
+MAX_ATTEMPTS = 3
+PAGES_A_REPORT = 10
+
+Status = Document.Status
+
+
+@dataclass(frozen=True)
+class Piece:
+    position: int
+    page: int | None
+    place: str
+    text: str
+
+
+class _Deleted(Exception):
+    """Somebody deleted the document while it was worked on."""
+
+
+def work(document: Document) -> None:
+    """Ingest `document`. What an earlier attempt stored is kept; a failure is told in the owner's language."""
+    with contextlib.suppress(_Deleted, Archive.DoesNotExist), alone(f"ingest {document.pk}") as first:
+        if first:
+            with translation.override(language.language_of(document.archive.owner_id)):
+                _work(document)
+
+
+def _work(document: Document) -> None:
+    try:
+        _begin(document)
+        pieces = list(cut(document))
+        if not pieces:
+            raise InvalidInput(_nothing_in(document))
+        done = set(document.passages.values_list("position", flat=True))
+        _report(document, status=Status.EMBEDDING, total=len(pieces), done=len(done))
+        missing = [piece for piece in pieces if piece.position not in done]
+        for start in range(0, len(missing), BATCH):
+            batch = missing[start : start + BATCH]
+            archival_storage.insert_pieces(document, [(p.position, p.page, p.place, p.text) for p in batch])
+            # It gets on: a worker that stops now and then is no reason to give the file up.
+            _report(document, done=document.done + len(batch), attempts=0)
+        _report(document, status=Status.READY)
+        archival_storage.announce(document.archive)
+    except (InvalidInput, LLMError) as error:
+        _report(document, status=Status.FAILED, error=str(error))
+    except OSError as error:
+        reason = _("The uploaded file cannot be read any more (%(reason)s). Delete this entry and upload it again.")
+        _report(document, status=Status.FAILED, error=reason % {"reason": error.strerror or error})
+    except _Deleted:
+        raise
+    except Exception as error:  # our own fault: said to the person, then raised for the log
+        reason = _("memweb itself failed: %(fault)s. The log says more.") % {"fault": type(error).__name__}
+        _report(document, status=Status.FAILED, error=reason)
+        raise
+
+
+def _begin(document: Document) -> None:
+    """Count the attempt before it is made: a file that takes the worker's process down leaves nothing else behind."""
+    if document.attempts >= MAX_ATTEMPTS:
+        reason = ngettext(
+            "Reading it has stopped the worker %(count)s time; it is damaged or too large for this computer's memory. "
+            "Save it in another format or in parts, and upload that.",
+            "Reading it has stopped the worker %(count)s times; it is damaged or too large for this computer's memory. "
+            "Save it in another format or in parts, and upload that.",
+            document.attempts,
+        )
+        raise InvalidInput(reason % {"count": document.attempts})
+    _report(document, status=Status.READING, error="", done=0, total=0, attempts=document.attempts + 1)
+
+
+def cut(document: Document) -> Iterator[Piece]:
+    """The document's text in passages, the same ones at every attempt."""
+
+    def tell(number: int, pages: int) -> None:
+        """Page `number` comes next."""
+        if number == 1:
+            _report(document, pages=pages, done=0, total=pages)
+        elif number % PAGES_A_REPORT == 0:
+            _report(document, done=number - 1)
+
+    for position, (page, place, text) in enumerate(read(document.file.path, document.media_type, tell)):
+        yield Piece(position, page, place, text)
+
+
+def _nothing_in(document: Document) -> str:
+    if document.media_type == "application/pdf":
+        return _("No text was found in it. A scanned PDF has only pictures of text.")
+    return _("No text was found in it.")
+
+
+def _report(document: Document, **fields: object) -> None:
+    """Write progress down and tell the pages."""
+    for name, value in fields.items():
+        setattr(document, name, value)
+    if not Document.objects.filter(pk=document.pk).update(**fields, worked_at=timezone.now()):
+        raise _Deleted
+    archival_storage.announce_document(document)
