@@ -4,9 +4,11 @@ Each step is one transaction: the assistant message, function results and memory
 so a run can be taken up again after any crash at the step that was not committed.
 """
 
+import hashlib
+import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from django.conf import settings
 from django.db import transaction
@@ -24,7 +26,7 @@ from agents.llm.gateway import ModelConfig
 from agents.llm.types import Completion, Usage
 from agents.main_context.compile import MainContext
 from agents.main_context.fifo_queue import package_result
-from agents.models import Agent, Message, Run, Step
+from agents.models import Agent, Message, PromptPrefix, Run, Step
 from agents.prompts import LOOP_STOPPED, NO_CALL_STOPPED, TOO_MANY_STEPS
 
 SAME_CALLS = 3
@@ -183,8 +185,9 @@ class _Attempt:
             sections=[[section.name, section.tokens] for section in prompt.sections],
             queue_start=self.agent.queue_start,
             last_seq=self.context.last_seq,
-            summary=self.agent.summary,
-            blocks={block.pk: block.revision for block in self.context.blocks},
+            prefix=prefix_of(self.agent, self.context),
+            window=self.config.context_window,
+            flush_mark=queue_manager.marks(self.config).flush,
         )
 
     def _function_context(self, step: Step) -> registry.Context:
@@ -208,6 +211,19 @@ class _Attempt:
         if result.call:
             message.call_id, message.function = result.call.id, result.call.name[:80]
         return message
+
+
+def prefix_of(agent: Agent, context: MainContext) -> PromptPrefix:
+    """What stands before the queue, kept once for all steps that share it. One query, two when it is new."""
+    texts = {section.name: section.text for section in context.prompt.sections}
+    parts = {
+        "system_instructions": agent.system_instructions,
+        "core_memory": texts["core_memory"],
+        "summary": texts["summary"],
+        "functions": [asdict(function) for function in context.prompt.functions],
+    }
+    sha256 = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return PromptPrefix.objects.get_or_create(agent=agent, sha256=sha256, defaults=parts)[0]
 
 
 def finish(run: Run, status: Run.Status, *, error: str = "") -> None:

@@ -7,7 +7,10 @@ Event
 ├── StepStarted ┐
 ├── DraftDelta  ├       what the model is writing now, not yet committed
 ├── DraftDropped┘
-├── BlockChanged        a core memory block has another text, or came or went
+├── TimelineCut         the timeline ends earlier: everything from a seq on was taken back
+├── MessageEdited       a message in the timeline reads otherwise now
+├── BlockChanged        a core memory block has another text or other settings
+├── BlocksChanged       an agent's blocks came, went or changed places
 ├── ContextChanged      the prompt is another one: gauge, queue, summary
 ├── PassagesChanged     an archive gained or lost passages
 ├── DocumentChanged     a document's progress or status
@@ -66,6 +69,25 @@ class DraftDropped(Event):
 
     run: int
     step: int
+
+
+@dataclass(frozen=True)
+class TimelineCut(Event):
+    """`version` is the agent's timeline version now: a page that has another missed something and starts anew."""
+
+    from_seq: int
+    version: int
+
+
+@dataclass(frozen=True)
+class MessageEdited(Event):
+    message: int
+    version: int
+
+
+@dataclass(frozen=True)
+class BlocksChanged(Event):
+    pass
 
 
 @dataclass(frozen=True)

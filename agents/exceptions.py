@@ -3,13 +3,19 @@
 AgentsError
 ├── InvalidInput            what a person typed cannot be taken; nothing was written
 │   ├── BlockOverLimit      text longer than its block allows
-│   └── StaleEdit           the block changed since the form was opened
+│   ├── StaleEdit           the block changed since the form was opened
+│   └── RollbackConflict    a block was edited since by somebody else: they must choose what it says
 ├── FunctionError           the model's mistake: packaged as a failed function result, never raised past the executor
 ├── LLMError                the endpoint failed for good; `hint` says what to do
 │   └── ContextOverflow     the endpoint says the prompt is too long
 ├── RunCancelled            someone pressed Stop
 └── LeaseLost               another worker took this run over
 """
+
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 
 class AgentsError(Exception):
@@ -22,16 +28,47 @@ class InvalidInput(AgentsError):
 
 class BlockOverLimit(InvalidInput):
     def __init__(self, label: str, tried: int, limit: int) -> None:
-        super().__init__(f"The block “{label}” holds at most {limit:,} characters; this text has {tried:,}.")
+        super().__init__(
+            ngettext(
+                "The block “%(label)s” holds at most %(limit)s character; this text has %(tried)s.",
+                "The block “%(label)s” holds at most %(limit)s characters; this text has %(tried)s.",
+                limit,
+            )
+            % {"label": label, "limit": f"{limit:,}", "tried": f"{tried:,}"}
+        )
 
 
 class StaleEdit(InvalidInput):
-    """Carries the text that is in the block now, to be shown beside the rejected one."""
+    """Carries the text that is in the block now, to be shown beside the rejected one.
 
-    def __init__(self, label: str, current_value: str, current_revision: int) -> None:
-        super().__init__(f"“{label}” was changed while you were editing. Nothing was overwritten: compare both texts.")
+    `proposed` is what an undo would have put there, when that could not be done without touching later edits.
+    """
+
+    def __init__(self, label: str, current_value: str, current_revision: int, proposed: str | None = None) -> None:
+        text = _("“%(label)s” was changed while you were editing. Nothing was overwritten: compare both texts.")
+        if proposed is not None:
+            text = _("“%(label)s” was changed again after that edit. Nothing was overwritten: compare both texts.")
+        super().__init__(text % {"label": label})
         self.current_value = current_value
         self.current_revision = current_revision
+        self.proposed = proposed
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A block that cannot simply be rolled back: what it says now, and what it said before the turn."""
+
+    block: int
+    label: str
+    current: str
+    revision: int
+    before: str
+
+
+class RollbackConflict(InvalidInput):
+    def __init__(self, conflicts: list[Conflict]) -> None:
+        super().__init__(_("Some memory was edited by somebody else since. Choose what it should say."))
+        self.conflicts = conflicts
 
 
 class FunctionError(AgentsError):

@@ -6,6 +6,7 @@ The model's mistakes become failed results; only our own faults are raised.
 from dataclasses import dataclass, replace
 
 from django.db import transaction
+from django.utils import translation
 
 from agents.exceptions import FunctionError
 from agents.functions import registry
@@ -49,7 +50,8 @@ def execute(completion: Completion, context: Context) -> list[Result]:
     if not completion.calls:
         text = CUT_OFF if completion.finish_reason == "length" else NO_FUNCTION_CALL
         return [Result(None, ok=False, text=text, request_heartbeat=True)]
-    return [_execute(checked, context) for checked in check(completion)]
+    with translation.override("en"):  # the model's own language, whatever the person's
+        return [_execute(checked, context) for checked in check(completion)]
 
 
 def _check(call: FunctionCall, finish_reason: str) -> CheckedCall:

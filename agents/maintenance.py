@@ -8,10 +8,11 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from agents import dispatch, services
-from agents.models import Agent, Document, Run
+from agents.models import Agent, Document, Passage, Run
 
 PATIENCE = timedelta(seconds=10)  # a task normally starts within one
 SUMMARY_PAUSE = 60  # seconds
+REGRET = timedelta(hours=1)  # for which a passage that was deleted can be brought back
 INGEST_PATIENCE = timedelta(seconds=60)  # a batch of passages takes a few
 
 
@@ -28,6 +29,7 @@ def reap() -> None:
     stale = Document.objects.filter(worked_at__lt=now - INGEST_PATIENCE)
     for document in stale.exclude(status__in=[Document.Status.READY, Document.Status.FAILED]):
         dispatch.ingest(document.pk)
+    Passage.objects.filter(retracted_at__lt=now - REGRET).delete()
     for agent in _unsummarised():
         if _first_in_a_while(f"summary-asked:{agent.pk}:{agent.queue_start}"):
             dispatch.summarize(agent.pk, agent.queue_start)

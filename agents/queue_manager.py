@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from agents import bus, dispatch
 from agents.events import ContextChanged, MessagesAdded
@@ -35,8 +37,11 @@ class Marks:
 
 
 def marks(config: ModelConfig) -> Marks:
-    window = config.context_window
-    return Marks(window, int(window * WARNING_SHARE), window - config.reply_reserve)
+    return marks_of(config.context_window, config.context_window - config.reply_reserve)
+
+
+def marks_of(window: int, flush: int) -> Marks:
+    return Marks(window, int(window * WARNING_SHARE), flush or window)
 
 
 def append(agent: Agent, *messages: Message) -> None:
@@ -77,8 +82,11 @@ def admit(
         context = compile(agent, functions=functions, budget=limits.flush, event=event)
     if context.prompt.tokens > limits.flush:
         raise LLMError(
-            f"Instructions, functions and core memory fill the window of {limits.window:,} tokens. "
-            "Shorten a memory block or give the agent a larger context window."
+            _(
+                "Instructions, functions and core memory fill the window of %(window)s tokens. "
+                "Shorten a memory block or give the agent a larger context window."
+            )
+            % {"window": f"{limits.window:,}"}
         )
     return context
 
@@ -96,7 +104,11 @@ def flush(agent: Agent, messages: list[Message]) -> bool:
         agent.queue_start, agent.pressure_alerted = cut, False
         agent.summary = ready or agent.summary
         agent.save(update_fields=["queue_start", "pressure_alerted", "summary"])
-        note = f"{left} messages left the window. They stay in recall storage."
+        note = ngettext(
+            "%(count)d message left the window. It stays in recall storage.",
+            "%(count)d messages left the window. They stay in recall storage.",
+            left,
+        ) % {"count": left}
         append(agent, Message(kind=Message.Kind.NOTICE, content=note, created_at=timezone.now()))
         if not ready:
             dispatch.summarize(agent.pk, cut)

@@ -3,10 +3,12 @@
 import json
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from agents import tokens
-from agents.llm.types import FunctionSchema, Prompt, Section
+from agents.llm.types import ChatMessage, FunctionSchema, Prompt, Section
 from agents.main_context import fifo_queue, working_context
-from agents.models import Agent, Block, Message
+from agents.models import Agent, Block, Message, Step
 
 THOUGHTS_TOKENS = 30  # `inner_thoughts` in each schema
 LEAST_QUEUE = 200  # tokens
@@ -56,19 +58,63 @@ def compile(
         _section("core_memory", core),
         _section("summary", summary),
     ]
-    room = max(budget - sum(section.tokens for section in fixed), LEAST_QUEUE)
-    queue = fifo_queue.fit([fifo_queue.wire(message) for message in messages], room)
-    queue_text = "\n".join(json.dumps(turn, ensure_ascii=False) for turn in queue)
-    sections = (*fixed, Section("queue", queue_text, sum(map(fifo_queue.wire_tokens, queue))))
+    queue = _queue(messages, fixed, budget)
     prompt = Prompt(
-        system=f"{agent.system_instructions}\n\n{core}",
+        system=_system(agent.system_instructions, core),
         blocks=working_context.prompt_blocks(blocks),
         summary=summary,
-        queue=tuple(queue),
+        queue=queue,
         functions=functions,
-        sections=sections,
+        sections=(*fixed, _queue_section(queue)),
     )
     return MainContext(prompt, blocks, messages)
+
+
+def recompile(step: Step) -> Prompt | None:
+    """The very prompt that a past step was shown, without `blocks`; None for a step that kept no prefix. Three queries.
+
+    Messages taken back or edited since are shown as they were.
+    """
+    prefix, agent = step.prefix, step.run.agent
+    if prefix is None:
+        return None
+    event = step.run.event
+    wanted = Q(seq__gte=step.queue_start, seq__lte=step.last_seq)
+    if event and event.seq and event.seq < step.queue_start:
+        wanted |= Q(pk=event.pk)
+    messages = fifo_queue.messages_then(agent, step.created_at, wanted)
+    functions = tuple(FunctionSchema(**function) for function in prefix.functions)
+    texts = {
+        "system_instructions": prefix.system_instructions,
+        "functions": _functions_text(functions),
+        "core_memory": prefix.core_memory,
+        "summary": prefix.summary,
+    }
+    counted = dict(step.sections)
+    fixed = [Section(name, text, counted.get(name, 0)) for name, text in texts.items()]
+    queue = _queue(messages, fixed, step.flush_mark)
+    return Prompt(
+        system=_system(prefix.system_instructions, prefix.core_memory),
+        blocks=(),
+        summary=prefix.summary,
+        queue=queue,
+        functions=functions,
+        sections=(*fixed, _queue_section(queue)),
+    )
+
+
+def _system(instructions: str, core: str) -> str:
+    return f"{instructions}\n\n{core}"
+
+
+def _queue(messages: list[Message], fixed: list[Section], budget: int) -> tuple[ChatMessage, ...]:
+    room = max(budget - sum(section.tokens for section in fixed), LEAST_QUEUE)
+    return tuple(fifo_queue.fit([fifo_queue.wire(message) for message in messages], room))
+
+
+def _queue_section(queue: tuple[ChatMessage, ...]) -> Section:
+    text = "\n".join(json.dumps(turn, ensure_ascii=False) for turn in queue)
+    return Section("queue", text, sum(map(fifo_queue.wire_tokens, queue)))
 
 
 def _section(name: str, text: str) -> Section:

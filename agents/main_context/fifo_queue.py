@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import accumulate
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 
 from agents import tokens
@@ -23,12 +24,27 @@ CUT_NOTE = " … [cut to fit the window; the whole text is in recall storage]"
 
 
 def messages_of(agent: Agent, *, queue_start: int | None = None, last_seq: int | None = None) -> list[Message]:
-    """The queue, oldest first; `queue_start` and `last_seq` give it as it was at an earlier step. One query."""
+    """The queue, oldest first; other bounds give another stretch of the timeline. One query."""
     start = agent.queue_start if queue_start is None else queue_start
     found = agent.messages.filter(seq__gte=start, retracted_at=None).exclude(kind=Kind.NOTICE)
     if last_seq is not None:
         found = found.filter(seq__lte=last_seq)
     return list(found.defer("embedding", "words").order_by("seq"))
+
+
+def messages_then(agent: Agent, at: datetime, wanted: Q) -> list[Message]:
+    """Messages as they were at that time: before they were edited, and also those taken back since. One query."""
+    found = agent.messages.filter(wanted, Q(retracted_at=None) | Q(retracted_at__gt=at)).exclude(kind=Kind.NOTICE)
+    return [as_then(message, at) for message in found.defer("embedding", "words").order_by("seq")]
+
+
+def as_then(message: Message, at: datetime) -> Message:
+    for version in message.earlier:
+        if datetime.fromisoformat(version["until"]) > at:
+            message.content, message.inner_monologue = version["content"], version["inner_monologue"]
+            message.calls = version["calls"]
+            return message
+    return message
 
 
 def stamp(time: datetime) -> str:

@@ -7,7 +7,7 @@ from xml.sax.saxutils import quoteattr
 from django.db import transaction
 
 from agents import bus
-from agents.events import BlockChanged, ContextChanged
+from agents.events import BlockChanged, BlocksChanged, ContextChanged
 from agents.exceptions import BlockOverLimit, StaleEdit
 from agents.llm.types import PromptBlock
 from agents.models import Agent, Block, BlockRevision, Step
@@ -19,14 +19,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Editor:
-    """Whose edit it is: an agent (in a step), a person, or an import."""
+    """Whose edit it is: an agent (in a step), a person, or an import.
+
+    `restores` is the number of the revision whose text comes back. `rollback`: with the turn that had changed it.
+    """
 
     agent: Agent | None = None
     user: "User | None" = None
     step: Step | None = None
+    restores: int | None = None
+    rollback: bool = False
 
     @property
     def kind(self) -> str:
+        if self.rollback:
+            return BlockRevision.Editor.ROLLBACK
         if self.agent:
             return BlockRevision.Editor.AGENT
         return BlockRevision.Editor.USER if self.user else BlockRevision.Editor.IMPORT
@@ -90,6 +97,7 @@ def record(block: Block, editor: Editor) -> BlockRevision:
         user=editor.user,
         agent=editor.agent,
         step=editor.step,
+        restores=editor.restores,
     )
 
 
@@ -99,3 +107,10 @@ def announce(block: Block) -> None:
         group = bus.agent_group(agent_id)
         bus.publish_on_commit(group, BlockChanged(block.pk, block.label))
         bus.publish_on_commit(group, ContextChanged())
+
+
+def announce_places(agent: Agent) -> None:
+    """Tell an agent's pages that its blocks came, went or changed places."""
+    group = bus.agent_group(agent.pk)
+    bus.publish_on_commit(group, BlocksChanged())
+    bus.publish_on_commit(group, ContextChanged())

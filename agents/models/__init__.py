@@ -3,8 +3,10 @@
 from agents.models.agent import Agent, Human, Persona
 from agents.models.archive import Archive, Document, Passage
 from agents.models.block import AgentBlock, Block, BlockRevision
+from agents.models.checkpoint import Checkpoint
 from agents.models.message import Message, Summary
-from agents.models.run import Run, Step
+from agents.models.person import Preferences
+from agents.models.run import PromptPrefix, Run, Step
 
 __all__ = [
     "Agent",
@@ -12,11 +14,14 @@ __all__ = [
     "Archive",
     "Block",
     "BlockRevision",
+    "Checkpoint",
     "Document",
     "Human",
     "Message",
     "Passage",
     "Persona",
+    "Preferences",
+    "PromptPrefix",
     "Run",
     "Step",
     "Summary",

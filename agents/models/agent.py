@@ -71,6 +71,9 @@ class Agent(models.Model):
         "agents.Summary", models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
     )
     pressure_alerted = models.BooleanField(default=False, editable=False)
+    timeline_version = models.PositiveIntegerField(
+        default=0, editable=False
+    )  # grows when rows are taken back or edited
     heartbeat_minutes = models.PositiveIntegerField(
         null=True, blank=True, help_text="Wake the agent after so many quiet minutes. Empty: never."
     )

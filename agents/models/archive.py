@@ -44,6 +44,7 @@ class Document(models.Model):
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
     error = models.TextField(blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)  # to read it; a file that takes its worker down is given up
     worked_at = models.DateTimeField(auto_now=True)  # a stale one is taken up again by the reaper
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -66,16 +67,22 @@ def _delete_file(instance: Document, **_: object) -> None:
 
 
 class Passage(models.Model):
-    """A piece of text that archival search can find; `step` made it, or a person, or it is part of `document`."""
+    """A piece of text that archival search can find; `step` made it, or a person, or it is part of `document`.
+
+    `page` is a page or slide of the document, `place` names a chapter, sheet or heading. A retracted passage is found
+    no more; it can be brought back until the reaper deletes it.
+    """
 
     archive = models.ForeignKey(Archive, models.CASCADE, related_name="passages")
     document = models.ForeignKey(Document, models.CASCADE, null=True, blank=True, related_name="passages")
     page = models.PositiveIntegerField(null=True, blank=True)
+    place = models.CharField(max_length=200, blank=True)
     position = models.PositiveIntegerField(default=0)  # within the document
     text = models.TextField()
     tokens = models.PositiveIntegerField(default=0)
     step = models.ForeignKey("agents.Step", models.SET_NULL, null=True, blank=True, related_name="passages")
     created_at = models.DateTimeField(auto_now_add=True)
+    retracted_at = models.DateTimeField(null=True, blank=True)
 
     embedding = HalfVectorField(null=True, blank=True)
     embedding_model = models.CharField(max_length=120, blank=True)
@@ -90,6 +97,7 @@ class Passage(models.Model):
         indexes = [
             GinIndex(fields=["words"], name="passage_words"),
             models.Index(fields=["archive", "-id"], name="passage_newest"),
+            models.Index(fields=["retracted_at"], name="passage_retracted", condition=~models.Q(retracted_at=None)),
         ]
 
     def __str__(self) -> str:

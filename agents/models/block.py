@@ -62,6 +62,7 @@ class BlockRevision(models.Model):
         AGENT = "agent", "agent"
         USER = "user", "person"
         IMPORT = "import", "import"
+        ROLLBACK = "rollback", "taken back"  # with the turn that made it; `user` asked for that
 
     block = models.ForeignKey(Block, models.CASCADE, related_name="revisions")
     number = models.PositiveIntegerField()
@@ -70,6 +71,7 @@ class BlockRevision(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
     agent = models.ForeignKey("agents.Agent", models.SET_NULL, null=True, blank=True, related_name="+")
     step = models.ForeignKey("agents.Step", models.SET_NULL, null=True, blank=True, related_name="block_revisions")
+    restores = models.PositiveIntegerField(null=True, blank=True)  # the number of the revision whose text came back
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -11,7 +11,9 @@ class Message(models.Model):
 
     `seq` orders it and is null while it waits for its run. `calls` of an assistant message is a list of
     `{"id", "name", "arguments"}` with `arguments` as the model wrote them. `content` of an assistant message is what
-    it sent with `send_message`; of a function result, the packaged JSON.
+    it sent with `send_message`; of a function result, the packaged JSON. `earlier` keeps what an edited message said
+    before: `{"until", "content", "inner_monologue", "calls"}`, oldest first. A retracted message is in no prompt and no
+    search.
     """
 
     class Kind(models.TextChoices):
@@ -38,6 +40,7 @@ class Message(models.Model):
     step = models.ForeignKey("agents.Step", models.SET_NULL, null=True, blank=True, related_name="messages")
     created_at = models.DateTimeField()
     retracted_at = models.DateTimeField(null=True, blank=True)
+    earlier = models.JSONField(default=list, blank=True)
 
     embedding = HalfVectorField(null=True, blank=True)
     embedding_model = models.CharField(max_length=120, blank=True)

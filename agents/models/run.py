@@ -52,11 +52,46 @@ class Run(models.Model):
     def __str__(self) -> str:
         return f"run {self.pk}"
 
+    @property
+    def timeline(self) -> "list[tuple[Step, float, float]]":
+        """Steps with their time to the first token and the rest of their time, in percent of the longest step."""
+        steps = list(self.steps.all())
+        longest = max((step.latency for step in steps), default=0) or 1
+        return [
+            (
+                step,
+                round(100 * min(step.time_to_first_token, step.latency) / longest, 1),
+                round(100 * max(step.latency - step.time_to_first_token, 0) / longest, 1),
+            )
+            for step in steps
+        ]
+
+
+class PromptPrefix(models.Model):
+    """What stands before the queue in a prompt; one row for all steps that were shown the same.
+
+    `functions` is a list of `{"name", "description", "parameters"}`.
+    """
+
+    agent = models.ForeignKey("agents.Agent", models.CASCADE, related_name="prompt_prefixes")
+    sha256 = models.CharField(max_length=64)
+    system_instructions = models.TextField()
+    functions = models.JSONField(default=list)
+    core_memory = models.TextField(blank=True)
+    summary = models.TextField(blank=True)
+
+    class Meta:
+        verbose_name_plural = "prompt prefixes"
+        constraints = [models.UniqueConstraint(fields=["agent", "sha256"], name="prompt_prefix_once_per_agent")]
+
+    def __str__(self) -> str:
+        return f"prefix {self.sha256[:8]}"
+
 
 class Step(models.Model):
-    """One model call, kept with enough to show its exact prompt again: `queue_start`, `last_seq`, `summary`, `blocks`.
+    """One model call, kept with enough to show its exact prompt again: `prefix`, `queue_start`, `last_seq`.
 
-    Times are in seconds. `sections` is `[[name, tokens], ...]`; `blocks` maps block id to revision number.
+    Times are in seconds, `window` and `flush_mark` in tokens. `sections` is `[[name, tokens], ...]`.
     """
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="steps")
@@ -71,8 +106,9 @@ class Step(models.Model):
     sections = models.JSONField(default=list)
     queue_start = models.PositiveBigIntegerField()
     last_seq = models.PositiveBigIntegerField()
-    summary = models.ForeignKey("agents.Summary", models.SET_NULL, null=True, related_name="+")
-    blocks = models.JSONField(default=dict)
+    prefix = models.ForeignKey(PromptPrefix, models.SET_NULL, null=True, related_name="steps")
+    window = models.PositiveIntegerField(default=0)
+    flush_mark = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -86,3 +122,12 @@ class Step(models.Model):
     def counted_tokens(self) -> int:
         """The prompt as memweb counted it; `prompt_tokens` is the server's own figure."""
         return sum(tokens for _, tokens in self.sections)
+
+    @property
+    def fresh_tokens(self) -> int:
+        """The part of the prompt that no cache served."""
+        return max(self.prompt_tokens - self.cached_tokens, 0)
+
+    @property
+    def cached_percent(self) -> float:
+        return round(100 * self.cached_tokens / self.prompt_tokens, 1) if self.prompt_tokens else 0

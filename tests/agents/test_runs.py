@@ -16,6 +16,7 @@ from agents.exceptions import InvalidInput, LeaseLost
 from agents.lease import Lease
 from agents.llm.scripted import Answer, Request, call, last_event, say
 from agents.models import Agent, Message, Run
+from agents.services import Hand, conversation
 from tests.conftest import ServeModel, exchange, make_agent
 
 Kind = Message.Kind
@@ -66,7 +67,7 @@ def test_two_running_runs_of_one_agent_cannot_exist(agent: Agent) -> None:
 
 def test_a_second_worker_leaves_a_held_run_alone(agent: Agent) -> None:
     services.message_send(agent=agent, text="hi")
-    assert services._claim(agent.pk) is not None
+    assert conversation._claim(agent.pk) is not None
     assert services.run_next(agent_id=agent.pk) is False
 
 
@@ -80,7 +81,7 @@ def crash(agent: Agent) -> Run:
 def test_a_run_of_a_dead_worker_goes_on_at_its_first_missing_step(agent: Agent, serve_model: ServeModel) -> None:
     server = serve_model([call("core_memory_append", label="human", content="Name: Ann."), say("Hi Ann.")])
     services.message_send(agent=agent, text="I am Ann.")
-    run = services._claim(agent.pk)
+    run = conversation._claim(agent.pk)
     assert run and run.lease_token
     next(agent_loop.run(run, lease=Lease(run.pk, run.lease_token)))  # one step, then the worker dies
     crash(agent)
@@ -94,7 +95,7 @@ def test_a_run_of_a_dead_worker_goes_on_at_its_first_missing_step(agent: Agent, 
 def test_a_worker_that_lost_its_lease_commits_nothing(agent: Agent, serve_model: ServeModel) -> None:
     serve_model([say("too late")])
     services.message_send(agent=agent, text="hi")
-    run = services._claim(agent.pk)
+    run = conversation._claim(agent.pk)
     assert run and run.lease_token
     Run.objects.filter(pk=run.pk).update(lease_token=uuid.uuid4())
     with pytest.raises(LeaseLost):
@@ -105,7 +106,7 @@ def test_a_worker_that_lost_its_lease_commits_nothing(agent: Agent, serve_model:
 
 def test_the_reaper_enqueues_what_a_dead_worker_held_and_what_was_missed(agent: Agent, alice: User) -> None:
     services.message_send(agent=agent, text="hi")
-    services._claim(agent.pk)
+    conversation._claim(agent.pk)
     crash(agent)
     other = make_agent(alice, "Otto")
     missed = services.message_send(agent=other, text="hi")
@@ -117,7 +118,7 @@ def test_the_reaper_enqueues_what_a_dead_worker_held_and_what_was_missed(agent: 
 
 def test_the_reaper_leaves_running_runs_alone(agent: Agent) -> None:
     services.message_send(agent=agent, text="hi")
-    services._claim(agent.pk)
+    conversation._claim(agent.pk)
     with patch("agents.dispatch.run_agent") as run_agent:
         maintenance.reap()
     run_agent.assert_not_called()
@@ -131,8 +132,8 @@ def test_a_failure_for_good_keeps_the_message_and_can_be_tried_again(agent: Agen
     notice = agent.messages.get(kind=Kind.NOTICE)
     assert notice.failed and notice.run == run
     broken = False
-    again = services.run_retry(run=run)
-    assert services.run_retry(run=run) == again
+    again = services.run_retry(run=run, hand=Hand(agent.owner))
+    assert services.run_retry(run=run, hand=Hand(agent.owner)) == again
     services.run_next(agent_id=agent.pk)
     assert [text for kind, text in timeline(agent) if kind != Kind.NOTICE] == ["hi", "Now it works."]
 
@@ -148,7 +149,7 @@ def test_a_failed_run_does_not_swallow_the_next_message(agent: Agent, serve_mode
 def test_a_finished_run_cannot_be_tried_again(agent: Agent, serve_model: ServeModel) -> None:
     serve_model([say("fine")])
     with pytest.raises(InvalidInput):
-        services.run_retry(run=exchange(agent, "hi"))
+        services.run_retry(run=exchange(agent, "hi"), hand=Hand(agent.owner))
 
 
 def test_an_answer_that_breaks_off_is_a_failed_result_not_half_an_answer(agent: Agent, serve_model: ServeModel) -> None:
@@ -178,7 +179,7 @@ def test_an_overflow_that_stays_fails_with_the_reason(agent: Agent, serve_model:
 def test_stop_keeps_the_partial_reply_marked(agent: Agent, serve_model: ServeModel) -> None:
     server = serve_model([say("Once upon a time there was a keeper", piece=4, hang_after=14)])
     services.message_send(agent=agent, text="a story")
-    run = services._claim(agent.pk)
+    run = conversation._claim(agent.pk)
     assert run and run.lease_token
     services.run_cancel(agent=agent)
     with patch("agents.lease.LOOK_SECONDS", 0.3):
@@ -195,7 +196,7 @@ def test_stop_keeps_the_partial_reply_marked(agent: Agent, serve_model: ServeMod
 def test_a_stopped_run_can_be_tried_again(agent: Agent, serve_model: ServeModel) -> None:
     serve_model([say("All of it.")])
     run = Run.objects.create(agent=agent, status=Status.STOPPED, idempotency_key="x")
-    services.run_retry(run=run)
+    services.run_retry(run=run, hand=Hand(agent.owner))
     services.run_next(agent_id=agent.pk)
     assert timeline(agent)[-1] == ("assistant", "All of it.")
 
@@ -224,7 +225,7 @@ def test_a_quiet_agent_gets_its_timed_heartbeat_unless_paused(agent: Agent, serv
 def test_deleting_an_agent_in_the_middle_of_a_run_ends_the_run(agent: Agent, serve_model: ServeModel) -> None:
     serve_model([say("hi")])
     services.message_send(agent=agent, text="hi")
-    run = services._claim(agent.pk)
+    run = conversation._claim(agent.pk)
     assert run and run.lease_token
     services.agent_delete(agent=agent)
     with pytest.raises(LeaseLost):
@@ -262,12 +263,12 @@ def test_the_same_key_with_another_text_is_another_message(agent: Agent) -> None
 def test_a_claimer_never_waits_for_a_worker_that_is_committing(agent: Agent) -> None:
     """Its lease may have run out while a function took long; the run's row is locked then."""
     services.message_send(agent=agent, text="hi")
-    services._claim(agent.pk)
+    conversation._claim(agent.pk)
     run = crash(agent)
     claimed: list[Run | None] = []
 
     def claim() -> None:
-        claimed.append(services._claim(agent.pk))
+        claimed.append(conversation._claim(agent.pk))
         connection.close()
 
     with transaction.atomic():

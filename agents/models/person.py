@@ -1,0 +1,17 @@
+"""What memweb remembers of a person beside their account."""
+
+from django.conf import settings
+from django.db import models
+
+
+class Preferences(models.Model):
+    """`language` is what the page spoke with them last: workers write what is meant for them in it."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="preferences")
+    language = models.CharField(max_length=12)
+
+    class Meta:
+        verbose_name_plural = "preferences"
+
+    def __str__(self) -> str:
+        return f"preferences of {self.user}"

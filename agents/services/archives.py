@@ -1,0 +1,153 @@
+"""Archival storage as people change it: archives, documents, passages."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from agents import dispatch, ingest
+from agents.exceptions import InvalidInput
+from agents.external_context import archival_storage
+from agents.functions.archival_memory import LONGEST_PASSAGE
+from agents.models import Agent, Archive, Document, Passage
+from agents.text import typed
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.db.models import QuerySet
+
+LONGEST_ARCHIVE_NAME = 120  # characters
+
+
+# Archives
+
+
+def archive_create(*, owner: "User", name: str) -> Archive:
+    """An archive that no agent writes to; attach it to those that should search it. Raises InvalidInput."""
+    name = " ".join(typed(name).split())
+    if not name:
+        raise InvalidInput(_("Give the archive a name."))
+    if len(name) > LONGEST_ARCHIVE_NAME:
+        raise InvalidInput(_("A name has at most %(most)d characters.") % {"most": LONGEST_ARCHIVE_NAME})
+    if Archive.objects.filter(owner=owner, name__iexact=name).exists():
+        raise InvalidInput(_("You already have an archive called “%(name)s”. Choose another name.") % {"name": name})
+    return Archive.objects.create(owner=owner, name=name)
+
+
+def archive_attach(*, agent: Agent, archive: Archive) -> None:
+    """Let the agent search an archive of its owner. Raises InvalidInput if it can already."""
+    names = {"agent": agent.name, "archive": archive.name}
+    if archive.owner_id != agent.owner_id:
+        raise InvalidInput(_("There is no archive called “%(archive)s”.") % names)
+    if archive.pk == agent.archive_id or agent.attached_archives.filter(pk=archive.pk).exists():
+        raise InvalidInput(_("%(agent)s searches “%(archive)s” already.") % names)
+    with transaction.atomic():
+        agent.attached_archives.add(archive)
+        archival_storage.announce(archive)
+
+
+def archive_detach(*, agent: Agent, archive: Archive) -> None:
+    """The agent searches the archive no more; nothing in it changes."""
+    with transaction.atomic():
+        archival_storage.announce(archive)  # first: afterwards this agent is not among those who are told
+        agent.attached_archives.remove(archive)
+
+
+def archive_delete(*, archive: Archive) -> None:
+    """Delete an archive with its documents and passages. Raises InvalidInput for an agent's own."""
+    if Agent.objects.filter(archive=archive).exists():
+        raise InvalidInput(_("This archive belongs to an agent and goes with it."))
+    with transaction.atomic():
+        archival_storage.announce(archive)
+        archive.delete()
+
+
+# Passages
+
+
+def passage_add(*, agent: Agent, text: str) -> Passage:
+    """File a passage by hand. Raises InvalidInput; LLMError if it cannot be embedded."""
+    return archival_storage.insert(agent.archive, _checked_passage(text))
+
+
+def passage_edit(*, passage: Passage, text: str) -> Passage:
+    """Give a passage another text, found under its new words and meaning at once. Raises as `passage_add`."""
+    return archival_storage.rewrite(passage, _checked_passage(text))
+
+
+def _checked_passage(text: str) -> str:
+    text = typed(text).strip()
+    if not text:
+        raise InvalidInput(_("There is nothing to file: the text is empty."))
+    if len(text) > LONGEST_PASSAGE:
+        sizes = {"tried": f"{len(text):,}", "most": f"{LONGEST_PASSAGE:,}"}
+        raise InvalidInput(_("The text has %(tried)s characters; file at most %(most)s, or upload a document.") % sizes)
+    return text
+
+
+def passages_retract(*, passages: "QuerySet[Passage]") -> int:
+    """Take passages out of every search; `passages_bring_back` undoes it for an hour. Returns how many."""
+    return _mark(passages.filter(retracted_at=None), retracted=True)
+
+
+def passages_bring_back(*, passages: "QuerySet[Passage]") -> int:
+    return _mark(passages.exclude(retracted_at=None), retracted=False)
+
+
+def _mark(passages: "QuerySet[Passage]", *, retracted: bool) -> int:
+    with transaction.atomic():
+        archives = list(Archive.objects.filter(passages__in=passages).distinct())
+        count = passages.update(retracted_at=timezone.now() if retracted else None)
+        _announce(archives)
+    return count
+
+
+def _announce(archives: Iterable[Archive]) -> None:
+    for archive in archives:
+        archival_storage.announce(archive)
+
+
+# Documents
+
+
+def document_add(*, archive: Archive, file: "UploadedFile[bytes]") -> Document:
+    """Take an upload and have it ingested. Raises InvalidInput: wrong kind, too large, empty, or there already."""
+    media_type = ingest.check_upload(file)
+    sha256 = ingest.sha256_of(file)
+    name = (file.name or "document")[-255:]
+    same = archive.documents.filter(sha256=sha256).first()
+    if same and same.status != Document.Status.FAILED:
+        names = {"name": name, "same": same.name}
+        raise InvalidInput(_("“%(name)s” is in this archive already, as “%(same)s”.") % names)
+    document = Document(archive=archive, name=name, sha256=sha256, media_type=media_type, size=file.size or 0)
+    document.file.save(f"{sha256[:16]}.{name.rpartition('.')[2].lower()}", file, save=False)
+    try:
+        with transaction.atomic():
+            if same:
+                same.delete()
+            document.save()
+            dispatch.ingest(document.pk)
+            archival_storage.announce_document(document)
+    except IntegrityError as error:  # two uploads of it at once
+        document.file.delete(save=False)
+        raise InvalidInput(_("“%(name)s” is in this archive already.") % {"name": name}) from error
+    return document
+
+
+def document_delete(*, document: Document) -> None:
+    """Delete a document with its passages and its file."""
+    with transaction.atomic():
+        archival_storage.announce_document(document)
+        document.delete()
+        archival_storage.announce(document.archive)
+
+
+def document_retry(*, document: Document) -> None:
+    """Have a failed document ingested again; what it stored already is kept."""
+    with transaction.atomic():
+        Document.objects.filter(pk=document.pk).update(status=Document.Status.QUEUED, error="", attempts=0)
+        dispatch.ingest(document.pk)
+        archival_storage.announce_document(document)

@@ -1,0 +1,201 @@
+"""Steering: taking back the last turn with its memory writes, trying it again, editing it.
+
+What is taken back leaves every prompt and every search at once. Block edits and passages of the steps that go, go with
+them; a block that somebody else edited since is left to the person, who is shown both texts (RollbackConflict).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from agents import bus, selectors
+from agents.events import ContextChanged, TimelineCut
+from agents.exceptions import Conflict, InvalidInput, RollbackConflict
+from agents.external_context import archival_storage
+from agents.main_context import working_context
+from agents.main_context.working_context import Editor
+from agents.models import Agent, Block, BlockRevision, Message, Passage, Run
+from agents.services.conversation import message_send, queue_run
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.db.models import QuerySet
+
+POPPED = 3  # messages that `/pop` takes back by default: what was said, the thought, the result
+
+
+@dataclass(frozen=True)
+class Keep:
+    """The person's choice for a block in conflict: it stays as it is now."""
+
+
+@dataclass(frozen=True)
+class PutBack:
+    """The person's choice for a block in conflict: it says again what it said before, if it is still at `revision`."""
+
+    revision: int
+
+
+Choices = Mapping[int, Keep | PutBack]  # by block id
+
+
+@dataclass(frozen=True)
+class _Rollback:
+    block: Block
+    before: BlockRevision
+    conflict: Conflict | None
+
+
+@dataclass(frozen=True)
+class Hand:
+    """Whose hand takes something back, and what they chose for blocks in conflict."""
+
+    person: "User"
+    choices: Choices = field(default_factory=dict)
+
+
+def run_retry(*, run: Run, hand: Hand) -> Run:
+    """Try a failed or stopped run again; a second press makes no second run.
+
+    The run of the last turn starts from what set it off, and what it had done is taken back. Raises InvalidInput,
+    RollbackConflict.
+    """
+    if run.status not in (Run.Status.FAILED, Run.Status.STOPPED):
+        raise InvalidInput(_("Only a run that failed or was stopped can be tried again."))
+    return _again(run, hand)
+
+
+def turn_retry(*, agent: Agent, hand: Hand) -> Run:
+    """Take back what the last turn came to and have it answered anew. Raises InvalidInput, RollbackConflict."""
+    event = _last_turn(agent)
+    run = event.triggered.order_by("-id").first()
+    assert run is not None  # _last_turn looked for one
+    return _again(run, hand)
+
+
+def _again(run: Run, hand: Hand) -> Run:
+    last = selectors.last_turn(run.agent)
+    event = run.event if last and run.event_id == last.pk else None
+    key = f"retry-{run.pk}"
+    try:
+        with transaction.atomic():
+            again = queue_run(run.agent, Run.Trigger.RETRY, event=event, key=key)
+            if event and event.seq:
+                _retract(run.agent, event.seq + 1, hand)
+            return again
+    except IntegrityError:
+        return Run.objects.get(agent_id=run.agent_id, idempotency_key=key)
+
+
+def turn_edit(*, agent: Agent, text: str, hand: Hand) -> Run:
+    """Put another message in the place of the last one. Raises InvalidInput, RollbackConflict; nothing is lost then."""
+    event = _last_turn(agent)
+    if event.kind != Message.Kind.USER_MESSAGE:
+        raise InvalidInput(_("The last turn was not begun by a message of yours."))
+    with transaction.atomic():
+        _retract(agent, event.seq or 0, hand)
+        return message_send(agent=agent, text=text)
+
+
+def turn_delete(*, agent: Agent, hand: Hand) -> int:
+    """Take back the last turn; returns how many messages went. Raises InvalidInput, RollbackConflict."""
+    return turn_retract(agent=agent, from_seq=_last_turn(agent).seq or 0, hand=hand)
+
+
+def messages_pop(*, agent: Agent, count: int, hand: Hand) -> int:
+    """Take back the last `count` messages, whole steps at a time; returns how many went. Raises as `turn_delete`."""
+    if count < 1:
+        raise InvalidInput(_("Say how many messages to take back, from 1."))
+    rows = _present(agent).exclude(kind=Message.Kind.NOTICE).order_by("-seq")
+    last = list(rows.only("seq", "step")[:count])
+    if not last:
+        raise InvalidInput(_("There is nothing to take back."))
+    oldest = last[-1]
+    if oldest.step_id:  # never a call without its result
+        oldest = _present(agent).filter(step=oldest.step_id).order_by("seq")[0]
+    return turn_retract(agent=agent, from_seq=oldest.seq or 0, hand=hand)
+
+
+def turn_retract(*, agent: Agent, from_seq: int, hand: Hand) -> int:
+    """Take back everything from `from_seq` on; returns how many messages. Raises InvalidInput, RollbackConflict."""
+    with transaction.atomic():
+        return _retract(agent, from_seq, hand)
+
+
+def _last_turn(agent: Agent) -> Message:
+    event = selectors.last_turn(agent)
+    if event is None:
+        raise InvalidInput(_("There is nothing to take back."))
+    return event
+
+
+def _present(agent: Agent) -> "QuerySet[Message]":
+    return agent.messages.filter(seq__isnull=False, retracted_at=None)
+
+
+def _retract(agent: Agent, from_seq: int, hand: Hand) -> int:
+    """In a transaction. Holds the agent's row, so that no worker claims a run meanwhile."""
+    agent.refresh_from_db(from_queryset=Agent.objects.select_for_update(no_key=True).select_related(None))
+    if agent.runs.filter(status=Run.Status.RUNNING).exists():
+        raise InvalidInput(_("%(agent)s is at work. Stop that first.") % {"agent": agent.name})
+    if selectors.waiting(agent).exists():
+        raise InvalidInput(_("Messages are waiting. Withdraw them first, or let them be answered."))
+    messages = _present(agent).filter(seq__gte=from_seq)
+    steps = set(messages.filter(step__isnull=False).values_list("step", flat=True))
+    _roll_back_blocks(agent, steps, hand)
+    now = timezone.now()
+    # its own archive alone: an agent made from a checkpoint shares steps with the one it comes from
+    if Passage.objects.filter(step__in=steps, archive=agent.archive_id, retracted_at=None).update(retracted_at=now):
+        archival_storage.announce(agent.archive)
+    if messages.filter(kind=Message.Kind.SYSTEM_ALERT).exists():
+        agent.pressure_alerted = False
+    count = messages.update(retracted_at=now)
+    _turn_back_window(agent, from_seq)
+    agent.timeline_version += 1
+    agent.save(update_fields=["pressure_alerted", "queue_start", "summary", "timeline_version"])
+    group = bus.agent_group(agent.pk)
+    bus.publish_on_commit(group, TimelineCut(from_seq, agent.timeline_version))
+    bus.publish_on_commit(group, ContextChanged())
+    return count
+
+
+def _turn_back_window(agent: Agent, from_seq: int) -> None:
+    """No summary may cover what was taken back: the last one that does not is the queue's head again."""
+    agent.summaries.filter(covers_to__gt=from_seq).delete()
+    if agent.queue_start > from_seq:
+        agent.summary = agent.summaries.first()
+        agent.queue_start = agent.summary.covers_to if agent.summary else 1
+    elif agent.summary_id and not agent.summaries.filter(pk=agent.summary_id).exists():
+        agent.summary = agent.summaries.filter(covers_to__lte=agent.queue_start).first()
+
+
+def _roll_back_blocks(agent: Agent, steps: set[int], hand: Hand) -> None:
+    touched = BlockRevision.objects.filter(step__in=steps, agent=agent).values("block")
+    locked = Block.objects.select_for_update(no_key=True).filter(pk__in=touched).order_by("pk")
+    plans = [plan for block in locked if (plan := _plan(block, steps))]
+    open_questions = [p.conflict for p in plans if p.conflict and p.block.pk not in hand.choices]
+    if open_questions:
+        raise RollbackConflict(open_questions)
+    for plan in plans:
+        choice = hand.choices.get(plan.block.pk)
+        if plan.conflict and isinstance(choice, Keep):
+            continue
+        seen = choice.revision if plan.conflict and isinstance(choice, PutBack) else plan.block.revision
+        editor = Editor(user=hand.person, restores=plan.before.number, rollback=True)
+        working_context.write(block=plan.block, value=plan.before.value, from_revision=seen, editor=editor)
+
+
+def _plan(block: Block, steps: set[int]) -> _Rollback | None:
+    """What to do with one block; None if it already says what it said before."""
+    revisions = list(block.revisions.order_by("number"))
+    first = next(index for index, revision in enumerate(revisions) if revision.step_id in steps)
+    before = revisions[max(first - 1, 0)]
+    if block.value == before.value:
+        return None
+    others = [r for r in revisions[first:] if r.step_id not in steps and r.editor != BlockRevision.Editor.ROLLBACK]
+    conflict = Conflict(block.pk, block.label, block.value, block.revision, before.value) if others else None
+    return _Rollback(block, before, conflict)
