@@ -7,7 +7,7 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
-from agents.models import Agent, Block, Document, Passage, Run
+from agents.models import Agent, Archive, Block, BlockRevision, Checkpoint, Document, Message, Passage, Run, Step
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -27,17 +27,23 @@ def agent_for(request: HttpRequest, agent_id: UUID) -> Agent:
 
 
 def part_for(request: HttpRequest, rows: "type[M]", pk: int) -> M:
-    """A block, passage, document or run that is the person's own."""
-    return get_object_or_404(_owned_by(rows, person(request)), pk=pk)
+    """A row that is the person's own, or belongs to what is."""
+    return get_object_or_404(owned_by(rows, person(request)), pk=pk)
 
 
 OWNER_PATHS: dict[type[Model], str] = {
+    Archive: "owner",
     Block: "owner",
-    Passage: "archive__owner",
+    BlockRevision: "block__owner",
+    Checkpoint: "agent__owner",
     Document: "archive__owner",
+    Message: "agent__owner",
+    Passage: "archive__owner",
     Run: "agent__owner",
+    Step: "run__agent__owner",
 }
 
 
-def _owned_by(rows: "type[M]", user: "User") -> "QuerySet[M]":
+def owned_by(rows: "type[M]", user: "User") -> "QuerySet[M]":
+    """All rows of a kind that are the person's own."""
     return rows._default_manager.filter(**{OWNER_PATHS[rows]: user})

@@ -16,8 +16,9 @@ CHANGES = {
     "PassagesChanged": ("archival",),
     "DocumentChanged": ("documents",),
     "AgentsChanged": ("agents",),
+    "BlocksChanged": ("blocks",),
 }
-PASSED_ON = {"StepStarted": "step", "DraftDelta": "delta", "DraftDropped": "dropped"}
+PASSED_ON = {"StepStarted": "step", "DraftDelta": "delta", "DraftDropped": "dropped", "TimelineCut": "cut"}
 
 
 class AgentConsumer(AsyncWebsocketConsumer):
@@ -42,15 +43,22 @@ class AgentConsumer(AsyncWebsocketConsumer):
         await self.accept()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """`{"type": "resume", "seq": 12}` on connecting; `{"type": "draft"}` after a gap. Anything else is ignored."""
+        """`{"type": "resume", "seq": 12, "version": 0}` on connecting; `{"type": "draft"}` after a gap.
+
+        Anything else is ignored.
+        """
         try:
             frame = json.loads(text_data or "")
             kind = frame["type"]
             if kind == "resume":
-                self.seq = int(frame["seq"])
+                self.seq, version = int(frame["seq"]), int(frame["version"])
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return
         if kind == "resume":
+            await _read(self.agent.refresh_from_db)
+            if version != self.agent.timeline_version:  # rows it shows were taken back or edited
+                await self.send(frames.as_json("reload"))
+                return
             await self._catch_up()
             await self._send(frames.waiting)
             await self._send(frames.status)
@@ -70,6 +78,9 @@ class AgentConsumer(AsyncWebsocketConsumer):
         elif event == "RunChanged":
             await self._send(frames.status)
             await self.send(frames.changed("runs"))
+        elif event == "MessageEdited":
+            await self.send(await _read(frames.edited, self.agent, message["message"]))
+            await self.send(frames.as_json("version", version=message["version"]))
         elif event == "BlockChanged":
             await self.send(frames.changed(f"block-{message['block']}"))
         else:

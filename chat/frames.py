@@ -21,8 +21,17 @@ def rows_after(agent: Agent, seq: int) -> tuple[str, int]:
     last_seq = messages[-1].seq or seq
     if len(messages) > selectors.TIMELINE_CATCH_UP:
         return as_json("reload"), last_seq
-    context = {"agent": agent, "rows": timeline.rows(messages), "last_seq": last_seq}
+    context = {"agent": agent, "rows": timeline.rows(messages), "last_seq": last_seq, "fresh": True}
     return render_to_string("chat/_appended.html", context), last_seq
+
+
+def edited(agent: Agent, message: int) -> str:
+    """A row of the timeline as it reads now. Empty if it was taken back meanwhile."""
+    found = selectors.timeline_message(agent, message)
+    if found is None:
+        return ""
+    context = {"agent": agent, "row": timeline.rows([found])[0], "oob": True}
+    return render_to_string("chat/rows/_assistant.html", context)
 
 
 def waiting(agent: Agent) -> str:

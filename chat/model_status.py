@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from memweb.stack.model_state import ModelState, read_state
+
+MEGABYTE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,22 @@ class ModelStatus:
     @property
     def ready(self) -> bool:
         return self.state is None or self.state.stage == "ready"
+
+    @property
+    def message(self) -> str:
+        """How far the local model is, in the person's language; why it failed, in the words of what failed."""
+        if self.state is None or self.state.stage == "failed":
+            return self.state.message if self.state else ""
+        texts = {
+            "waiting": _("The local model has not been started yet."),
+            "downloading": _("Downloading the local model %(name)s: %(done)d of %(total)d MB."),
+            "verifying": _("Checking the local model %(name)s."),
+            "starting": _("Loading the local model %(name)s."),
+            "warming": _("The local model %(name)s reads its instructions."),
+            "ready": _("The local model %(name)s is ready."),
+        }
+        amounts = {"done": self.state.done // MEGABYTE, "total": self.state.total // MEGABYTE}
+        return texts[self.state.stage] % {"name": self.state.model or self.name, **amounts}
 
 
 def model_status() -> ModelStatus:

@@ -1,11 +1,13 @@
 """Messages as the timeline shows them: calls together with their results, replies as HTML, memory edits."""
 
 import json
+from bisect import bisect
 from dataclasses import dataclass, field
 
 from django.db.models import OuterRef, Subquery
 from django.utils.safestring import SafeString
 
+from agents.function_executor import MOST_CALLS
 from agents.llm.types import INNER_THOUGHTS, REQUEST_HEARTBEAT, SEND_MESSAGE
 from agents.models import BlockRevision, Message
 from agents.text import storable
@@ -45,10 +47,10 @@ class Row:
 
 
 def rows(messages: list[Message]) -> list[Row]:
-    """The rows to draw. Results of a step's calls are drawn with the calls. Four queries, however many messages."""
-    steps = {message.step_id for message in messages if message.kind == Kind.ASSISTANT and message.step_id}
-    results = _results(steps)
-    edits = _edits(steps)
+    """The rows to draw. Results of calls are drawn with the calls. Three queries, however many messages."""
+    assistants = [message for message in messages if message.kind == Kind.ASSISTANT]
+    results = _results(assistants)
+    edits = _edits({message.step_id for message in assistants if message.step_id})
     return [_row(message, results, edits) for message in messages if not _is_drawn_with_call(message)]
 
 
@@ -60,7 +62,7 @@ def _row(message: Message, results: dict[int, dict[str, Message]], edits: dict[i
     if message.kind != Kind.ASSISTANT:
         retry = message.kind == Kind.NOTICE and message.failed and message.run_id is not None
         return Row(message, f"chat/rows/_{message.kind}.html", can_retry=retry)
-    own = results.get(message.step_id or 0, {})
+    own = results.get(message.pk, {})
     return Row(
         message,
         "chat/rows/_assistant.html",
@@ -99,11 +101,18 @@ def result_text(message: Message | None) -> str:
         return message.content
 
 
-def _results(steps: set[int]) -> dict[int, dict[str, Message]]:
-    found: dict[int, dict[str, Message]] = {}
-    rows = Message.objects.filter(step__in=steps, kind=Kind.FUNCTION_RESULT).defer("embedding", "words")
-    for message in rows:
-        found.setdefault(message.step_id or 0, {})[message.call_id] = message
+def _results(assistants: list[Message]) -> dict[int, dict[str, Message]]:
+    """Results by assistant message and call id: they follow it in the timeline."""
+    found: dict[int, dict[str, Message]] = {message.pk: {} for message in assistants}
+    if not assistants:
+        return found
+    first, last = assistants[0], assistants[-1]
+    rows = Message.objects.filter(agent=first.agent_id, kind=Kind.FUNCTION_RESULT, retracted_at=None)
+    rows = rows.filter(seq__gt=first.seq, seq__lte=(last.seq or 0) + MOST_CALLS).defer("embedding", "words")
+    seqs = [message.seq or 0 for message in assistants]
+    for result in rows.order_by("seq"):
+        owner = assistants[bisect(seqs, result.seq or 0) - 1]
+        found[owner.pk].setdefault(result.call_id, result)
     return found
 
 

@@ -1,7 +1,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from chat.views import accounts, agents, inspector, memory, messages
+from chat.views import accounts, agents, archival, blocks, checkpoints, export, inspector, messages
 
 urlpatterns = [
     path("", agents.home, name="home"),
@@ -10,28 +10,65 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="logout"),
     path("sign-up/", accounts.sign_up, name="sign_up"),
     path("model/", messages.model_banner, name="model_banner"),
-    # agents
+    path("keys/", agents.keys, name="keys"),
+    path("overview/", agents.overview, name="overview"),
     path("agents/", agents.agent_list, name="agent_list"),
     path("agents/new/", agents.agent_new, name="agent_new"),
     path("agents/<uuid:agent_id>/", agents.agent_page, name="agent"),
     path("agents/<uuid:agent_id>/rename/", agents.agent_rename, name="agent_rename"),
     path("agents/<uuid:agent_id>/delete/", agents.agent_delete, name="agent_delete"),
+    path("agents/<uuid:agent_id>/palette/", agents.palette, name="palette"),
+    path("agents/<uuid:agent_id>/export/<str:form>/", export.export, name="export"),
+    path("agents/<uuid:agent_id>/checkpoints/", checkpoints.checkpoints, name="checkpoints"),
+    path("agents/<uuid:agent_id>/checkpoints/new/", checkpoints.checkpoint_new, name="checkpoint_new"),
     # the conversation
     path("agents/<uuid:agent_id>/messages/", messages.message_send, name="message_send"),
     path("agents/<uuid:agent_id>/timeline/", messages.timeline_older, name="timeline_older"),
+    path("agents/<uuid:agent_id>/timeline/around/", messages.timeline_around, name="timeline_around"),
+    path("agents/<uuid:agent_id>/timeline/later/", messages.timeline_later, name="timeline_later"),
     path("agents/<uuid:agent_id>/stop/", messages.run_stop, name="run_stop"),
-    path("runs/<int:run_id>/retry/", messages.run_retry, name="run_retry"),
+    path("agents/<uuid:agent_id>/turn/retry/", messages.turn_retry, name="turn_retry"),
+    path("agents/<uuid:agent_id>/turn/delete/", messages.turn_delete, name="turn_delete"),
     # the inspector
     path("agents/<uuid:agent_id>/inspector/<str:name>/", inspector.tab, name="tab"),
     path("agents/<uuid:agent_id>/gauge/", inspector.gauge, name="gauge"),
     path("agents/<uuid:agent_id>/prompt/", inspector.prompt, name="prompt"),
     path("agents/<uuid:agent_id>/flush/", inspector.flush, name="flush"),
-    path("agents/<uuid:agent_id>/blocks/<int:block_id>/", memory.block, name="block"),
-    path("agents/<uuid:agent_id>/blocks/<int:block_id>/edit/", memory.block_edit, name="block_edit"),
-    path("agents/<uuid:agent_id>/passages/", memory.passage_add, name="passage_add"),
-    path("agents/<uuid:agent_id>/documents/", memory.document_add, name="document_add"),
-    path("agents/<uuid:agent_id>/documents/list/", memory.documents, name="documents"),
-    path("passages/<int:passage_id>/delete/", memory.passage_delete, name="passage_delete"),
-    path("documents/<int:document_id>/delete/", memory.document_delete, name="document_delete"),
-    path("documents/<int:document_id>/retry/", memory.document_retry, name="document_retry"),
+    # core memory
+    path("agents/<uuid:agent_id>/blocks/new/", blocks.block_new, name="block_new"),
+    path("agents/<uuid:agent_id>/blocks/attach/", blocks.block_attach, name="block_attach"),
+    path("agents/<uuid:agent_id>/blocks/<int:block_id>/", blocks.block, name="block"),
+    path("agents/<uuid:agent_id>/blocks/<int:block_id>/edit/", blocks.block_edit, name="block_edit"),
+    path("agents/<uuid:agent_id>/blocks/<int:block_id>/now/", blocks.block_now, name="block_now"),
+    path("agents/<uuid:agent_id>/blocks/<int:block_id>/settings/", blocks.block_settings, name="block_settings"),
+    path("agents/<uuid:agent_id>/blocks/<int:block_id>/move/", blocks.block_move, name="block_move"),
+    path("agents/<uuid:agent_id>/blocks/<int:block_id>/share/", blocks.block_share, name="block_share"),
+    path("agents/<uuid:agent_id>/blocks/<int:block_id>/detach/", blocks.block_detach, name="block_detach"),
+    path("agents/<uuid:agent_id>/blocks/<int:block_id>/delete/", blocks.block_delete, name="block_delete"),
+    path("agents/<uuid:agent_id>/blocks/<int:block_id>/history/", blocks.block_history, name="block_history"),
+    path(
+        "agents/<uuid:agent_id>/revisions/<int:revision_id>/restore/", blocks.revision_restore, name="revision_restore"
+    ),
+    path("agents/<uuid:agent_id>/revisions/<int:revision_id>/undo/", blocks.revision_undo, name="revision_undo"),
+    # archival storage
+    path("agents/<uuid:agent_id>/archives/", archival.archives, name="archives"),
+    path("agents/<uuid:agent_id>/archives/new/", archival.archive_new, name="archive_new"),
+    path("agents/<uuid:agent_id>/archives/attach/", archival.archive_attach, name="archive_attach"),
+    path("agents/<uuid:agent_id>/archives/<int:archive_id>/detach/", archival.archive_detach, name="archive_detach"),
+    path("agents/<uuid:agent_id>/archives/<int:archive_id>/delete/", archival.archive_delete, name="archive_delete"),
+    path("agents/<uuid:agent_id>/passages/", archival.passage_add, name="passage_add"),
+    path("agents/<uuid:agent_id>/passages/<int:passage_id>/", archival.passage, name="passage"),
+    path("agents/<uuid:agent_id>/passages/<int:passage_id>/edit/", archival.passage_edit, name="passage_edit"),
+    path("agents/<uuid:agent_id>/documents/", archival.document_add, name="document_add"),
+    path("agents/<uuid:agent_id>/documents/list/", archival.documents, name="documents"),
+    path("messages/<int:message_id>/row/", messages.message_row, name="message_row"),
+    path("messages/<int:message_id>/edit/", messages.message_edit, name="message_edit"),
+    path("messages/<int:message_id>/withdraw/", messages.message_withdraw, name="message_withdraw"),
+    path("runs/<int:run_id>/retry/", messages.run_retry, name="run_retry"),
+    path("checkpoints/<int:checkpoint_id>/restore/", checkpoints.checkpoint_restore, name="checkpoint_restore"),
+    path("checkpoints/<int:checkpoint_id>/delete/", checkpoints.checkpoint_delete, name="checkpoint_delete"),
+    path("passages/delete/", archival.passages_delete, name="passages_delete"),
+    path("passages/bring-back/", archival.passages_bring_back, name="passages_bring_back"),
+    path("documents/<int:document_id>/delete/", archival.document_delete, name="document_delete"),
+    path("documents/<int:document_id>/retry/", archival.document_retry, name="document_retry"),
 ]

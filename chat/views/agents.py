@@ -5,6 +5,8 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -14,8 +16,17 @@ from chat import timeline
 from chat.access import agent_for, person
 from chat.forms import AgentForm
 from chat.model_status import model_status
+from chat.views.messages import history
+from chat.views.numbers import number
 
-TABS = ("context", "memory", "queue", "recall", "archival", "runs")
+TABS = {
+    "context": _("Context"),
+    "memory": _("Memory"),
+    "queue": _("Queue"),
+    "recall": _("Recall"),
+    "archival": _("Archival"),
+    "runs": _("Runs"),
+}
 
 
 @require_GET
@@ -29,23 +40,50 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
+def overview(request: HttpRequest) -> HttpResponse:
+    """All agents, and the way to another one: where `/exit` leads."""
+    context = {"agents": selectors.agents_of(person(request)), "form": AgentForm(user=person(request))}
+    return render(request, "chat/welcome.html", {**context, "model_status": model_status()})
+
+
+@require_GET
 def agent_page(request: HttpRequest, agent_id: UUID) -> HttpResponse:
+    """The newest rows; with `at`, also those around that seq, far back as it may be."""
     agent = agent_for(request, agent_id)
     services.agent_visit(agent=agent)
+    services.person_reads(person=person(request), language=get_language())
     messages = selectors.timeline_before(agent)
+    first_seq = messages[0].seq or 0 if messages else 0
+    at = number(request.GET, "at")
     context = {
         "agent": agent,
         "agents": selectors.agents_of(person(request)),
         "rows": timeline.rows(messages),
-        "first_seq": messages[0].seq if messages else 0,
+        "first_seq": first_seq,
         "last_seq": messages[-1].seq if messages else 0,
+        "history": history(agent, at, first_seq) if at and at < first_seq else None,
         "waiting": selectors.waiting(agent),
         "run": selectors.running(agent),
         "tabs": TABS,
+        "commands": services.COMMANDS.values(),
         "view": selectors.context_view(agent),
         "model_status": model_status(),
     }
     return render(request, "chat/agent.html", context)
+
+
+@require_GET
+def palette(request: HttpRequest, agent_id: UUID) -> HttpResponse:
+    """Everything that Ctrl+K reaches: agents, tabs, commands, the page's own doings."""
+    agent = agent_for(request, agent_id)
+    others = selectors.agents_of(person(request)).exclude(pk=agent.pk)
+    context = {"agent": agent, "agents": others, "tabs": TABS, "commands": services.COMMANDS.values()}
+    return render(request, "chat/_palette.html", context)
+
+
+@require_GET
+def keys(request: HttpRequest) -> HttpResponse:
+    return render(request, "chat/_keys.html")
 
 
 @require_GET
@@ -61,7 +99,7 @@ def agent_new(request: HttpRequest) -> HttpResponse:
         try:
             agent = services.agent_create(owner=person(request), draft=services.AgentDraft(**form.cleaned_data))
         except InvalidInput as error:
-            form.add_error("name" if "called" in str(error) or "name" in str(error) else None, str(error))
+            form.add_error("name", str(error))  # the texts' limits were checked by the form
         else:
             return HttpResponseClientRedirect(reverse("agent", args=[agent.pk]))
     return render(request, "chat/_agent_new.html", {"form": form})

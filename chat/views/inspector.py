@@ -3,93 +3,65 @@
 from collections.abc import Callable
 from uuid import UUID
 
-from django.conf import settings
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from agents import selectors, services, tokens
-from agents.exceptions import LLMError
-from agents.external_context import archival_storage, recall_storage
-from agents.external_context.hybrid import Hit, Page
 from agents.main_context import working_context
-from agents.models import Agent, Message, Passage
-from chat import diff
+from agents.models import Agent, Step
 from chat.access import agent_for
+from chat.views import lists
+from chat.views.blocks import block_card
+from chat.views.lists import Context
 from chat.views.numbers import number
 from chat.views.toast import toast
 
-PAGE = 20  # rows of a list
-RUNS = 15
-SEARCHED = ("recall", "archival")  # tabs whose results are a part of their own
-
-Context = dict[str, object]
+STEPS = 40  # of the newest steps that the Context tab offers
 
 
 @require_GET
 def tab(request: HttpRequest, agent_id: UUID, name: str) -> HttpResponse:
+    """A whole tab; with `part=results` only its list."""
     agent = agent_for(request, agent_id)
     read = TABS.get(name)
     if read is None:
         raise Http404
-    context = {"agent": agent, "tab": name, **read(request, agent)}
-    part = "_results" if name in SEARCHED and request.GET.get("part") == "results" else ""
-    return render(request, f"chat/tabs/_{name}{part}.html", context)
+    part = "_results" if request.GET.get("part") == "results" and name in ("recall", "archival", "runs") else ""
+    return render(request, f"chat/tabs/_{name}{part}.html", {"agent": agent, "tab": name, **read(request, agent)})
 
 
 def context_tab(request: HttpRequest, agent: Agent) -> Context:
-    return {"view": selectors.context_view(agent), "counter": tokens.counter_name()}
+    """The window as it is; with `step`, as that step saw it."""
+    steps = selectors.steps_of(agent)
+    chosen = _step(agent, number(request.GET, "step"))
+    shown = list(steps[:STEPS])
+    last = shown[0] if shown else None
+    if chosen and chosen not in shown:
+        shown.append(chosen)
+    context: Context = {"steps": shown, "counter": tokens.counter_name(), "step": chosen}
+    if chosen:
+        return {**context, "view": selectors.step_view(chosen), "usage": chosen}
+    return {**context, "view": selectors.context_view(agent), "usage": last}
+
+
+def _step(agent: Agent, pk: int | None) -> Step | None:
+    return get_object_or_404(selectors.steps_of(agent), pk=pk) if pk is not None else None
 
 
 def memory_tab(request: HttpRequest, agent: Agent) -> Context:
-    return {"cards": [block_card(block.pk, agent) for block in working_context.blocks_of(agent)]}
-
-
-def block_card(block_id: int, agent: Agent) -> Context:
-    """A block with its last change, if it ever changed."""
-    block = agent.blocks.get(pk=block_id)
-    newest = list(block.revisions.select_related("user", "agent")[:2])
-    change = diff.words(newest[1].value, newest[0].value) if len(newest) == 2 else None
-    return {"block": block, "last": newest[0] if newest else None, "change": change}
-
-
-def queue_tab(request: HttpRequest, agent: Agent) -> Context:
-    view = selectors.context_view(agent)
-    evicted = agent.messages.filter(seq__lt=agent.queue_start).exclude(kind=Message.Kind.NOTICE)
-    last_evicted = list(reversed(evicted.defer("embedding", "words").order_by("-seq")[:10]))
-    return {"view": view, "evicted": last_evicted, "evicted_total": evicted.count()}
-
-
-def recall_tab(request: HttpRequest, agent: Agent) -> Context:
-    query, page = _query(request)
-    if query:
-        return _found(query, lambda: recall_storage.find(agent, query, page=page, size=PAGE))
-    newest = recall_storage.spoken(agent).defer("embedding", "words").order_by("-seq")
-    return {"query": "", "page": _listed(newest, page)}
-
-
-def archival_tab(request: HttpRequest, agent: Agent) -> Context:
-    query, page = _query(request)
-    context: Context = {"documents": selectors.documents_of(agent), "limit_mb": settings.MAX_UPLOAD_BYTES // 1048576}
-    if query:
-        return context | _found(query, lambda: archival_storage.find(agent, query, page=page, size=PAGE))
-    newest = archival_storage.passages_of(agent).defer("embedding", "words").order_by("-pk")
-    return context | {"query": "", "page": _listed(newest, page)}
-
-
-def runs_tab(request: HttpRequest, agent: Agent) -> Context:
-    runs = agent.runs.select_related("event").prefetch_related("steps").order_by("-id")
-    return {"runs": Paginator(runs, RUNS).get_page(number(request.GET, "page") or 1)}
+    cards = [block_card(block.pk, agent) for block in working_context.blocks_of(agent)]
+    return {"cards": cards, "attachable": selectors.blocks_to_attach(agent)}
 
 
 TABS: dict[str, Callable[[HttpRequest, Agent], Context]] = {
     "context": context_tab,
     "memory": memory_tab,
-    "queue": queue_tab,
-    "recall": recall_tab,
-    "archival": archival_tab,
-    "runs": runs_tab,
+    "queue": lists.queue,
+    "recall": lists.recall,
+    "archival": lists.archival,
+    "runs": lists.runs,
 }
 
 
@@ -102,10 +74,16 @@ def gauge(request: HttpRequest, agent_id: UUID) -> HttpResponse:
 
 @require_GET
 def prompt(request: HttpRequest, agent_id: UUID) -> HttpResponse:
-    """The exact prompt of the next step."""
+    """The exact prompt of the next step, or of the past `step`."""
     agent = agent_for(request, agent_id)
-    view = selectors.context_view(agent)
-    return render(request, "chat/_prompt.html", {"agent": agent, "messages": view.main.prompt.messages(), "view": view})
+    step = _step(agent, number(request.GET, "step"))
+    if step:
+        shown = selectors.step_view(step).prompt
+        context: Context = {"prompt": shown, "model": step.model}
+    else:
+        view = selectors.context_view(agent)
+        context = {"prompt": view.main.prompt, "model": view.config.name, "mode": view.config.mode}
+    return render(request, "chat/_prompt.html", {"agent": agent, "step": step, **context})
 
 
 @require_POST
@@ -114,20 +92,4 @@ def flush(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     agent = agent_for(request, agent_id)
     if services.queue_flush(agent=agent):
         return HttpResponse(status=204)
-    return toast("The queue is too short to evict anything.")
-
-
-def _query(request: HttpRequest) -> tuple[str, int]:
-    return request.GET.get("q", "").strip()[:2000], number(request.GET, "page") or 1
-
-
-def _found(query: str, find: "Callable[[], Page[Message]] | Callable[[], Page[Passage]]") -> Context:
-    try:
-        return {"query": query, "page": find()}
-    except LLMError as error:
-        return {"query": query, "page": None, "error": str(error)}
-
-
-def _listed(rows: object, page_number: int) -> object:
-    page = Paginator(rows, PAGE).get_page(page_number)  # type: ignore[var-annotated, arg-type]
-    return Page([Hit(row, 0.0) for row in page.object_list], page.number, PAGE, page.paginator.count)
+    return toast(_("The queue is too short to evict anything."))

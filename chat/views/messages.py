@@ -1,29 +1,42 @@
-"""The conversation: sending, older rows, stop, retry."""
+"""The conversation: sending, commands, steering the last turn, older rows, stop."""
 
+from collections.abc import Callable
 from uuid import UUID
 
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET, require_POST
-from django_htmx.http import reswap, retarget, trigger_client_event
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import HttpResponseClientRedirect, reswap, retarget, trigger_client_event
 
 from agents import selectors, services
-from agents.exceptions import InvalidInput
-from agents.models import Run
-from chat import timeline
+from agents.exceptions import InvalidInput, RollbackConflict
+from agents.models import Agent, Message, Run
+from agents.services import Hand
+from chat import diff, timeline
 from chat.access import agent_for, part_for
 from chat.model_status import model_status
 from chat.views.numbers import number
+from chat.views.steering import asking_about_memory
 from chat.views.toast import toast
+
+COMMAND_MEMORY = 600  # seconds for which a command's key is remembered
 
 
 @require_POST
 def message_send(request: HttpRequest, agent_id: UUID) -> HttpResponse:
-    """Answers with the list of waiting messages. What was typed is kept by the page until this succeeded."""
+    """A message, or a slash command. What was typed is kept by the page until this succeeded."""
     agent = agent_for(request, agent_id)
+    text = request.POST.get("text", "")
     try:
+        if text.startswith("/") and not text.startswith("//"):
+            return asking_about_memory(request, lambda hand: _command(request, agent, hand))
         services.message_send(
-            agent=agent, text=request.POST.get("text", ""), idempotency_key=request.POST.get("key", "")
+            agent=agent,
+            text=text.removeprefix("/") if text.startswith("//") else text,
+            idempotency_key=request.POST.get("key", ""),
         )
     except InvalidInput as error:
         answer = render(request, "chat/_composer_error.html", {"error": str(error)})
@@ -32,12 +45,105 @@ def message_send(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     return trigger_client_event(answer, "memweb:sent")
 
 
+def _command(request: HttpRequest, agent: Agent, hand: Hand) -> HttpResponse:
+    confirmed = request.POST.get("confirmed") == "yes"
+    key = f"command:{agent.pk}:{request.POST.get('key', '')[:64]}"
+    if request.POST.get("key") and not cache.add(key, 1, COMMAND_MEMORY):  # sent again after its answer got lost
+        return trigger_client_event(HttpResponse(status=204), "memweb:sent")
+    try:
+        outcome = services.command_run(agent=agent, line=request.POST.get("text", ""), hand=hand, confirmed=confirmed)
+    except (InvalidInput, RollbackConflict):
+        cache.delete(key)
+        raise
+    if outcome.leave:
+        return HttpResponseClientRedirect(reverse("overview"))
+    if outcome.said:
+        return trigger_client_event(toast(outcome.said), "memweb:sent")
+    pieces = diff.words(outcome.before, outcome.after) if outcome.question else []
+    context = {"agent": agent, "outcome": outcome, "pieces": pieces, "line": request.POST.get("text", "")}
+    answer = reswap(retarget(render(request, "chat/_command.html", context), "#dialog-body"), "innerHTML")
+    return trigger_client_event(answer, "memweb:sent")
+
+
+@require_POST
+def message_withdraw(request: HttpRequest, message_id: int) -> HttpResponse:
+    """Its text goes back into the message box."""
+    try:
+        text = services.message_withdraw(message=part_for(request, Message, message_id))
+    except InvalidInput as error:
+        return toast(str(error))
+    return trigger_client_event(HttpResponse(status=204), "memweb:withdrawn", {"text": text})
+
+
+@require_http_methods(["GET", "POST"])
+def message_edit(request: HttpRequest, message_id: int) -> HttpResponse:
+    """The form in the message's place; on success the timeline is cut and the new message comes over the socket."""
+    message = part_for(request, Message, message_id)
+    text = request.POST.get("text", message.content)
+    context = {"message": message, "text": text}
+    if request.method == "GET":
+        return render(request, "chat/_message_edit.html", context)
+
+    def act(hand: Hand) -> HttpResponse:
+        last = selectors.last_turn(message.agent)
+        if last is None or last.pk != message.pk:
+            raise InvalidInput(_("Only the last turn can be edited."))
+        services.turn_edit(agent=message.agent, text=text, hand=hand)
+        return trigger_client_event(HttpResponse(status=204), "memweb:done")
+
+    try:
+        return asking_about_memory(request, act)
+    except InvalidInput as error:
+        return render(request, "chat/_message_edit.html", {**context, "error": str(error)})
+
+
 @require_GET
-def timeline_older(request: HttpRequest, agent_id: UUID) -> HttpResponse:
+def message_row(request: HttpRequest, message_id: int) -> HttpResponse:
+    """A row as it stands, in place of its form."""
+    message = part_for(request, Message, message_id)
+    row = timeline.rows([message])[0]
+    return render(request, row.template, {"agent": message.agent, "row": row})
+
+
+@require_POST
+def turn_retry(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     agent = agent_for(request, agent_id)
-    messages = selectors.timeline_before(agent, number(request.GET, "before"))
-    context = {"agent": agent, "rows": timeline.rows(messages), "first_seq": messages[0].seq if messages else 0}
-    return render(request, "chat/_older.html", context)
+
+    def act(hand: Hand) -> HttpResponse:
+        services.turn_retry(agent=agent, hand=hand)
+        return trigger_client_event(HttpResponse(status=204), "memweb:done")
+
+    return _or_toast(request, act)
+
+
+@require_POST
+def turn_delete(request: HttpRequest, agent_id: UUID) -> HttpResponse:
+    agent = agent_for(request, agent_id)
+
+    def act(hand: Hand) -> HttpResponse:
+        services.turn_delete(agent=agent, hand=hand)
+        answer = toast(_("The turn is gone, with what it wrote to memory."))
+        return trigger_client_event(answer, "memweb:done")
+
+    return _or_toast(request, act)
+
+
+@require_POST
+def run_retry(request: HttpRequest, run_id: int) -> HttpResponse:
+    run = part_for(request, Run, run_id)
+
+    def act(hand: Hand) -> HttpResponse:
+        services.run_retry(run=run, hand=hand)
+        return trigger_client_event(HttpResponse(status=204), "memweb:done")
+
+    return _or_toast(request, act)
+
+
+def _or_toast(request: HttpRequest, act: Callable[[Hand], HttpResponse]) -> HttpResponse:
+    try:
+        return asking_about_memory(request, act)
+    except InvalidInput as error:
+        return toast(str(error))
 
 
 @require_POST
@@ -46,13 +152,46 @@ def run_stop(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-@require_POST
-def run_retry(request: HttpRequest, run_id: int) -> HttpResponse:
-    try:
-        services.run_retry(run=part_for(request, Run, run_id))
-    except InvalidInput as error:
-        return toast(str(error))
-    return HttpResponse(status=204)
+@require_GET
+def timeline_older(request: HttpRequest, agent_id: UUID) -> HttpResponse:
+    """The page of rows before `before`."""
+    agent = agent_for(request, agent_id)
+    messages = selectors.timeline_before(agent, number(request.GET, "before"))
+    context = {"agent": agent, "rows": timeline.rows(messages), "first_seq": messages[0].seq if messages else 0}
+    return render(request, "chat/_older.html", context)
+
+
+@require_GET
+def timeline_around(request: HttpRequest, agent_id: UUID) -> HttpResponse:
+    """A stretch of the past with `seq` in its middle; `before` is where the rows begin that the page has."""
+    agent = agent_for(request, agent_id)
+    seq, before = number(request.GET, "seq") or 1, number(request.GET, "before") or agent.next_seq
+    return render(request, "chat/_history.html", {"agent": agent, **history(agent, seq, before)})
+
+
+def history(agent: Agent, seq: int, before: int) -> dict[str, object]:
+    messages = [m for m in selectors.timeline_around(agent, seq) if (m.seq or 0) < before]
+    return {
+        "rows": timeline.rows(messages),
+        "first_seq": messages[0].seq if messages else before,
+        "gap": _gap(messages, before),
+    }
+
+
+def _gap(messages: list[Message], before: int) -> tuple[int, int] | None:
+    """The seqs between which rows are not drawn yet."""
+    last = messages[-1].seq or 0 if messages else 0
+    return (last, before) if messages and last + 1 < before else None
+
+
+@require_GET
+def timeline_later(request: HttpRequest, agent_id: UUID) -> HttpResponse:
+    """The page of rows after `after`, up to `before`."""
+    agent = agent_for(request, agent_id)
+    after, before = number(request.GET, "after") or 0, number(request.GET, "before") or agent.next_seq
+    messages = selectors.timeline_between(agent, after, before)
+    context = {"agent": agent, "rows": timeline.rows(messages), "gap": _gap(messages, before)}
+    return render(request, "chat/_later.html", context)
 
 
 @require_GET

@@ -1,13 +1,35 @@
-// Theme, drawers, the dialog, toasts, counters, copying.
+// Theme, drawers, toasts, counters, copying, clocks.
+const { gettext, interpolate } = window;
 
-const THEMES = { system: "◐", light: "○", dark: "●" };
+const THEMES = {
+  system: ["◐", gettext("Theme: as the system")],
+  light: ["○", gettext("Theme: light")],
+  dark: ["●", gettext("Theme: dark")],
+};
+const TOAST_SECONDS = 8;
 
-export function toast(text, kind = "info") {
-  const line = document.createElement("p");
+export function toast(text, { kind = "info", undo = "" } = {}) {
+  const line = document.createElement("div");
   line.className = `toast ${kind}`;
-  line.textContent = text;
+  const words = document.createElement("p");
+  words.textContent = text;
+  line.append(words);
+  let leaving = setTimeout(() => line.remove(), TOAST_SECONDS * 1000);
+  if (undo) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = gettext("Undo");
+    button.addEventListener("click", () => {
+      line.remove();
+      window.htmx.ajax("POST", undo, { swap: "none" });
+    });
+    line.append(button);
+    // somebody on the way to the button must not lose it
+    line.addEventListener("focusin", () => clearTimeout(leaving));
+    line.addEventListener("pointerenter", () => clearTimeout(leaving));
+    line.addEventListener("pointerleave", () => { leaving = setTimeout(() => line.remove(), 3000); });
+  }
   document.getElementById("toasts").append(line);
-  setTimeout(() => line.remove(), 7000);
 }
 
 export function announce(text) {
@@ -16,36 +38,37 @@ export function announce(text) {
 
 export function startChrome() {
   startTheme();
-  startDialog();
   document.addEventListener("click", onClick);
   document.addEventListener("input", (event) => count(event.target));
   document.addEventListener("change", (event) => applyPreset(event.target));
-  document.body.addEventListener("htmx:load", (event) => countAll(event.target));
-  document.body.addEventListener("htmx:sendError", () =>
-    toast("memweb cannot be reached. What you typed is still here; try again in a moment.", "error"));
-  document.body.addEventListener("htmx:responseError", (event) => toast(reason(event.detail.xhr), "error"));
-  document.body.addEventListener("htmx:load", (event) => localTimes(event.target));
-  document.body.addEventListener("htmx:afterSettle", (event) => localTimes(event.target));
+  const { body } = document;
+  body.addEventListener("htmx:load", (event) => { countAll(event.target); localTimes(event.target); });
+  body.addEventListener("htmx:afterSettle", (event) => localTimes(event.target));
+  body.addEventListener("htmx:sendError", () =>
+    toast(gettext("memweb cannot be reached. What you typed is still here; try again in a moment."), { kind: "error" }));
+  body.addEventListener("htmx:responseError", (event) => toast(reason(event.detail.xhr), { kind: "error" }));
+  body.addEventListener("memweb:toast", (event) => toast(event.detail.text, { undo: event.detail.undo }));
   countAll(document);
   localTimes(document);
 }
 
-// The server writes UTC; a person reads their own clock.
+// The server writes UTC; a person reads their own clock, in the language of the page.
 function localTimes(root) {
+  const language = document.documentElement.lang;
   for (const time of root.querySelectorAll?.("time[data-clock]") ?? []) {
     const date = new Date(time.dateTime);
-    const clock = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    const day = date.toLocaleDateString([], { day: "numeric", month: "short", year: "numeric" });
-    time.title = date.toLocaleString();
+    const clock = date.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+    const day = date.toLocaleDateString(language, { day: "numeric", month: "short", year: "numeric" });
+    time.title = date.toLocaleString(language);
     time.textContent = time.dataset.clock === "day" ? `${day}, ${clock}` : clock;
     delete time.dataset.clock;
   }
 }
 
-function reason(xhr) {
-  if (xhr.status === 404) return "That is no longer there. Reload the page to see what is.";
-  if (xhr.status === 403) return "The page is out of date or you were logged out. Reload it.";
-  return "memweb failed at that. The log in the terminal says why; what you typed is still here.";
+export function reason(xhr) {
+  if (xhr.status === 404) return gettext("That is no longer there. Reload the page to see what is.");
+  if (xhr.status === 403) return gettext("The page is out of date or you were logged out. Reload it.");
+  return gettext("memweb failed at that. The log in the terminal says why; what you typed is still here.");
 }
 
 function startTheme() {
@@ -53,8 +76,7 @@ function startTheme() {
   if (!button) return;
   const show = (theme) => {
     document.documentElement.dataset.theme = theme;
-    button.textContent = THEMES[theme];
-    button.title = `Theme: ${theme}`;
+    [button.textContent, button.title] = THEMES[theme];
     button.setAttribute("aria-label", button.title);
   };
   show(document.documentElement.dataset.theme);
@@ -66,44 +88,39 @@ function startTheme() {
   });
 }
 
-function startDialog() {
-  const dialog = document.getElementById("dialog");
-  document.body.addEventListener("htmx:afterSwap", (event) => {
-    if (event.detail.target.id !== "dialog-body" || !event.detail.target.children.length) return;
-    if (!dialog.open) dialog.showModal();
-    dialog.querySelector("[autofocus]")?.focus();
-  });
-  dialog.addEventListener("close", () => document.getElementById("dialog-body").replaceChildren());
-}
-
 function onClick(event) {
   const { target } = event;
-  if (target.closest("[data-close-dialog]")) document.getElementById("dialog").close();
   if (target.closest("[data-close-drawers]")) closeDrawers();
   const toggle = target.closest("[data-toggle]");
   if (toggle) toggleDrawer(toggle);
-  const copy = target.closest("[data-copy]");
+  const copy = target.closest("[data-copy], [data-copy-from]");
   if (copy) copyText(copy);
-  if (target.classList.contains("toast")) target.remove();
+  if (target.closest(".toast") && !target.closest("button")) target.closest(".toast").remove();
 }
 
 function toggleDrawer(button) {
-  const open = document.getElementById(button.dataset.toggle).classList.toggle("open");
-  button.setAttribute("aria-expanded", String(open));
+  const drawer = document.getElementById(button.dataset.toggle);
+  const open = drawer.classList.toggle("open");
+  for (const one of document.querySelectorAll(`[data-toggle="${drawer.id}"]`)) one.setAttribute("aria-expanded", String(open));
+  if (open) drawer.querySelector("[aria-selected=true], a, button")?.focus();
 }
 
 export function closeDrawers() {
-  for (const drawer of document.querySelectorAll(".sidebar.open, .inspector.open")) drawer.classList.remove("open");
+  const open = [...document.querySelectorAll(".sidebar.open, .inspector.open")];
+  for (const drawer of open) drawer.classList.remove("open");
   for (const button of document.querySelectorAll("[data-toggle]")) button.setAttribute("aria-expanded", "false");
+  return open.length > 0;
 }
 
 async function copyText(button) {
+  const source = button.dataset.copyFrom && document.querySelector(button.dataset.copyFrom);
   try {
-    await navigator.clipboard.writeText(button.dataset.copy);
-    button.textContent = "Copied";
-    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+    await navigator.clipboard.writeText(source ? source.innerText : button.dataset.copy);
+    const label = button.textContent;
+    button.textContent = gettext("Copied");
+    setTimeout(() => { button.textContent = label; }, 1500);
   } catch {
-    toast("The browser did not allow copying.", "error");
+    toast(gettext("The browser did not allow copying."), { kind: "error" });
   }
 }
 
@@ -115,7 +132,7 @@ function count(field) {
   if (!output) return;
   const used = length(field.value);
   const limit = Number(output.dataset.limit);
-  output.textContent = `${used} / ${limit} characters`;
+  output.textContent = interpolate(gettext("%s / %s characters"), [used, limit]);
   output.classList.toggle("over", used > limit);
 }
 

@@ -3,6 +3,8 @@
 // arrive twice.
 import { toast } from "./chrome.js";
 
+const { gettext } = window;
+
 export function startComposer() {
   const form = document.getElementById("composer");
   const box = document.getElementById("composer-text");
@@ -29,6 +31,10 @@ export function startComposer() {
   box.addEventListener("input", () => { grow(); keep(); });
   box.addEventListener("keydown", (event) => {
     const composing = event.isComposing || event.keyCode === 229;
+    if (event.key === "ArrowUp" && !box.value && !composing) {
+      const edits = [...document.querySelectorAll("#timeline-rows [data-edit-last]")];
+      edits.at(-1)?.click();
+    }
     if (event.key !== "Enter" || event.shiftKey || composing) return;
     event.preventDefault();
     if (underway) again = true;
@@ -50,7 +56,19 @@ export function startComposer() {
     underway = null;
     box.focus();
   });
-  form.addEventListener("memweb:sent", () => { underway = failed = null; });
+  form.addEventListener("memweb:sent", () => {
+    underway = failed = null;
+    document.getElementById("composer-error").replaceChildren();
+  });
+  document.body.addEventListener("memweb:withdrawn", (event) => {
+    show([box.value, event.detail.text].filter(Boolean).join("\n"));
+    box.focus();
+  });
+  document.body.addEventListener("memweb:compose", (event) => {
+    show(event.detail.text);
+    box.dispatchEvent(new Event("input"));
+    box.focus();
+  });
   form.addEventListener("htmx:afterRequest", (event) => {
     if (event.detail.elt !== form) return;
     if (underway) { // it was not taken: back into the box, before whatever was typed since
@@ -64,7 +82,7 @@ export function startComposer() {
     if (again && !failed && box.value.trim()) setTimeout(() => form.requestSubmit());
     again = false;
   });
-  form.addEventListener("htmx:timeout", () => toast("No answer from memweb. Your message is still here.", "error"));
+  form.addEventListener("htmx:timeout", () => toast(gettext("No answer from memweb. Your message is still here."), { kind: "error" }));
 }
 
 function newKey() {

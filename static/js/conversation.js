@@ -2,6 +2,8 @@
 import { announce } from "./chrome.js";
 import { changed } from "./panels.js";
 
+const { gettext, interpolate } = window;
+
 const NEAR_END = 80; // pixels
 
 let socket = null;
@@ -35,12 +37,13 @@ function hint() {
   byId("empty-hint").hidden = Boolean(document.querySelector(".row.user, .row.assistant:not(#draft)"));
 }
 
-export function toEnd() {
+function toEnd() {
   if (!following) return;
   const timeline = byId("timeline");
   timeline.scrollTop = timeline.scrollHeight;
 }
 
+// The scroll position is held by hand: rows come in above what is being read.
 function keepPlaceWhenOlderRowsCome(timeline) {
   let fromEnd = null;
   timeline.addEventListener("htmx:beforeSwap", (event) => {
@@ -56,8 +59,9 @@ function onOpen(event) {
   socket = event.detail.socketWrapper;
   live("live");
   byId("offline").hidden = true;
-  tell({ type: "resume", seq: Number(byId("last-seq").dataset.seq) });
-  if (interrupted) changed(["context", "memory", "archival", "documents", "runs", "agents"]);
+  const { seq, version } = byId("last-seq").dataset;
+  tell({ type: "resume", seq: Number(seq), version: Number(version) });
+  if (interrupted) changed(["context", "blocks", "archives", "archival", "documents", "runs", "agents"]);
   interrupted = false;
 }
 
@@ -69,7 +73,7 @@ function onClose() {
 
 function live(state) {
   byId("live").dataset.state = state;
-  byId("live").textContent = state;
+  byId("live").textContent = state === "live" ? gettext("live") : gettext("offline");
 }
 
 function tell(frame) {
@@ -81,7 +85,12 @@ function onFrame(event) {
   if (!message.startsWith("{")) return; // HTML: htmx swaps it
   event.preventDefault();
   const frame = JSON.parse(message);
-  const handlers = { delta: onDelta, step: onStep, dropped: onDropped, draft: onDraft, status: onStatus, changed: (f) => changed(f.what), reload: () => location.reload() };
+  const handlers = {
+    delta: onDelta, step: onStep, dropped: onDropped, draft: onDraft, status: onStatus, cut: onCut,
+    version: (f) => { byId("last-seq").dataset.version = f.version; },
+    changed: (f) => changed(f.what),
+    reload: () => location.reload(),
+  };
   handlers[frame.type]?.(frame);
 }
 
@@ -90,10 +99,20 @@ function onRows(event) {
     clearDraft();
     const rows = document.querySelectorAll("#timeline-rows .row.assistant .reply");
     const last = rows[rows.length - 1];
-    if (last) announce(`Reply: ${last.textContent.trim()}`);
+    if (last) announce(interpolate(gettext("Reply: %s"), [last.textContent.trim()]));
   }
   hint();
   toEnd();
+}
+
+// Everything from a seq on was taken back.
+function onCut(frame) {
+  for (const row of document.querySelectorAll("#timeline .row[data-seq]")) {
+    if (Number(row.dataset.seq) >= frame.from_seq) row.remove();
+  }
+  byId("last-seq").dataset.version = frame.version;
+  clearDraft();
+  hint();
 }
 
 // What the model is writing. Every piece says where it belongs; a gap makes the page ask for the whole.
@@ -155,7 +174,7 @@ let wasRunning = false;
 
 function onStatus(frame) {
   byId("stop").hidden = !frame.running;
-  if (frame.running && !wasRunning) announce("The agent is working.");
+  if (frame.running && !wasRunning) announce(gettext("The agent is working."));
   if (!frame.running) clearDraft();
   wasRunning = frame.running;
 }

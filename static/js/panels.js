@@ -1,5 +1,5 @@
 // Inspector tabs, and the refreshing of panels when the server says that something changed.
-import { toast } from "./chrome.js";
+let postponed = new Set(); // what changed while somebody was writing in the panel
 
 export function startPanels() {
   if (window.Idiomorph) {
@@ -12,19 +12,38 @@ export function startPanels() {
     tab.addEventListener("click", () => select(tab, tabs));
     tab.addEventListener("keydown", (event) => onKey(event, tab, tabs));
   }
-  document.body.addEventListener("htmx:xhr:progress", onProgress);
-  document.body.addEventListener("dragover", (event) => {
-    if (event.dataTransfer.types.includes("Files")) event.preventDefault();
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-shows-tab]");
+    if (!link) return;
+    select(document.getElementById(`tab-${link.dataset.showsTab}`), tabs);
+    document.getElementById("inspector").classList.add("open");
   });
-  document.body.addEventListener("drop", onDrop);
   document.body.addEventListener("htmx:afterSwap", (event) => {
     event.detail.target.querySelector?.("textarea[autofocus]")?.focus();
+    if (postponed.size && !isEditing()) {
+      const what = [...postponed];
+      postponed = new Set();
+      changed(what);
+    }
   });
-  document.body.addEventListener("memweb:toast", (event) => toast(event.detail.text));
+  document.addEventListener("keydown", (event) => {
+    const form = event.target.closest?.("form");
+    if (event.key === "Escape" && form) form.querySelector("[data-cancel]")?.click();
+    const sends = (event.ctrlKey || event.metaKey) || event.target.dataset?.submitOnEnter !== undefined;
+    if (event.key === "Enter" && event.target.tagName === "TEXTAREA" && sends && !event.shiftKey && !event.isComposing && form?.id !== "composer") {
+      event.preventDefault();
+      form.requestSubmit();
+    }
+  });
 }
 
+const isEditing = () => Boolean(document.querySelector("#memory-tab .editing"));
+
 export function changed(what) {
-  for (const part of what) document.body.dispatchEvent(new CustomEvent(`memweb:${part}`));
+  for (const part of what) {
+    if (part === "blocks" && isEditing()) postponed.add(part); // a draft is never drawn over
+    else document.body.dispatchEvent(new CustomEvent(`memweb:${part}`));
+  }
 }
 
 function select(tab, tabs) {
@@ -44,23 +63,4 @@ function onKey(event, tab, tabs) {
   event.preventDefault();
   tabs[index].focus();
   tabs[index].click();
-}
-
-function onProgress(event) {
-  const bar = event.target.querySelector?.(".upload-progress");
-  if (!bar || !event.detail.lengthComputable || event.detail.total < 1) return;
-  bar.hidden = false;
-  bar.value = (100 * event.detail.loaded) / event.detail.total;
-}
-
-function onDrop(event) {
-  if (!event.dataTransfer.files.length) return; // text dragged into a box is the browser's business
-  event.preventDefault();
-  const input = document.getElementById("files");
-  if (!input) {
-    toast("Open the Archival tab and drop the file there.");
-    return;
-  }
-  input.files = event.dataTransfer.files;
-  document.getElementById("upload").dispatchEvent(new CustomEvent("memweb:dropped"));
 }

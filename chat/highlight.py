@@ -1,0 +1,64 @@
+"""Search results with what matched marked in them."""
+
+import re
+
+from django.utils.html import conditional_escape
+from django.utils.safestring import SafeString, mark_safe
+from snowballstemmer import stemmer
+
+from agents.external_context.words import CJK_RUN, QUERY_WORD
+
+EXCERPT = 420  # characters
+LEAD = 80  # characters before the first match
+WORD = re.compile(r"[\w'’]+")
+MOST_WORDS = 64
+
+_english = stemmer("english")
+
+
+def excerpt(text: str, query: str) -> SafeString:
+    """The part of `text` with the first match, escaped, with every match in `<mark>`.
+
+    Words match as the database's English dictionary takes them: "keepers" marks "keeper".
+    """
+    spans = _spans(text, query) if query else []
+    start = max(0, spans[0][0] - LEAD) if spans and spans[0][0] > EXCERPT - LEAD else 0
+    end = min(len(text), start + EXCERPT)
+    parts, at = ["…" if start else ""], start
+    for left, right in spans:
+        if left >= end:
+            break
+        parts += [conditional_escape(text[at:left]), f"<mark>{conditional_escape(text[left : min(right, end)])}</mark>"]
+        at = min(right, end)
+    parts += [conditional_escape(text[at:end]), "…" if end < len(text) else ""]
+    return mark_safe("".join(parts))
+
+
+def _spans(text: str, query: str) -> list[tuple[int, int]]:
+    """Where the matches are, in order, none within another."""
+    stems: set[str] = set()
+    runs: set[str] = set()
+    for word in QUERY_WORD.findall(query)[:MOST_WORDS]:
+        runs.update(CJK_RUN.findall(word))
+        stems.update(_stem(piece) for piece in WORD.findall(CJK_RUN.sub(" ", word)))
+    found = [match.span() for match in WORD.finditer(text) if _stem(match.group()) in stems]
+    pieces = {run[at : at + 2] for run in runs for at in range(max(1, len(run) - 1))}
+    if pieces:
+        pattern = "|".join(re.escape(piece) for piece in sorted(pieces | runs, key=len, reverse=True))
+        found += [match.span() for match in re.finditer(pattern, text)]
+    return _apart(sorted(found))
+
+
+def _stem(word: str) -> str:
+    stem: str = _english.stemWord(word.lower())
+    return stem
+
+
+def _apart(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    kept: list[tuple[int, int]] = []
+    for left, right in spans:
+        if kept and left <= kept[-1][1] and (left < kept[-1][1] or right - left <= 2):
+            kept[-1] = (kept[-1][0], max(right, kept[-1][1]))
+        else:
+            kept.append((left, right))
+    return kept

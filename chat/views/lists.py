@@ -1,0 +1,153 @@
+"""The long lists of the inspector: recall, archival, queue, runs. Each page costs the same, however long the list."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from django.conf import settings
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from agents import ingest, selectors
+from agents.exceptions import InvalidInput, LLMError
+from agents.external_context import archival_storage, hybrid, recall_storage
+from agents.models import Agent, Message, Passage, Run
+from chat.highlight import excerpt
+from chat.views.filters import Filters, filters_of
+from chat.views.numbers import number
+
+PAGE = 30  # rows of a list
+HEAVY = ("embedding", "words")  # columns of messages and passages that no list shows
+SPARK_RUNS = 30  # runs in the sparkline
+
+Row = TypeVar("Row", bound=Model)
+Context = dict[str, Any]
+Kind = Message.Kind
+
+RECALL_KINDS = {"you": _("by you"), "agent": _("by the agent")}
+ARCHIVAL_KINDS = {"filed": _("filed by the agent"), "added": _("added by you"), "documents": _("from documents")}
+QUEUE_KINDS = {"said": _("what was said"), "functions": _("functions"), "events": _("events")}
+RUN_KINDS = {status.value: status.label for status in Run.Status}
+QUEUE_GROUPS = {
+    "said": {Kind.USER_MESSAGE, Kind.ASSISTANT},
+    "functions": {Kind.FUNCTION_RESULT},
+    "events": {Kind.HEARTBEAT, Kind.SYSTEM_ALERT, Kind.LOGIN},
+}
+
+
+@dataclass(frozen=True)
+class Found(Generic[Row]):
+    """A row of a list, with its text marked where it matches. `score` is None where nothing was searched."""
+
+    row: Row
+    text: SafeString
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class Listing(Generic[Row]):
+    """One page. A list goes on `before` a key, a search on a `next_page`; `total` is known for a search."""
+
+    rows: list[Found[Row]]
+    filters: Filters
+    before: int | None = None
+    next_page: int | None = None
+    total: int | None = None
+
+
+def recall(request: HttpRequest, agent: Agent) -> Context:
+    def read(filters: Filters) -> Listing[Message]:
+        rows = filters.at(recall_storage.spoken(agent))
+        wanted = {"you": Kind.USER_MESSAGE, "agent": Kind.ASSISTANT}.get(filters.kind)
+        rows = rows.filter(kind=wanted) if wanted else rows
+        if filters.query:
+            return _searched(rows, filters, lambda row: row.content)
+        return _listed(rows, filters, "seq", lambda row: row.content)
+
+    return _answer(request, read) | {"kinds": RECALL_KINDS}
+
+
+def archival(request: HttpRequest, agent: Agent) -> Context:
+    def read(filters: Filters) -> Listing[Passage]:
+        rows = filters.at(archival_storage.passages_of(agent)).select_related("document", "archive")
+        if filters.kind == "documents":
+            rows = rows.filter(document__isnull=False)
+        elif filters.kind in ("filed", "added"):
+            rows = rows.filter(document=None, step__isnull=filters.kind == "added")
+        archive = number(request.GET, "archive")
+        rows = rows.filter(archive=archive) if archive is not None else rows
+        if filters.query:
+            return _searched(rows, filters, lambda row: row.text)
+        return _listed(rows, filters, "pk", lambda row: row.text)
+
+    return _answer(request, read) | {
+        "kinds": ARCHIVAL_KINDS,
+        "archives": selectors.archives_of(agent),
+        "attachable": selectors.archives_to_attach(agent),
+        "documents": selectors.documents_of(agent),
+        "limit_mb": settings.MAX_UPLOAD_BYTES // 1048576,
+        "accepted": ingest.ACCEPTED,
+    }
+
+
+def queue(request: HttpRequest, agent: Agent) -> Context:
+    """The window's messages, newest last, of one kind if asked; and what left it before, newest first."""
+    view = selectors.context_view(agent)
+    kind = request.GET.get("kind", "")
+    group = QUEUE_GROUPS.get(kind)
+    shown = [m for m in view.main.messages if group is None or m.kind in group]
+    evicted = agent.messages.filter(seq__lt=agent.queue_start, retracted_at=None).exclude(kind=Kind.NOTICE)
+    if group is not None:
+        evicted = evicted.filter(kind__in=group)
+    rows = evicted.defer("embedding", "words").order_by("-seq")
+    key = filters_of(request).before
+    if key is not None:
+        rows = rows.filter(seq__lt=key)
+    page = list(rows[: PAGE + 1])
+    return {
+        "view": view,
+        "shown": shown,
+        "kind": kind if group else "",
+        "kinds": QUEUE_KINDS,
+        "evicted": page[:PAGE],
+        "evicted_before": page[PAGE - 1].seq if len(page) > PAGE else None,
+    }
+
+
+def runs(request: HttpRequest, agent: Agent) -> Context:
+    def read(filters: Filters) -> Listing[Run]:
+        rows = filters.at(agent.runs.select_related("event").prefetch_related("steps__messages"))
+        rows = rows.filter(status=filters.kind) if filters.kind in RUN_KINDS else rows
+        return _listed(rows, filters, "pk", lambda row: row.event.content if row.event else "")
+
+    return _answer(request, read) | {"kinds": RUN_KINDS, "spark": selectors.sparkline(agent, SPARK_RUNS)}
+
+
+def _answer(request: HttpRequest, read: "Callable[[Filters], Listing[Any]]") -> Context:
+    """The listing, or in its place a sentence that says what is wrong with what was asked."""
+    try:
+        filters = filters_of(request)
+    except InvalidInput as error:
+        return {"filters": Filters(), "listing": None, "error": str(error)}
+    try:
+        return {"filters": filters, "listing": read(filters)}
+    except LLMError as error:
+        return {"filters": filters, "listing": None, "error": str(error)}
+
+
+def _listed(rows: "QuerySet[Row]", filters: Filters, key: str, text: Callable[[Row], str]) -> "Listing[Row]":
+    """Newest first, by key: no page costs more than the first. One query."""
+    rows = rows.defer(*HEAVY).order_by(f"-{key}") if rows.model in (Message, Passage) else rows.order_by(f"-{key}")
+    if filters.before is not None:
+        rows = rows.filter(**{f"{key}__lt": filters.before})
+    page = list(rows[: PAGE + 1])
+    before = getattr(page[PAGE - 1], key) if len(page) > PAGE else None
+    return Listing([Found(row, excerpt(text(row), "")) for row in page[:PAGE]], filters, before=before)
+
+
+def _searched(rows: "QuerySet[Row]", filters: Filters, text: Callable[[Row], str]) -> "Listing[Row]":
+    page = hybrid.page_of(hybrid.search(rows, filters.query), filters.page, PAGE)
+    found = [Found(hit.row, excerpt(text(hit.row), filters.query), hit.score) for hit in page.hits]
+    return Listing(found, filters, next_page=page.number + 1 if page.has_next else None, total=page.total)

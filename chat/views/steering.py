@@ -1,0 +1,45 @@
+"""Taking turns back: whose hand it is, and the question that is asked when a person edited memory since."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django_htmx.http import reswap, retarget
+
+from agents.exceptions import Conflict, RollbackConflict
+from agents.services import Hand, Keep, PutBack
+from chat import diff
+from chat.access import person
+from chat.views.numbers import MOST_DIGITS, number
+
+CHOICE = "block-"  # and the block's id: "keep", or the revision that may be overwritten
+
+
+def hand_of(request: HttpRequest) -> Hand:
+    """The person, with what they chose in the dialog of `asking_about_memory`."""
+    choices: dict[int, Keep | PutBack] = {}
+    for name in request.POST:
+        block = name.removeprefix(CHOICE)
+        if name.startswith(CHOICE) and block.isdecimal() and len(block) <= MOST_DIGITS:
+            revision = number(request.POST, name)
+            choices[int(block)] = Keep() if revision is None else PutBack(revision)
+    return Hand(person(request), choices=choices)
+
+
+def asking_about_memory(request: HttpRequest, act: Callable[[Hand], HttpResponse]) -> HttpResponse:
+    """What `act` answers; or, if somebody edited a block since, a dialog that asks and then posts the same again."""
+    try:
+        return act(hand_of(request))
+    except RollbackConflict as error:
+        kept = [(name, value) for name, value in request.POST.items() if not name.startswith(CHOICE)]
+        context = {
+            "action": request.path,
+            "fields": kept,
+            "conflicts": [(conflict, _difference(conflict)) for conflict in error.conflicts],
+        }
+        answer = render(request, "chat/_conflict.html", context)
+        return reswap(retarget(answer, "#dialog-body"), "innerHTML")
+
+
+def _difference(conflict: Conflict) -> list[diff.Piece]:
+    return diff.words(conflict.before, conflict.current)
