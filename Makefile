@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help run test check test-local-model lock clean
+.PHONY: help run test check test-local-model screenshots messages lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 26
@@ -24,6 +24,12 @@ check: $(VENV)/.dev-installed ## format, lint, types, import floors, migrations,
 
 test-local-model: $(VENV)/.dev-installed ## the tests that need the local model's weights (1.1 GB)
 	$(BIN)/python -m pytest -m local_model
+
+screenshots: $(VENV)/.dev-installed ## take the pictures of README anew
+	$(BIN)/python -m tests.screenshots
+
+messages: $(VENV)/.dev-installed ## bring the translation catalogues up to date with the sources, and compile them
+	DJANGO_SETTINGS_MODULE=memweb.settings $(BIN)/python -m tests.messages
 
 lock: $(VENV)/.dev-installed ## pin what pyproject.toml asks for
 	$(BIN)/uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.11 \

@@ -1,10 +1,11 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy as _
 
 
 class AgentsConfig(AppConfig):
     name = "agents"
-    verbose_name = "Agents and their memory"
+    verbose_name = _("Agents and their memory")
 
     def ready(self) -> None:
         post_migrate.connect(_ensure_vector_index, sender=self)

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from django.utils.translation import gettext as _
+
 from agents import tokens
 from agents.exceptions import LLMError
 from agents.llm import gateway
@@ -44,7 +46,7 @@ def _write(agent: Agent, covers_to: int, config: ModelConfig, check: Callable[[]
             batch.append(_line(messages.pop(0)))
         text = gateway.complete(_request(text, batch, words), config, max_tokens=words * 3, check=check)
         if not text:
-            raise LLMError("The model gave no summary.", retryable=True)
+            raise LLMError(_("The model gave no summary."), retryable=True)
     summary = Summary.objects.create(agent=agent, text=text, covers_to=covers_to, tokens=tokens.count(text))
     adopt_summary(agent, summary)
     return summary

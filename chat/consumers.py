@@ -5,15 +5,17 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.utils import translation
 
 from agents import bus
+from agents.language import language_of
 from agents.models import Agent
 from chat import frames
 
 # What the page should ask for anew after an event that is not sent whole.
 CHANGES = {
     "ContextChanged": ("context",),
-    "PassagesChanged": ("archival",),
+    "PassagesChanged": ("archival", "archives"),
     "DocumentChanged": ("documents",),
     "AgentsChanged": ("agents",),
     "BlocksChanged": ("blocks",),
@@ -25,6 +27,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
     """`seq` is the last timeline entry this page has: every event leads to "send what came after it"."""
 
     agent: Agent
+    language: str  # of the page, which noted it when it was opened
     seq: int | None = None  # until the page has said what it has
 
     async def connect(self) -> None:
@@ -36,6 +39,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
             await self.close(4404)
             return
         self.agent = found
+        self.language = await _read(language_of, user.pk)
         # left again by Channels when the socket closes
         self.groups = [bus.agent_group(found.pk), bus.owner_group(user.pk)]
         for group in self.groups:
@@ -79,7 +83,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
             await self._send(frames.status)
             await self.send(frames.changed("runs"))
         elif event == "MessageEdited":
-            await self.send(await _read(frames.edited, self.agent, message["message"]))
+            await self.send(await self._draw(frames.edited, message["message"]))
             await self.send(frames.as_json("version", version=message["version"]))
         elif event == "BlockChanged":
             await self.send(frames.changed(f"block-{message['block']}"))
@@ -89,12 +93,21 @@ class AgentConsumer(AsyncWebsocketConsumer):
     async def _catch_up(self) -> None:
         if self.seq is None:
             return
-        html, self.seq = await _read(frames.rows_after, self.agent, self.seq)
+        html, self.seq = await self._draw(frames.rows_after, self.seq)
         if html:
             await self.send(html)
 
     async def _send(self, frame: Any) -> None:
-        await self.send(await _read(frame, self.agent))
+        await self.send(await self._draw(frame))
+
+    async def _draw(self, frame: Any, *arguments: Any) -> Any:
+        """A frame about the agent, in the page's language."""
+
+        def draw() -> Any:
+            with translation.override(self.language):
+                return frame(self.agent, *arguments)
+
+        return await _read(draw)
 
 
 async def _read(read: Any, *arguments: Any) -> Any:

@@ -41,7 +41,8 @@ def _spans(text: str, query: str) -> list[tuple[int, int]]:
     for word in QUERY_WORD.findall(query)[:MOST_WORDS]:
         runs.update(CJK_RUN.findall(word))
         stems.update(_stem(piece) for piece in WORD.findall(CJK_RUN.sub(" ", word)))
-    found = [match.span() for match in WORD.finditer(text) if _stem(match.group()) in stems]
+    latin = CJK_RUN.sub(lambda run: " " * len(run.group()), text)  # as the index has it: no word spans both
+    found = [match.span() for match in WORD.finditer(latin) if _stem(match.group()) in stems]
     pieces = {run[at : at + 2] for run in runs for at in range(max(1, len(run) - 1))}
     if pieces:
         pattern = "|".join(re.escape(piece) for piece in sorted(pieces | runs, key=len, reverse=True))

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from django.db.models import OuterRef, Subquery
 from django.utils.safestring import SafeString
 
+from agents import diff
 from agents.function_executor import MOST_CALLS
 from agents.llm.types import INNER_THOUGHTS, REQUEST_HEARTBEAT, SEND_MESSAGE
 from agents.models import BlockRevision, Message
 from agents.text import storable
-from chat import diff, markdown
+from chat import markdown
 
 Kind = Message.Kind
 

@@ -87,8 +87,9 @@ def test_tasks_are_doors_of_at_most_ten_lines() -> None:
     assert all(lines(node) <= 10 for node in functions(PROJECT_FOLDER / "agents" / "tasks.py"))
 
 
-def test_vendored_files_are_what_their_checksums_say() -> None:
-    folder = PROJECT_FOLDER / "static" / "vendor"
+@pytest.mark.parametrize("vendor", ["static/vendor", "tests/e2e/vendor"])
+def test_vendored_files_are_what_their_checksums_say(vendor: str) -> None:
+    folder = PROJECT_FOLDER / vendor
     for line in (folder / "SHA256SUMS").read_text().splitlines():
         checksum, name = line.split()
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == checksum, name

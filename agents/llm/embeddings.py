@@ -8,6 +8,7 @@ from functools import cache, cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 from openai import APIError, OpenAI
 
 from agents.exceptions import LLMError
@@ -93,12 +94,17 @@ class OpenAIEmbedder:
         try:
             answer = self._client.embeddings.create(model=self._model, input=wanted, dimensions=self.dimension)
         except APIError as error:
-            raise LLMError(f"The embeddings endpoint failed: {error}", retryable=True) from error
+            told = _("The embeddings endpoint failed: %(error)s") % {"error": error}
+            raise LLMError(told, retryable=True) from error
         vectors = [item.embedding for item in answer.data]
         if any(len(vector) != self.dimension for vector in vectors):
+            sizes = {"model": self._model, "given": len(vectors[0]), "set": self.dimension}
             raise LLMError(
-                f"{self._model} gives {len(vectors[0])} dimensions, {self.dimension} are set. "
-                "Set MEMWEB_EMBEDDING_DIMENSION and run `manage.py reembed`."
+                _(
+                    "%(model)s gives %(given)d dimensions, %(set)d are set. "
+                    "Set MEMWEB_EMBEDDING_DIMENSION and run `manage.py reembed`."
+                )
+                % sizes
             )
         return vectors
 

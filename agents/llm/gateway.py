@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import httpx2
 import openai
 from django.conf import settings
+from django.utils.translation import gettext as _
 from openai import AsyncOpenAI
 
 from agents.exceptions import ContextOverflow, LLMError
@@ -234,22 +235,25 @@ OVERFLOW_WORDS = (
 
 def explain(error: Exception, config: ModelConfig) -> LLMError:
     """The client's or transport's error in plain words with a way out."""
-    where = config.base_url or "the OpenAI API"
-    text = str(error)
+    where = {"where": config.base_url or _("the OpenAI API"), "model": config.name}
+    text = {**where, "text": str(error)[:300]}
     if isinstance(error, (openai.APITimeoutError, httpx2.TimeoutException)):
-        return LLMError(f"{where} gave no answer for {config.timeout:g} seconds.", retryable=True)
+        waited = {**where, "seconds": f"{config.timeout:g}"}
+        return LLMError(_("%(where)s gave no answer for %(seconds)s seconds.") % waited, retryable=True)
     if isinstance(error, openai.APIConnectionError):
-        return LLMError(
-            f"{where} cannot be reached. Is the server running, and is OPENAI_BASE_URL right?", retryable=True
-        )
+        told = _("%(where)s cannot be reached. Is the server running, and is OPENAI_BASE_URL right?")
+        return LLMError(told % where, retryable=True)
     if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
-        return LLMError(f"{where} refused the key. Check OPENAI_API_KEY in .env and start memweb again.")
+        return LLMError(_("%(where)s refused the key. Check OPENAI_API_KEY in .env and start memweb again.") % where)
     if isinstance(error, openai.NotFoundError):
-        return LLMError(f"{where} knows no model “{config.name}”. Set MEMWEB_MODEL or the agent's model to one it has.")
+        told = _("%(where)s knows no model “%(model)s”. Set MEMWEB_MODEL or the agent's model to one it has.")
+        return LLMError(told % where)
     if isinstance(error, openai.RateLimitError):
-        return LLMError(f"{where} is refusing for now: the rate limit or the credit is used up.", retryable=True)
-    if isinstance(error, openai.APIError) and any(word in text.lower() for word in OVERFLOW_WORDS):
-        return ContextOverflow(f"{where} says the prompt is too long for {config.name}.")
+        told = _("%(where)s is refusing for now: the rate limit or the credit is used up.")
+        return LLMError(told % where, retryable=True)
+    if isinstance(error, openai.APIError) and any(word in str(error).lower() for word in OVERFLOW_WORDS):
+        return ContextOverflow(_("%(where)s says the prompt is too long for %(model)s.") % where)
     if isinstance(error, openai.APIStatusError):
-        return LLMError(f"{where} answered with an error {error.status_code}: {text[:300]}", retryable=True)
-    return LLMError(f"{where} failed while answering: {text[:300]}", retryable=True)
+        told = _("%(where)s answered with an error %(status)s: %(text)s")
+        return LLMError(told % {**text, "status": error.status_code}, retryable=True)
+    return LLMError(_("%(where)s failed while answering: %(text)s") % text, retryable=True)

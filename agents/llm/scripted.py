@@ -50,9 +50,9 @@ def say(message: str, *, thoughts: str = "I answer.", heartbeat: bool = False, *
     return replace(call("send_message", thoughts=thoughts, heartbeat=heartbeat, message=message), **how)
 
 
-def call(name: str, *, thoughts: str = "I act.", heartbeat: bool = True, **arguments: Any) -> Answer:
+def call(name: str, *, thoughts: str = "I act.", heartbeat: bool = True, pause: float = 0, **arguments: Any) -> Answer:
     whole = {INNER_THOUGHTS: thoughts, **arguments, REQUEST_HEARTBEAT: heartbeat}
-    return Answer(calls=((name, json.dumps(whole, ensure_ascii=False)),))
+    return Answer(calls=((name, json.dumps(whole, ensure_ascii=False)),), pause=pause)
 
 
 def last_event(request: Request) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import uuid
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 MIN_CONTEXT_WINDOW = 4096  # tokens; below it instructions, functions and core memory may fill the window
 
@@ -33,9 +34,15 @@ class Preset(models.Model):
 class Persona(Preset):
     """Who the agent is."""
 
+    class Meta(Preset.Meta):
+        verbose_name, verbose_name_plural = _("persona"), _("personas")
+
 
 class Human(Preset):
     """What the agent knows at the start about whom it talks with."""
+
+    class Meta(Preset.Meta):
+        verbose_name, verbose_name_plural = _("human"), _("humans")
 
 
 class Agent(models.Model):
@@ -45,21 +52,21 @@ class Agent(models.Model):
     """
 
     class FunctionMode(models.TextChoices):
-        AUTO = "auto", "as configured"
-        TOOLS = "tools", "tools"
-        JSON_SCHEMA = "json_schema", "JSON schema"
+        AUTO = "auto", _("as configured")
+        TOOLS = "tools", _("tools")
+        JSON_SCHEMA = "json_schema", _("JSON schema")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="agents")
     name = models.CharField(max_length=80)
-    model = models.CharField(max_length=120, blank=True, help_text="Empty: the configured default model.")
+    model = models.CharField(max_length=120, blank=True, help_text=_("Empty: the configured default model."))
     function_mode = models.CharField(max_length=12, choices=FunctionMode.choices, default=FunctionMode.AUTO)
     system_instructions = models.TextField()
     context_window = models.PositiveIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(MIN_CONTEXT_WINDOW), MaxValueValidator(2_000_000)],
-        help_text="In tokens. Empty: the model's own.",
+        help_text=_("In tokens. Empty: the model's own."),
     )
     archive = models.OneToOneField("agents.Archive", models.RESTRICT, related_name="writer")
     attached_archives = models.ManyToManyField("agents.Archive", related_name="readers", blank=True)
@@ -75,13 +82,14 @@ class Agent(models.Model):
         default=0, editable=False
     )  # grows when rows are taken back or edited
     heartbeat_minutes = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Wake the agent after so many quiet minutes. Empty: never."
+        null=True, blank=True, help_text=_("Wake the agent after so many quiet minutes. Empty: never.")
     )
     heartbeats_paused_until = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     last_active_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("agent"), _("agents")
         ordering = ["-last_active_at"]
         constraints = [models.UniqueConstraint(fields=["owner", "name"], name="agent_name_once_per_owner")]
 

@@ -6,6 +6,7 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db import models, transaction
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
+from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
 
 
@@ -17,6 +18,7 @@ class Archive(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("archive"), _("archives")
         ordering = ["name", "id"]
 
     def __str__(self) -> str:
@@ -27,18 +29,18 @@ class Document(models.Model):
     """A file in an archive. Ingestion counts `done` of `total` in passages once it has read the file."""
 
     class Status(models.TextChoices):
-        QUEUED = "queued", "waiting"
-        READING = "reading", "reading"
-        EMBEDDING = "embedding", "storing"
-        READY = "ready", "ready"
-        FAILED = "failed", "failed"
+        QUEUED = "queued", _("waiting")
+        READING = "reading", _("reading")
+        EMBEDDING = "embedding", _("storing")
+        READY = "ready", _("ready")
+        FAILED = "failed", _("failed")
 
     archive = models.ForeignKey(Archive, models.CASCADE, related_name="documents")
     name = models.CharField(max_length=255)
     file = models.FileField(upload_to="documents/%Y/%m/")
     sha256 = models.CharField(max_length=64)
     media_type = models.CharField(max_length=80)
-    size = models.PositiveBigIntegerField(help_text="In bytes.")
+    size = models.PositiveBigIntegerField(help_text=_("In bytes."))
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
     pages = models.PositiveIntegerField(null=True, blank=True)
     done = models.PositiveIntegerField(default=0)
@@ -49,6 +51,7 @@ class Document(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("document"), _("documents")
         ordering = ["-created_at"]
         constraints = [models.UniqueConstraint(fields=["archive", "sha256"], name="document_once_per_archive")]
 
@@ -89,6 +92,7 @@ class Passage(models.Model):
     words = SearchVectorField(null=True, blank=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("passage"), _("passages")
         ordering = ["-id"]
         constraints = [
             # Resumed ingestion cannot store a piece twice; passages without a document are not compared.

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models.functions import Length
 from django.db.models.lookups import LessThanOrEqual
+from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
     from agents.models.agent import Agent
@@ -22,13 +23,14 @@ class Block(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="blocks")
     label = models.CharField(max_length=40)
     value = models.TextField(blank=True)
-    limit = models.PositiveIntegerField(default=DEFAULT_LIMIT, help_text="In characters.")
-    description = models.CharField(max_length=300, blank=True, help_text="Tells the agent what belongs here.")
-    read_only = models.BooleanField(default=False, help_text="The agent cannot change it; people can.")
+    limit = models.PositiveIntegerField(default=DEFAULT_LIMIT, help_text=_("In characters."))
+    description = models.CharField(max_length=300, blank=True, help_text=_("Tells the agent what belongs here."))
+    read_only = models.BooleanField(default=False, help_text=_("The agent cannot change it; people can."))
     revision = models.PositiveIntegerField(default=1, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("block"), _("blocks")
         ordering = ["label", "id"]
         constraints = [
             models.CheckConstraint(
@@ -48,6 +50,7 @@ class AgentBlock(models.Model):
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("block of an agent"), _("blocks of an agent")
         ordering = ["position", "id"]
         constraints = [models.UniqueConstraint(fields=["agent", "block"], name="block_once_per_agent")]
 
@@ -59,10 +62,10 @@ class BlockRevision(models.Model):
     """What a block said from one edit to the next, and whose edit it was."""
 
     class Editor(models.TextChoices):
-        AGENT = "agent", "agent"
-        USER = "user", "person"
-        IMPORT = "import", "import"
-        ROLLBACK = "rollback", "taken back"  # with the turn that made it; `user` asked for that
+        AGENT = "agent", _("agent")
+        USER = "user", _("person")
+        IMPORT = "import", _("import")
+        ROLLBACK = "rollback", _("taken back")  # with the turn that made it; `user` asked for that
 
     block = models.ForeignKey(Block, models.CASCADE, related_name="revisions")
     number = models.PositiveIntegerField()
@@ -75,6 +78,7 @@ class BlockRevision(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("revision"), _("revisions")
         ordering = ["-number"]
         constraints = [models.UniqueConstraint(fields=["block", "number"], name="revision_once_per_block")]
 

@@ -1,6 +1,7 @@
 """Named snapshots of an agent."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Checkpoint(models.Model):
@@ -20,6 +21,7 @@ class Checkpoint(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("checkpoint"), _("checkpoints")
         ordering = ["-created_at"]
         constraints = [models.UniqueConstraint(fields=["agent", "name"], name="checkpoint_name_once_per_agent")]
 

@@ -3,6 +3,7 @@
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
 
 
@@ -17,13 +18,13 @@ class Message(models.Model):
     """
 
     class Kind(models.TextChoices):
-        USER_MESSAGE = "user_message", "user message"
-        ASSISTANT = "assistant", "assistant"
-        FUNCTION_RESULT = "function_result", "function result"
-        HEARTBEAT = "heartbeat", "heartbeat"
-        SYSTEM_ALERT = "system_alert", "system alert"
-        LOGIN = "login", "login"
-        NOTICE = "notice", "notice"  # for people only: never in a prompt
+        USER_MESSAGE = "user_message", _("user message")
+        ASSISTANT = "assistant", _("assistant")
+        FUNCTION_RESULT = "function_result", _("function result")
+        HEARTBEAT = "heartbeat", _("heartbeat")
+        SYSTEM_ALERT = "system_alert", _("system alert")
+        LOGIN = "login", _("login")
+        NOTICE = "notice", _("notice")  # for people only: never in a prompt
 
     agent = models.ForeignKey("agents.Agent", models.CASCADE, related_name="messages")
     seq = models.PositiveBigIntegerField(null=True, blank=True)
@@ -47,6 +48,7 @@ class Message(models.Model):
     words = SearchVectorField(null=True, blank=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("message"), _("messages")
         ordering = ["agent", "seq"]
         constraints = [models.UniqueConstraint(fields=["agent", "seq"], name="message_seq_once_per_agent")]
         indexes = [
@@ -69,7 +71,7 @@ class Summary(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
-        verbose_name_plural = "summaries"
+        verbose_name, verbose_name_plural = _("summary"), _("summaries")
         ordering = ["-covers_to", "-id"]
         constraints = [models.UniqueConstraint(fields=["agent", "covers_to"], name="summary_once_per_cut")]
 

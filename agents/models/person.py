@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Preferences(models.Model):
@@ -11,7 +12,7 @@ class Preferences(models.Model):
     language = models.CharField(max_length=12)
 
     class Meta:
-        verbose_name_plural = "preferences"
+        verbose_name, verbose_name_plural = _("preferences"), _("preferences")
 
     def __str__(self) -> str:
         return f"preferences of {self.user}"

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 
 class Run(models.Model):
@@ -11,23 +12,28 @@ class Run(models.Model):
     """
 
     class Status(models.TextChoices):
-        QUEUED = "queued", "waiting"
-        RUNNING = "running", "running"
-        DONE = "done", "done"
-        STOPPED = "stopped", "stopped"
-        FAILED = "failed", "failed"
+        QUEUED = "queued", _("waiting")
+        RUNNING = "running", _("running")
+        DONE = "done", _("done")
+        STOPPED = "stopped", _("stopped")
+        FAILED = "failed", _("failed")
 
     class Trigger(models.TextChoices):
-        USER_MESSAGE = "user_message", "message"
-        HEARTBEAT = "heartbeat", "heartbeat"
-        SYSTEM_ALERT = "system_alert", "system alert"
-        LOGIN = "login", "login"
-        RETRY = "retry", "retry"
+        USER_MESSAGE = "user_message", _("message")
+        HEARTBEAT = "heartbeat", _("heartbeat")
+        SYSTEM_ALERT = "system_alert", _("system alert")
+        LOGIN = "login", _("login")
+        RETRY = "retry", _("retry")
 
     agent = models.ForeignKey("agents.Agent", models.CASCADE, related_name="runs")
     trigger = models.CharField(max_length=12, choices=Trigger.choices)
     event = models.ForeignKey(
-        "agents.Message", models.SET_NULL, null=True, blank=True, related_name="triggered", help_text="What set it off."
+        "agents.Message",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="triggered",
+        help_text=_("What set it off."),
     )
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.QUEUED)
     idempotency_key = models.CharField(max_length=64)
@@ -40,6 +46,7 @@ class Run(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("run"), _("runs")
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(fields=["agent"], condition=Q(status="running"), name="one_running_run_per_agent"),
@@ -81,7 +88,7 @@ class PromptPrefix(models.Model):
     summary = models.TextField(blank=True)
 
     class Meta:
-        verbose_name_plural = "prompt prefixes"
+        verbose_name, verbose_name_plural = _("prompt prefix"), _("prompt prefixes")
         constraints = [models.UniqueConstraint(fields=["agent", "sha256"], name="prompt_prefix_once_per_agent")]
 
     def __str__(self) -> str:
@@ -112,6 +119,7 @@ class Step(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("step"), _("steps")
         ordering = ["run", "number"]
         constraints = [models.UniqueConstraint(fields=["run", "number"], name="step_once_per_run")]
 

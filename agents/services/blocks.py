@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from diff_match_patch import diff_match_patch
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from agents import diff
 from agents.exceptions import InvalidInput, StaleEdit
 from agents.main_context import working_context
 from agents.main_context.working_context import Editor
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 LONGEST_LABEL = 40  # characters
 LARGEST_LIMIT = 100_000  # characters
-UNDO_LIKENESS = 0.2  # how far the text around an edit may have changed since: 0 not at all, 1 whatever
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,23 +90,13 @@ def block_undo(*, revision: BlockRevision, editor: "User") -> Block:
         raise InvalidInput(_("This is how the block began: there is nothing before it."))
     with transaction.atomic():
         block = Block.objects.select_for_update(no_key=True).get(pk=revision.block_id)
-        value = _without(block.value, revision.value, before.value)
+        value = diff.without(block.value, revision.value, before.value)
         if value is None:
             raise StaleEdit(block.label, block.value, block.revision, proposed=before.value)
         restores = before.number if value == before.value else None
         return working_context.write(
             block=block, value=value, from_revision=block.revision, editor=Editor(user=editor, restores=restores)
         )
-
-
-def _without(current: str, edited: str, before: str) -> str | None:
-    """`current` less the edit that made `edited` of `before`; None if it cannot be told apart from later ones."""
-    if current == edited:
-        return before
-    differ = diff_match_patch()
-    differ.Match_Threshold = differ.Patch_DeleteThreshold = UNDO_LIKENESS
-    value, applied = differ.patch_apply(differ.patch_make(edited, before), current)
-    return value if all(applied) else None
 
 
 def block_share(*, block: Block, agent: Agent) -> None:
@@ -124,6 +113,7 @@ def block_detach(*, agent: Agent, block: Block) -> None:
     with transaction.atomic():
         AgentBlock.objects.filter(agent=agent, block=block).delete()
         working_context.announce_places(agent)
+        working_context.announce(block)
 
 
 def block_delete(*, block: Block) -> None:
@@ -175,3 +165,4 @@ def _attach(agent: Agent, block: Block) -> None:
     last = AgentBlock.objects.filter(agent=agent).order_by("-position").first()
     AgentBlock.objects.create(agent=agent, block=block, position=last.position + 1 if last else 0)
     working_context.announce_places(agent)
+    working_context.announce(block)  # its other agents are shown with whom they share it

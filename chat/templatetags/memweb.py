@@ -2,6 +2,7 @@ from datetime import datetime
 
 from django import template
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from chat import timeline
 
@@ -18,4 +19,4 @@ def ago(moment: datetime) -> str:
     for size, letter in UNITS:
         if seconds >= size:
             return f"{int(seconds // size)}{letter}"
-    return "now"
+    return gettext("now")

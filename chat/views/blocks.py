@@ -11,11 +11,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import reswap, retarget, trigger_client_event
 
-from agents import selectors, services
+from agents import diff, selectors, services
 from agents.exceptions import InvalidInput, StaleEdit
 from agents.main_context import working_context
 from agents.models import Agent, Block, BlockRevision
-from chat import diff
 from chat.access import agent_for, owned_by, part_for, person
 from chat.forms import BlockForm
 from chat.views.numbers import number

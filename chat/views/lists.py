@@ -102,7 +102,7 @@ def queue(request: HttpRequest, agent: Agent) -> Context:
     if group is not None:
         evicted = evicted.filter(kind__in=group)
     rows = evicted.defer("embedding", "words").order_by("-seq")
-    key = filters_of(request).before
+    key = number(request.GET, "before")
     if key is not None:
         rows = rows.filter(seq__lt=key)
     page = list(rows[: PAGE + 1])

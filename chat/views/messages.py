@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect, reswap, retarget, trigger_client_event
 
-from agents import selectors, services
-from agents.exceptions import InvalidInput, RollbackConflict
+from agents import diff, selectors, services
+from agents.exceptions import InvalidInput
 from agents.models import Agent, Message, Run
 from agents.services import Hand
-from chat import diff, timeline
+from chat import timeline
 from chat.access import agent_for, part_for
 from chat.model_status import model_status
 from chat.views.numbers import number
@@ -52,7 +52,7 @@ def _command(request: HttpRequest, agent: Agent, hand: Hand) -> HttpResponse:
         return trigger_client_event(HttpResponse(status=204), "memweb:sent")
     try:
         outcome = services.command_run(agent=agent, line=request.POST.get("text", ""), hand=hand, confirmed=confirmed)
-    except (InvalidInput, RollbackConflict):
+    except Exception:
         cache.delete(key)
         raise
     if outcome.leave:

@@ -6,11 +6,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django_htmx.http import reswap, retarget
 
-from agents.exceptions import Conflict, RollbackConflict
+from agents import diff
+from agents.exceptions import Conflict, InvalidInput, RollbackConflict
 from agents.services import Hand, Keep, PutBack
-from chat import diff
 from chat.access import person
 from chat.views.numbers import MOST_DIGITS, number
+from chat.views.toast import toast
 
 CHOICE = "block-"  # and the block's id: "keep", or the revision that may be overwritten
 
@@ -28,8 +29,9 @@ def hand_of(request: HttpRequest) -> Hand:
 
 def asking_about_memory(request: HttpRequest, act: Callable[[Hand], HttpResponse]) -> HttpResponse:
     """What `act` answers; or, if somebody edited a block since, a dialog that asks and then posts the same again."""
+    hand = hand_of(request)
     try:
-        return act(hand_of(request))
+        return act(hand)
     except RollbackConflict as error:
         kept = [(name, value) for name, value in request.POST.items() if not name.startswith(CHOICE)]
         context = {
@@ -39,6 +41,10 @@ def asking_about_memory(request: HttpRequest, act: Callable[[Hand], HttpResponse
         }
         answer = render(request, "chat/_conflict.html", context)
         return reswap(retarget(answer, "#dialog-body"), "innerHTML")
+    except InvalidInput as error:
+        if hand.choices:  # the form that this began in is behind the dialog, which a toast closes
+            return toast(str(error))
+        raise
 
 
 def _difference(conflict: Conflict) -> list[diff.Piece]:

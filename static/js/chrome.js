@@ -43,13 +43,27 @@ export function startChrome() {
   document.addEventListener("change", (event) => applyPreset(event.target));
   const { body } = document;
   body.addEventListener("htmx:load", (event) => { countAll(event.target); localTimes(event.target); });
-  body.addEventListener("htmx:afterSettle", (event) => localTimes(event.target));
+  body.addEventListener("htmx:afterSettle", (event) => { localTimes(event.target); offerCode(event.target); });
   body.addEventListener("htmx:sendError", () =>
     toast(gettext("memweb cannot be reached. What you typed is still here; try again in a moment."), { kind: "error" }));
   body.addEventListener("htmx:responseError", (event) => toast(reason(event.detail.xhr), { kind: "error" }));
   body.addEventListener("memweb:toast", (event) => toast(event.detail.text, { undo: event.detail.undo }));
   countAll(document);
   localTimes(document);
+  offerCode(document);
+}
+
+/** A button to copy each block of code by itself. */
+export function offerCode(root) {
+  for (const block of root.querySelectorAll?.(".reply pre:not(:has(button))") ?? []) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "quiet small copy-code";
+    button.dataset.copy = block.innerText;
+    button.textContent = gettext("Copy");
+    button.setAttribute("aria-label", gettext("Copy code"));
+    block.append(button);
+  }
 }
 
 // The server writes UTC; a person reads their own clock, in the language of the page.

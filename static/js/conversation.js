@@ -1,5 +1,5 @@
 // The live conversation: the socket, the draft of what the model is writing, following the end of the timeline.
-import { announce } from "./chrome.js";
+import { announce, offerCode } from "./chrome.js";
 import { changed } from "./panels.js";
 
 const { gettext, interpolate } = window;
@@ -95,12 +95,13 @@ function onFrame(event) {
 }
 
 function onRows(event) {
-  if (event.detail.message.includes('class="row assistant"')) {
+  if (event.detail.message.includes('class="row assistant')) {
     clearDraft();
     const rows = document.querySelectorAll("#timeline-rows .row.assistant .reply");
     const last = rows[rows.length - 1];
     if (last) announce(interpolate(gettext("Reply: %s"), [last.textContent.trim()]));
   }
+  offerCode(document.getElementById("timeline-rows"));
   hint();
   toEnd();
 }

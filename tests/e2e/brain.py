@@ -26,6 +26,15 @@ def _to(text: str) -> Answer:
     if moved := re.search(r"moved to (\w+)", text, re.IGNORECASE):
         thoughts = f"A changed fact: they live in {moved[1]} now."
         return call("core_memory_append", thoughts=thoughts, label="human", content=f"Lives in {moved[1]}.")
+    if works := re.search(r"works at (\w+)", text):
+        line = f"Works at {works[1]}."
+        return call("core_memory_append", thoughts="Where they work.", label="human", content=line, pause=0.1)
+    if "circles" in text:
+        return call("core_memory_append", thoughts="Round and round.", label="nowhere", content="x")
+    if "file this" in text:
+        return call("archival_memory_insert", thoughts="For later.", content=text.partition(":")[2].strip())
+    if "code" in text:
+        return say("```python\nlamp = 1871  # lit\n```", thoughts="Some code.")
     if "look up" in text or "document" in text:
         return call("archival_memory_search", thoughts="It may be in a document.", query=text)
     if "long story" in text:
@@ -39,6 +48,8 @@ def _to(text: str) -> Answer:
 
 def _after(event: dict[str, object], request: Request) -> Answer:
     found = str(event["message"])
+    if "no block “nowhere”" in found:
+        return call("core_memory_append", thoughts="Round and round.", label="nowhere", content="x")
     if found.startswith("Done"):
         return say("Lovely to know that. I have written it down.", thoughts="Saved. Now I answer.")
     return say(f"I found this: {found[:300]}", thoughts="That is what I looked for.")

@@ -4,33 +4,11 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
-from reportlab.lib.pagesizes import A4
-from reportlab.pdfgen.canvas import Canvas
 
 from tests.e2e.conftest import Product
+from tests.e2e.page import create_agent, pdf, send
 
 pytestmark = pytest.mark.e2e
-
-
-def create_agent(page: Page, name: str = "Sam") -> None:
-    page.get_by_label("Name", exact=True).fill(name)
-    page.get_by_role("button", name="Create").click()
-    expect(page.locator("#live")).to_have_text("live")
-
-
-def send(page: Page, text: str) -> None:
-    page.get_by_label("Message to").fill(text)
-    page.keyboard.press("Enter")
-
-
-def pdf(path: Path, pages: int) -> Path:
-    canvas = Canvas(str(path), pagesize=A4)
-    for number in range(1, pages + 1):
-        canvas.drawString(72, 760, f"Page {number} of the keeper's log. The lamp of tower {number} burns whale oil.")
-        canvas.drawString(72, 740, f"The harbour master of quay {number} is called Captain Zephyr-{number}.")
-        canvas.showPage()
-    canvas.save()
-    return path
 
 
 def test_a_newcomer_chats_and_watches_the_memory_change(page: Page, tmp_path: Path) -> None:
@@ -50,12 +28,12 @@ def test_a_newcomer_chats_and_watches_the_memory_change(page: Page, tmp_path: Pa
     box.fill(box.input_value() + "\nKeeps a lighthouse.")
     page.get_by_role("button", name="Save").click()
     expect(human).to_contain_text("Keeps a lighthouse.")
-    human.locator("summary").click()
+    human.get_by_text("Last change by").click()
     expect(human.locator("ins")).to_contain_text("Keeps a lighthouse.")
 
     page.get_by_role("tab", name="Archival").click()
     page.get_by_label("Add a passage").fill("The spare key hangs behind the barometer.")
-    page.get_by_role("button", name="Add").click()
+    page.get_by_role("button", name="Add", exact=True).click()
     page.get_by_label("Search archival storage").fill("key barometer")
     expect(page.locator("#archival-results li").first).to_contain_text("behind the barometer")
 
@@ -81,10 +59,12 @@ def test_a_second_agent_of_the_same_name_is_a_clear_form_error(page: Page) -> No
 
 def test_agents_are_renamed_and_deleted_after_a_question(page: Page) -> None:
     create_agent(page)
+    page.get_by_label("More about Sam").click()
     page.get_by_role("button", name="Rename").click()
     page.get_by_role("dialog").get_by_label("Name").fill("Otto")
     page.get_by_role("dialog").get_by_role("button", name="Rename").click()
     expect(page.get_by_role("heading", name="Otto", level=1)).to_be_visible()
+    page.get_by_label("More about Otto").click()
     page.get_by_role("button", name="Delete", exact=True).click()
     page.get_by_role("button", name="Delete Otto").click()
     expect(page.get_by_text("Make your first agent")).to_be_visible()
@@ -154,7 +134,9 @@ def test_an_upload_that_is_not_what_its_name_says_is_refused_in_place(page: Page
     fake = tmp_path / "report.pdf"
     fake.write_bytes(b"PK\x03\x04 not a pdf")
     page.locator("#files").set_input_files(fake)
-    expect(page.locator("#upload")).to_contain_text("is not what its name says")
+    expect(page.locator("#uploads")).to_contain_text("is not what its name says")
+    page.get_by_role("button", name="Dismiss").click()
+    expect(page.locator("#uploads")).to_be_hidden()
 
 
 def test_a_login_address_works_once(product: Product, context: BrowserContext) -> None:
@@ -208,6 +190,6 @@ def test_a_passage_that_is_too_long_says_so_in_its_form(page: Page) -> None:
     create_agent(page)
     page.get_by_role("tab", name="Archival").click()
     page.get_by_label("Add a passage").fill("word " * 2000)
-    page.get_by_role("button", name="Add").click()
+    page.get_by_role("button", name="Add", exact=True).click()
     expect(page.locator("#passage-add")).to_contain_text("file at most 8,000")
     expect(page.get_by_label("Add a passage")).to_have_value("word " * 2000)

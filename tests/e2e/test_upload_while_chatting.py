@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.test_first_visit import create_agent, pdf, send
+from tests.e2e.page import create_agent, pdf, send
 
 pytestmark = pytest.mark.e2e
 
