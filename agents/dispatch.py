@@ -42,5 +42,10 @@ def embed_messages(agent_id: UUID) -> None:
     _on_commit("embed_messages", str(agent_id))
 
 
+def embed_passages() -> None:
+    """Have passages embedded that have no vector yet."""
+    _on_commit("embed_passages")
+
+
 def ingest(document_id: int) -> None:
     _on_commit("ingest", document_id)

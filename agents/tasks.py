@@ -6,7 +6,7 @@ from celery import shared_task
 
 from agents import maintenance, recursive_summary, services
 from agents.agent_loop import config_of
-from agents.external_context import recall_storage
+from agents.external_context import archival_storage, recall_storage
 from agents.ingest import work
 from agents.models import Agent, Document
 
@@ -29,6 +29,12 @@ def summarize(agent_id: str, covers_to: int) -> None:
 def embed_messages(agent_id: str) -> None:
     agent = Agent.objects.filter(pk=agent_id).first()
     while agent and recall_storage.embed_missing(agent):
+        pass
+
+
+@shared_task
+def embed_passages() -> None:
+    while archival_storage.embed_missing():
         pass
 
 

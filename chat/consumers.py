@@ -83,7 +83,8 @@ class AgentConsumer(AsyncWebsocketConsumer):
             await self._send(frames.status)
             await self.send(frames.changed("runs"))
         elif event == "MessageEdited":
-            await self.send(await self._draw(frames.edited, message["message"]))
+            if html := await self._draw(frames.edited, message["message"]):
+                await self.send(html)
             await self.send(frames.as_json("version", version=message["version"]))
         elif event == "BlockChanged":
             await self.send(frames.changed(f"block-{message['block']}"))

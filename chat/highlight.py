@@ -12,6 +12,14 @@ EXCERPT = 420  # characters
 LEAD = 80  # characters before the first match
 WORD = re.compile(r"[\w'’]+")
 MOST_WORDS = 64
+# English words that search passes over; marking them would only distract.
+UNMARKED = frozenset(
+    WORD.findall(
+        "a about an and are as at be but by can did do does for from had has have he her him his how i if in is it its"
+        " me my of on or our she so that the their them they this to was we were what when where which who why will"
+        " with you your"
+    )
+)
 
 _english = stemmer("english")
 
@@ -40,12 +48,13 @@ def _spans(text: str, query: str) -> list[tuple[int, int]]:
     runs: set[str] = set()
     for word in QUERY_WORD.findall(query)[:MOST_WORDS]:
         runs.update(CJK_RUN.findall(word))
-        stems.update(_stem(piece) for piece in WORD.findall(CJK_RUN.sub(" ", word)))
+        pieces = (piece for piece in WORD.findall(CJK_RUN.sub(" ", word)) if piece.lower() not in UNMARKED)
+        stems.update(_stem(piece) for piece in pieces)
     latin = CJK_RUN.sub(lambda run: " " * len(run.group()), text)  # as the index has it: no word spans both
     found = [match.span() for match in WORD.finditer(latin) if _stem(match.group()) in stems]
-    pieces = {run[at : at + 2] for run in runs for at in range(max(1, len(run) - 1))}
-    if pieces:
-        pattern = "|".join(re.escape(piece) for piece in sorted(pieces | runs, key=len, reverse=True))
+    pairs = {run[at : at + 2] for run in runs for at in range(max(1, len(run) - 1))}
+    if pairs:
+        pattern = "|".join(re.escape(piece) for piece in sorted(pairs | runs, key=len, reverse=True))
         found += [match.span() for match in re.finditer(pattern, text)]
     return _apart(sorted(found))
 

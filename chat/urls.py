@@ -14,6 +14,7 @@ urlpatterns = [
     path("overview/", agents.overview, name="overview"),
     path("agents/", agents.agent_list, name="agent_list"),
     path("agents/new/", agents.agent_new, name="agent_new"),
+    path("agents/import/", export.agent_import, name="agent_import"),
     path("agents/<uuid:agent_id>/", agents.agent_page, name="agent"),
     path("agents/<uuid:agent_id>/rename/", agents.agent_rename, name="agent_rename"),
     path("agents/<uuid:agent_id>/delete/", agents.agent_delete, name="agent_delete"),

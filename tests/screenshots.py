@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from agents.llm.scripted import ScriptedServer
 from memweb.env import PROJECT_FOLDER
@@ -16,7 +16,7 @@ from tests.e2e.conftest import CHROMIUM, QUIET, Product
 from tests.e2e.page import add_agent, create_agent, drop_files, open_tab, pdf, send, talk
 
 FOLDER = PROJECT_FOLDER / "docs"
-SIZE = {"width": 1280, "height": 800}
+SIZE = ViewportSize(width=1280, height=800)
 FRAME_MS = 120  # of the animation
 HANDBOOK = "# Lighthouse\n\nThe lamp was lit in 1871. It burns whale oil; a barrel lasts nine nights."
 
@@ -35,7 +35,7 @@ def product() -> Iterator[Product]:
 
 
 def visit(browser: Browser, running: Product, *, language: str = "en", dark: bool = False, phone: bool = False) -> Page:
-    size = {"width": 390, "height": 844} if phone else SIZE
+    size = ViewportSize(width=390, height=844) if phone else SIZE
     context = browser.new_context(
         viewport=size, locale=language, color_scheme="dark" if dark else "light", device_scale_factor=1
     )

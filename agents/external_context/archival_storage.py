@@ -80,13 +80,14 @@ def embed_missing() -> int:
     return len(batch)
 
 
-def build(archive: Archive, text: str, vector: Vector) -> Passage:
+def build(archive: Archive, text: str, vector: Vector | None) -> Passage:
+    """An unsaved passage; without a vector it is found by its words alone until `embed_missing` comes to it."""
     return Passage(
         archive=archive,
         text=text,
         tokens=tokens.count(text),
         embedding=vector,
-        embedding_model=get_embedder().name,
+        embedding_model=get_embedder().name if vector is not None else "",
         words=words.vector(text),
     )
 

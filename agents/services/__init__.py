@@ -48,6 +48,7 @@ from agents.services.conversation import (
     run_next,
 )
 from agents.services.people import person_reads
+from agents.services.portability import AgentFile, agent_export, agent_import
 from agents.services.rewriting import reply_rewrite, thought_rewrite
 from agents.services.turns import (
     Choices,
@@ -67,6 +68,7 @@ __all__ = [
     "COMMANDS",
     "LONGEST_MESSAGE",
     "AgentDraft",
+    "AgentFile",
     "BlockSettings",
     "Choices",
     "CommandOutcome",
@@ -75,6 +77,8 @@ __all__ = [
     "PutBack",
     "agent_create",
     "agent_delete",
+    "agent_export",
+    "agent_import",
     "agent_instruct",
     "agent_rename",
     "agent_visit",

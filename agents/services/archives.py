@@ -88,21 +88,21 @@ def _checked_passage(text: str) -> str:
     return text
 
 
-def passages_retract(*, passages: "QuerySet[Passage]") -> int:
-    """Take passages out of every search; `passages_bring_back` undoes it for an hour. Returns how many."""
+def passages_retract(*, passages: "QuerySet[Passage]") -> list[int]:
+    """Take passages out of every search; `passages_bring_back` undoes it for an hour. Returns the ids that went."""
     return _mark(passages.filter(retracted_at=None), retracted=True)
 
 
-def passages_bring_back(*, passages: "QuerySet[Passage]") -> int:
+def passages_bring_back(*, passages: "QuerySet[Passage]") -> list[int]:
     return _mark(passages.exclude(retracted_at=None), retracted=False)
 
 
-def _mark(passages: "QuerySet[Passage]", *, retracted: bool) -> int:
+def _mark(passages: "QuerySet[Passage]", *, retracted: bool) -> list[int]:
     with transaction.atomic():
-        archives = list(Archive.objects.filter(passages__in=passages).distinct())
-        count = passages.update(retracted_at=timezone.now() if retracted else None)
-        _announce(archives)
-    return count
+        ids = list(passages.select_for_update(of=("self",), no_key=True).values_list("pk", flat=True))
+        Passage.objects.filter(pk__in=ids).update(retracted_at=timezone.now() if retracted else None)
+        _announce(Archive.objects.filter(passages__in=ids).distinct())
+    return ids
 
 
 def _announce(archives: Iterable[Archive]) -> None:

@@ -70,11 +70,14 @@ def run_retry(*, run: Run, hand: Hand) -> Run:
 
 
 def turn_retry(*, agent: Agent, hand: Hand) -> Run:
-    """Take back what the last turn came to and have it answered anew. Raises InvalidInput, RollbackConflict."""
+    """Take back what the last turn came to and have it answered anew; a second press makes no second run.
+
+    Raises InvalidInput, RollbackConflict.
+    """
     event = _last_turn(agent)
     run = event.triggered.order_by("-id").first()
     assert run is not None  # _last_turn looked for one
-    return _again(run, hand)
+    return run if run.status == Run.Status.QUEUED else _again(run, hand)
 
 
 def _again(run: Run, hand: Hand) -> Run:

@@ -130,10 +130,10 @@ def passages_delete(request: HttpRequest) -> HttpResponse:
     if not chosen:
         return toast(_("Choose passages first."))
     chosen = chosen[:MOST_AT_ONCE]
-    count = services.passages_retract(passages=owned_by(Passage, person(request)).filter(pk__in=chosen))
-    undo = f"{reverse('passages_bring_back')}?chosen={'-'.join(map(str, chosen))}"
-    text = ngettext("%(count)d passage was deleted.", "%(count)d passages were deleted.", count) % {"count": count}
-    return toast(text, undo=undo)
+    gone = services.passages_retract(passages=owned_by(Passage, person(request)).filter(pk__in=chosen))
+    undo = f"{reverse('passages_bring_back')}?chosen={'-'.join(map(str, gone))}"
+    text = ngettext("%(count)d passage was deleted.", "%(count)d passages were deleted.", len(gone))
+    return toast(text % {"count": len(gone)}, undo=undo if gone else "")
 
 
 @require_POST

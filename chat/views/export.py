@@ -1,16 +1,20 @@
-"""A conversation as a file: Markdown to be read, JSON to be worked with."""
+"""A conversation as a file to be read (Markdown), the whole agent as a file to be kept and imported (JSON)."""
 
-import json
 from uuid import UUID
 
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils.text import slugify
-from django.views.decorators.http import require_GET
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseClientRedirect
 
-from agents import selectors
-from agents.main_context import working_context
+from agents import selectors, services
+from agents.exceptions import InvalidInput
 from agents.models import Agent, Message
-from chat.access import agent_for
+from chat.access import agent_for, person
 
 Kind = Message.Kind
 
@@ -20,11 +24,27 @@ def export(request: HttpRequest, agent_id: UUID, form: str) -> HttpResponse:
     agent = agent_for(request, agent_id)
     if form not in ("md", "json"):
         raise Http404
-    text = _markdown(agent) if form == "md" else _json(agent)
+    text = _markdown(agent) if form == "md" else services.agent_export(agent=agent).model_dump_json(indent=2)
     media_type = "text/markdown" if form == "md" else "application/json"
     answer = HttpResponse(text, content_type=f"{media_type}; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="{slugify(agent.name) or "conversation"}.{form}"'
     return answer
+
+
+@require_POST
+def agent_import(request: HttpRequest) -> HttpResponse:
+    """A new agent from an exported file, whose page opens."""
+    file, name = request.FILES.get("file"), request.POST.get("name", "")
+    try:
+        if file is None:
+            raise InvalidInput(_("Choose a file first."))
+        if (file.size or 0) > settings.MAX_UPLOAD_BYTES:
+            limit = settings.MAX_UPLOAD_BYTES // 1048576
+            raise InvalidInput(_("The file is too large: at most %(limit)d MB.") % {"limit": limit})
+        agent = services.agent_import(owner=person(request), raw=file.read(), name=name.strip())
+    except InvalidInput as error:
+        return render(request, "chat/_agent_import.html", {"name": name, "error": str(error)})
+    return HttpResponseClientRedirect(reverse("agent", args=[agent.pk]))
 
 
 def _markdown(agent: Agent) -> str:
@@ -34,29 +54,3 @@ def _markdown(agent: Agent) -> str:
             who = agent.owner.get_username() if message.kind == Kind.USER_MESSAGE else agent.name
             parts.append(f"**{who}**, {message.created_at:%Y-%m-%d %H:%M} UTC\n\n{message.content}")
     return "\n\n".join(parts) + "\n"
-
-
-def _json(agent: Agent) -> str:
-    """Everything the timeline holds, with core memory as it is now. Times are UTC."""
-    blocks = working_context.blocks_of(agent)
-    whole = {
-        "agent": agent.name,
-        "system_instructions": agent.system_instructions,
-        "core_memory": [
-            {"label": b.label, "value": b.value, "limit": b.limit, "description": b.description} for b in blocks
-        ],
-        "messages": [
-            {
-                "seq": message.seq,
-                "kind": message.kind,
-                "time": message.created_at.isoformat(),
-                "content": message.content,
-                "inner_monologue": message.inner_monologue,
-                "calls": message.calls,
-                "function": message.function,
-                "failed": message.failed,
-            }
-            for message in selectors.timeline_whole(agent)
-        ],
-    }
-    return json.dumps(whole, ensure_ascii=False, indent=2)

@@ -1,7 +1,7 @@
 """The long lists of the inspector: recall, archival, queue, runs. Each page costs the same, however long the list."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from django.conf import settings
@@ -44,6 +44,7 @@ class Found(Generic[Row]):
     row: Row
     text: SafeString
     score: float | None = None
+    said: Message | None = None  # where in the conversation the agent filed it
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,8 @@ def archival(request: HttpRequest, agent: Agent) -> Context:
         archive = number(request.GET, "archive")
         rows = rows.filter(archive=archive) if archive is not None else rows
         if filters.query:
-            return _searched(rows, filters, lambda row: row.text)
-        return _listed(rows, filters, "pk", lambda row: row.text)
+            return _with_place(agent, _searched(rows, filters, lambda row: row.text))
+        return _with_place(agent, _listed(rows, filters, "pk", lambda row: row.text))
 
     return _answer(request, read) | {
         "kinds": ARCHIVAL_KINDS,
@@ -90,6 +91,14 @@ def archival(request: HttpRequest, agent: Agent) -> Context:
         "limit_mb": settings.MAX_UPLOAD_BYTES // 1048576,
         "accepted": ingest.ACCEPTED,
     }
+
+
+def _with_place(agent: Agent, listing: Listing[Passage]) -> Listing[Passage]:
+    """With the message of the step that filed each passage. One query."""
+    steps = {found.row.step_id for found in listing.rows if found.row.step_id}
+    said = agent.messages.filter(step__in=steps, kind=Kind.ASSISTANT, retracted_at=None).only("seq", "step")
+    by_step = {message.step_id: message for message in said}
+    return replace(listing, rows=[replace(found, said=by_step.get(found.row.step_id)) for found in listing.rows])
 
 
 def queue(request: HttpRequest, agent: Agent) -> Context:

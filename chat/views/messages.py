@@ -55,6 +55,8 @@ def _command(request: HttpRequest, agent: Agent, hand: Hand) -> HttpResponse:
     except Exception:
         cache.delete(key)
         raise
+    if not outcome.said:  # it changed nothing: sent again, it is to be shown again
+        cache.delete(key)
     if outcome.leave:
         return HttpResponseClientRedirect(reverse("overview"))
     if outcome.said:

@@ -5,6 +5,7 @@ import { changed } from "./panels.js";
 const { gettext, interpolate } = window;
 
 const NEAR_END = 80; // pixels
+const THOUGHTS = /"inner_thoughts":\s*"(?:[^"\\]|\\.)*"?(?:,\s*)?/g; // in a call's arguments: shown as thinking already
 
 let socket = null;
 let interrupted = false;
@@ -156,7 +157,7 @@ function showDraft() {
   box.querySelector(".thinking").hidden = !thinking;
   setText(box.querySelector(".thinking-text"), thinking);
   box.querySelector(".draft-call").hidden = !call;
-  setText(box.querySelector(".draft-call"), call);
+  setText(box.querySelector(".draft-call"), call.replace(THOUGHTS, ""));
   setText(box.querySelector(".draft-reply"), reply);
   box.querySelector(".thinking").open = !reply;
   toEnd();

@@ -12,7 +12,9 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
+from django.http import HttpResponse
 from django.test import Client
+from django.urls import reverse
 from reportlab.pdfgen.canvas import Canvas
 
 from agents import bus
@@ -67,7 +69,7 @@ class Socket:
 
     async def resume(self, seq: int) -> list[str]:
         """Say what this page has; what it is told, to the draft that ends the answer."""
-        await self.say(type="resume", seq=seq)
+        await self.say(type="resume", seq=seq, version=self.agent.timeline_version)
         return await self.until(lambda frame: kind(frame) == "draft")
 
     async def everything(self) -> list[str]:
@@ -109,8 +111,24 @@ def field(markup: str, name: str) -> str:
 
 
 def plain(markup: str) -> str:
-    """Its text, with every run of white space as one space."""
+    """Its text, with every run of white space as one space. A marked word stays one word."""
+    markup = re.sub(r"</?mark>", "", markup)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", markup)).split())
+
+
+def post(browser: Client, view: str, /, *ids: Any, **data: Any) -> HttpResponse:
+    answer: HttpResponse = browser.post(reverse(view, args=ids), data)  # type: ignore[assignment]
+    return answer
+
+
+def told(answer: HttpResponse) -> dict[str, Any]:
+    """What an answer that changes nothing on the page by itself tells it."""
+    assert answer.status_code == 204 and not answer.content
+    return dict(json.loads(answer["HX-Trigger"]))
+
+
+def toast(answer: HttpResponse) -> str:
+    return str(told(answer)["memweb:toast"]["text"])
 
 
 def pdf(*pages: str) -> bytes:

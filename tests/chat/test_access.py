@@ -9,15 +9,19 @@ from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import URLPattern, reverse
+from django.utils import timezone
 
 from agents import services
-from agents.models import Agent, Block, Document, Message, Passage, Run
+from agents.models import Agent, AgentBlock, Archive, Block, Checkpoint, Document, Message, Passage, Run
 from chat.urls import urlpatterns
 from tests.chat.conftest import Socket
 from tests.conftest import make_agent
 
-OWNED_IDS = {"agent_id", "block_id", "passage_id", "document_id", "run_id"}
-OTHER_PARTS = {"name", "user_id", "token"}  # a tab's name; what a one-time address is made of
+OWNED_IDS = {
+    *("agent_id", "archive_id", "block_id", "checkpoint_id", "document_id", "message_id", "passage_id"),
+    *("revision_id", "run_id"),
+}
+OTHER_PARTS = {"name", "form", "user_id", "token"}  # a tab's, a file's; what a one-time address is made of
 OPEN_TO_ALL = {"login", "sign_up", "enter"}
 REFUSED_METHOD = 405
 
@@ -41,12 +45,19 @@ FOR_PEOPLE = [pattern for pattern in urlpatterns if pattern.name not in OPEN_TO_
 def things(agent: Agent) -> Things:
     """One of each that alice has."""
     file = SimpleUploadedFile("log.txt", b"The lamp burns whale oil.")
+    block = agent.blocks.get(label="human")
+    run = services.message_send(agent=agent, text="Hello")
     return {
         "agent_id": agent.pk,
-        "block_id": agent.blocks.get(label="human").pk,
+        "archive_id": services.archive_create(owner=agent.owner, name="Ship logs").pk,
+        "block_id": block.pk,
+        "checkpoint_id": services.checkpoint_create(agent=agent).pk,
+        "message_id": run.event_id,
+        "revision_id": block.revisions.get().pk,
+        "form": "md",
         "passage_id": services.passage_add(agent=agent, text="The spare key hangs behind the barometer.").pk,
         "document_id": services.document_add(archive=agent.archive, file=file).pk,
-        "run_id": services.message_send(agent=agent, text="Hello").pk,
+        "run_id": run.pk,
         "name": "memory",
         "user_id": agent.owner_id,
         "token": "x",
@@ -67,7 +78,10 @@ def rows_of(owner: User) -> list[int]:
     return [
         mine.count(),
         Block.objects.filter(owner=owner, revision=1).count(),
-        Passage.objects.filter(archive__owner=owner).count(),
+        Passage.objects.filter(archive__owner=owner, retracted_at=None).count(),
+        Archive.objects.filter(owner=owner).count(),
+        Checkpoint.objects.filter(agent__in=mine).count(),
+        AgentBlock.objects.filter(agent__in=mine).count(),
         Document.objects.filter(archive__owner=owner, status="queued").count(),
         Run.objects.filter(agent__in=mine, cancel_requested_at=None).count(),
         Message.objects.filter(agent__in=mine).count(),
@@ -101,6 +115,67 @@ def test_anothers_block_is_not_reached_through_an_agent_of_ones_own(
     own = make_agent(bob)
     assert statuses(client, address(pattern, {**things, "agent_id": own.pk})) == {404}
     assert rows_of(alice) == before
+
+
+@pytest.mark.parametrize("pattern", [p for p in OWNED if parts(p) & {"archive_id", "passage_id"}], ids=name)
+def test_neither_is_anothers_archive_nor_passage(
+    pattern: URLPattern, things: Things, alice: User, bob: User, client: Client
+) -> None:
+    before = rows_of(alice)
+    client.force_login(bob)
+    assert statuses(client, address(pattern, {**things, "agent_id": make_agent(bob).pk})) == {404}
+    assert rows_of(alice) == before
+
+
+@pytest.mark.parametrize("pattern", [p for p in OWNED if "revision_id" in parts(p)], ids=name)
+def test_anothers_revision_looks_like_one_of_a_deleted_block(
+    pattern: URLPattern, things: Things, alice: User, bob: User, client: Client
+) -> None:
+    before = rows_of(alice)
+    client.force_login(bob)
+    own = {**things, "agent_id": make_agent(bob).pk}
+    theirs, nobodys = (client.post(address(pattern, {**own, "revision_id": pk})) for pk in (own["revision_id"], 10**9))
+    assert theirs.status_code == nobodys.status_code == 204 and theirs.headers.items() == nobodys.headers.items()
+    assert "That block was deleted" in theirs["HX-Trigger"]
+    assert rows_of(alice) == before
+
+
+@pytest.mark.parametrize(
+    ("view", "field", "thing"),
+    [
+        ("archive_attach", "archive", "archive_id"),
+        ("document_add", "archive", "archive_id"),
+        ("block_attach", "block", "block_id"),
+    ],
+)
+def test_what_is_chosen_in_a_form_must_be_ones_own(
+    view: str, field: str, thing: str, things: Things, bob: User, client: Client
+) -> None:
+    client.force_login(bob)
+    url = reverse(view, args=[make_agent(bob).pk])
+    file = SimpleUploadedFile("log.txt", b"Planted.")
+    assert client.post(url, {field: things[thing], "files": file}).status_code == 404
+    assert client.post(f"{url}?{field}={things[thing]}").status_code == (404 if view != "document_add" else 200)
+    assert not Document.objects.filter(name="log.txt", archive__owner=bob).exists()
+
+
+def test_anothers_passages_are_neither_deleted_nor_brought_back(things: Things, bob: User, client: Client) -> None:
+    client.force_login(bob)
+    passage = Passage.objects.filter(pk=things["passage_id"])
+    answer = client.post(reverse("passages_delete"), {"chosen": things["passage_id"]})
+    assert "0 passages were deleted" in answer["HX-Trigger"] and passage.get().retracted_at is None
+    passage.update(retracted_at=timezone.now())
+    client.post(reverse("passages_bring_back") + f"?chosen={things['passage_id']}")
+    assert passage.get().retracted_at is not None
+
+
+def test_a_block_is_shared_with_ones_own_agents_alone(things: Things, alice: User, bob: User, browser: Client) -> None:
+    theirs = make_agent(bob, "Bob's")
+    url = reverse("block_share", args=[things["agent_id"], things["block_id"]])
+    assert "Choose an agent first." in browser.post(url, {"with": "Bob's"})["HX-Trigger"]
+    assert theirs.blocks.filter(owner=bob).count() == theirs.blocks.count() == 2
+    settings = browser.get(reverse("block_settings", args=[things["agent_id"], things["block_id"]]))
+    assert "Bob" not in settings.content.decode()
 
 
 @pytest.mark.parametrize("pattern", FOR_PEOPLE, ids=name)

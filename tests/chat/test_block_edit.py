@@ -1,5 +1,7 @@
 """A person edits core memory: limits, stale forms, and a history of every edit."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -91,14 +93,17 @@ def test_characters_are_counted_as_the_database_counts_them(
 
 def test_the_card_counts_honestly(browser: Client, agent: Agent, human: Block) -> None:
     save(browser, agent, human, "住在里斯本\r\n有一只猫🙂")
-    assert "11 / 2,000 characters" in plain(browser.get(url(agent, human, "block")).content.decode())
+    assert "human 11 / 2,000 Edit" in plain(browser.get(url(agent, human, "block")).content.decode())
 
 
 def test_a_stale_edit_shows_both_texts_and_overwrites_nothing(browser: Client, agent: Agent, human: Block) -> None:
     save(browser, agent, human, "The newer text.")
     markup = save(browser, agent, human, "The text of a stale form.", revision=1)
     assert field(markup, "value") == "The text of a stale form."
-    assert "It now says: The newer text. Your text" in plain(markup)
+    assert "It now says: The newer text. Difference" in plain(markup)
+    assert re.search(r"<ins>newer ?</ins>", markup) and "Your text, saved only if you press Save again:" in plain(
+        markup
+    )
     assert "was changed while you were editing" in plain(markup)
     human.refresh_from_db()
     assert (human.value, human.revision) == ("The newer text.", 2)
@@ -167,5 +172,5 @@ def test_a_block_that_the_agent_may_not_change_can_be_changed_by_people(
     browser: Client, agent: Agent, human: Block
 ) -> None:
     Block.objects.filter(pk=human.pk).update(read_only=True)
-    assert "read-only for the agent" in plain(save(browser, agent, human, "By hand."))
+    assert "human 🔒 locked 8 / 2,000" in plain(save(browser, agent, human, "By hand."))
     assert history(human)[-1][1] == "By hand."

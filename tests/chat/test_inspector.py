@@ -16,11 +16,12 @@ from agents import queue_manager, selectors, services
 from agents.llm.scripted import Answer, call, say
 from agents.models import Agent, Archive, BlockRevision, Message, Run, Step, Summary
 from chat.views.agents import TABS
-from chat.views.inspector import PAGE, RUNS
+from chat.views.lists import PAGE
 from tests.chat.conftest import plain
 from tests.conftest import ServeModel, exchange, make_agent
 
 Kind = Message.Kind
+LISTS = ("recall", "archival", "runs")  # tabs whose list can be asked for alone
 
 
 def tab(browser: Client, agent: Agent, name: str, **query: Any) -> str:
@@ -33,6 +34,26 @@ def say_many(agent: Agent, count: int, text: str = "Message {n} about whales.") 
     now = timezone.now()
     said = [Message(kind=Kind.USER_MESSAGE, content=text.format(n=n), created_at=now) for n in range(count)]
     queue_manager.append(agent, *said)
+
+
+def following(markup: str) -> str:
+    """The address of what comes after this page of a list; empty if it is the last."""
+    found = re.findall(r'hx-get="([^"]*[?;](?:before|page)=\d+[^"]*)"', markup)
+    assert len(found) <= 1
+    return html.unescape(found[0]) if found else ""
+
+
+def pages(browser: Client, markup: str) -> list[str]:
+    """A list's page and all that follow it, as text."""
+    texts = [plain(markup)]
+    while address := following(markup):
+        markup = browser.get(address).content.decode()
+        texts.append(plain(markup))
+    return texts
+
+
+def numbers(text: str) -> list[int]:
+    return [int(number) for number in re.findall(r"(?:Message|Fact) (\d+)\b", text)]
 
 
 @pytest.fixture
@@ -73,7 +94,7 @@ def test_each_tab_of_a_new_agent_says_what_will_be_there(browser: Client, agent:
 FULL = {
     "context": "Summary of earlier messages",
     "memory": "Last change by Sam",
-    "queue": "Evicted last",
+    "queue": "Evicted before",
     "recall": "Your lighthouse is in Finisterre.",
     "archival": "Ada keeps a lighthouse in Finisterre.",
     "runs": "refused the key",
@@ -92,7 +113,8 @@ def test_an_unknown_tab_is_404(browser: Client, agent: Agent) -> None:
 @pytest.mark.parametrize("name", TABS)
 def test_any_tab_can_be_asked_for_its_results(browser: Client, agent: Agent, name: str) -> None:
     results = tab(browser, agent, name, part="results")
-    assert ("<form" not in results) or name not in ("recall", "archival")
+    assert 'class="search"' not in results
+    assert ('class="tab"' in results) == (name not in LISTS)
 
 
 # Context
@@ -119,7 +141,7 @@ def test_the_exact_prompt_is_what_the_endpoint_gets(browser: Client, agent: Agen
     services.run_next(agent_id=agent.pk)
     sent = server.requests[-1]["messages"]
     markup = browser.get(reverse("prompt", args=[agent.pk])).content.decode()
-    shown = [html.unescape(text) for text in re.findall(r"<pre>(.*?)</pre>", markup, re.DOTALL)]
+    shown = [html.unescape(text) for text in re.findall(r'<pre tabindex="0">(.*?)</pre>', markup, re.DOTALL)]
     wanted = [text for message in sent for text in texts(message)]
     assert shown[: len(wanted)] == wanted
     roles = re.findall(r"<li><h3>(\w+)</h3>", markup)
@@ -137,7 +159,7 @@ def test_the_queue_marks_what_leaves_next_and_evicts_it_on_request(browser: Clie
     assert browser.post(reverse("flush", args=[agent.pk])).status_code == 204
     markup = tab(browser, agent, "queue")
     assert set(re.findall(r'<li id="evicted-(\d+)"', markup)) == set(leaving)
-    assert f"Evicted last {len(leaving)} in all" in plain(markup)
+    assert "Evicted before" in plain(markup) and "Show older" not in plain(markup)
     assert "A summary of the messages that left is being written." in plain(markup)
 
 
@@ -157,12 +179,12 @@ def test_the_summary_heads_the_queue(browser: Client, full: Agent) -> None:
 
 
 def test_everything_said_is_listed_newest_first_in_pages(browser: Client, agent: Agent) -> None:
-    say_many(agent, PAGE + 5)
-    first = plain(tab(browser, agent, "recall"))
-    assert "25 messages, newest first" in first and "page 1 of 2" in first
-    assert first.index("Message 24 ") < first.index("Message 5 ")
-    second = plain(tab(browser, agent, "recall", page=2, part="results"))
-    assert "Message 4 " in second and "Message 0 " in second and "Message 5 " not in second
+    say_many(agent, PAGE * 2 + 5)
+    markup = tab(browser, agent, "recall")
+    assert "Show older" in plain(markup)
+    found = [numbers(text) for text in pages(browser, markup)]
+    assert [len(page) for page in found] == [PAGE, PAGE, 5]
+    assert [number for page in found for number in page] == list(range(PAGE * 2 + 4, -1, -1))
 
 
 def test_recall_search_finds_both_sides_and_tells_the_total(browser: Client, full: Agent) -> None:
@@ -174,35 +196,43 @@ def test_recall_search_finds_both_sides_and_tells_the_total(browser: Client, ful
 
 def test_recall_search_pages_reach_every_hit_once(browser: Client, agent: Agent) -> None:
     say_many(agent, PAGE * 2 + 3)
-    numbers: list[str] = []
-    for number in (1, 2, 3):
-        text = plain(tab(browser, agent, "recall", q="whales", page=number, part="results"))
-        assert "43 found" in text and f"page {number} of 3" in text
-        numbers += re.findall(r"Message (\d+) about", text)
-    assert sorted(map(int, numbers)) == list(range(43))
+    markup = tab(browser, agent, "recall", q="whales", part="results")
+    assert "Show more" in plain(markup)
+    found = pages(browser, markup)
+    assert len(found) == 3 and all("63 found" in text for text in found)
+    assert sorted(number for text in found for number in numbers(text)) == list(range(PAGE * 2 + 3))
 
 
-def test_the_pager_keeps_the_words_that_were_looked_for(browser: Client, agent: Agent) -> None:
+def test_the_next_page_keeps_the_words_that_were_looked_for(browser: Client, agent: Agent) -> None:
     say_many(agent, PAGE + 1, "Tom & Ann's “whale” #{n}")
     markup = tab(browser, agent, "recall", q="Tom & Ann's “whale”", part="results")
-    following = re.search(r'hx-get="([^"]*)"[^>]*>Next', markup)
-    assert following
-    assert f"{PAGE + 1} found" in plain(browser.get(html.unescape(following[1])).content.decode())
+    assert f"{PAGE + 1} found" in plain(browser.get(following(markup)).content.decode())
 
 
-@pytest.mark.parametrize("query", ["whales", ""])
-def test_a_page_past_the_end_does_not_say_that_nothing_matches(browser: Client, agent: Agent, query: str) -> None:
+@pytest.mark.parametrize("query", [{"q": "whales", "page": 99}, {"before": 1}])
+def test_a_page_past_the_end_does_not_say_that_nothing_matches(
+    browser: Client, agent: Agent, query: dict[str, Any]
+) -> None:
     say_many(agent, PAGE + 5)
-    text = plain(tab(browser, agent, "recall", q=query, page=99, part="results"))
-    assert text.startswith("25 ") and "Nothing" not in text
+    assert "Nothing" not in plain(tab(browser, agent, "recall", part="results", **query))
 
 
 @pytest.mark.parametrize("number", ["x", "0", "-1", "", "9" * 5000])
 def test_a_page_that_is_none_is_the_first(browser: Client, agent: Agent, number: str) -> None:
     say_many(agent, PAGE + 5)
-    for name in ("recall", "runs", "archival"):
+    for name in LISTS:
         assert tab(browser, agent, name, page=number)
-    assert "page 1 of 2" in plain(tab(browser, agent, "recall", page=number))
+    first = tab(browser, agent, "recall", q="whales", page=number)
+    assert len(numbers(plain(first))) == PAGE
+    assert numbers(plain(first)) == numbers(plain(tab(browser, agent, "recall", q="whales")))
+
+
+@pytest.mark.parametrize("before", ["x", "-1", "", "1.5", "9" * 5000])
+def test_a_place_that_is_none_is_the_newest(browser: Client, agent: Agent, before: str) -> None:
+    say_many(agent, 3)
+    for name in LISTS:
+        assert tab(browser, agent, name, before=before)
+    assert numbers(plain(tab(browser, agent, "recall", before=before))) == [2, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -229,17 +259,17 @@ def test_archival_search_brings_the_best_first_with_scores(browser: Client, agen
     hits = re.findall(
         r'<li id="passage-.*?</li>', tab(browser, agent, "archival", q="barometer key", part="results"), re.S
     )
-    assert "behind the barometer" in hits[0]
+    assert "behind the barometer" in plain(hits[0])
     scores = [float(score) for hit in hits for score in re.findall(r">(-?\d+\.\d\d)</span>", hit)]
     assert len(scores) == len(hits) and scores == sorted(scores, reverse=True)
 
 
 def test_passages_are_listed_newest_first_in_pages(browser: Client, agent: Agent) -> None:
-    for number in range(PAGE + 1):
+    for number in range(PAGE + 2):
         services.passage_add(agent=agent, text=f"Fact {number}.")
-    assert "Fact 0." not in plain(tab(browser, agent, "archival"))
-    assert "21 passages, newest first" in plain(tab(browser, agent, "archival"))
-    assert "Fact 0." in plain(tab(browser, agent, "archival", page=2, part="results"))
+    first, second = pages(browser, tab(browser, agent, "archival"))
+    assert numbers(first) == list(range(PAGE + 1, 1, -1)) and "Show older" in first
+    assert numbers(second) == [1, 0]
 
 
 def test_a_passage_is_added_found_at_once_and_deleted(browser: Client, agent: Agent) -> None:
@@ -247,8 +277,8 @@ def test_a_passage_is_added_found_at_once_and_deleted(browser: Client, agent: Ag
     assert browser.post(url, {"text": " The cellar floods in March. "}).status_code == 200
     passage = agent.archive.passages.get()
     assert passage.text == "The cellar floods in March."
-    assert "cellar floods" in tab(browser, agent, "archival", q="cellar", part="results")
-    assert browser.post(reverse("passage_delete", args=[passage.pk])).content == b""
+    assert "1 found" in plain(tab(browser, agent, "archival", q="cellar", part="results"))
+    assert browser.post(reverse("passages_delete"), {"chosen": passage.pk}).status_code == 204
     assert "0 found" in plain(tab(browser, agent, "archival", q="cellar", part="results"))
 
 
@@ -277,17 +307,28 @@ def test_an_attached_archive_is_shown_and_searched_too(browser: Client, alice: U
 def test_runs_show_steps_with_tokens_times_and_errors(browser: Client, full: Agent) -> None:
     text = plain(tab(browser, full, "runs"))
     assert "I am Ada and I keep a lighthouse. done" in text and "Are you there? failed" in text
-    assert re.search(r"4 100 0 20 \d+\.\d\d s \d+\.\d\d s", text)
+    times = r"first token \d+\.\d\d s, whole \d+\.\d\d s"
+    assert re.search(rf"step 4 {times} prompt 100 \(0 cached\), written 20 send_message", text)
+    assert "Prompt tokens of the last 2 runs" in text
 
 
-def test_runs_come_in_pages_that_stay_where_they_are_when_refreshed(browser: Client, agent: Agent) -> None:
-    for number in range(RUNS + 2):
-        Run.objects.create(agent=agent, trigger=Run.Trigger.HEARTBEAT, idempotency_key=str(number))
-    markup = tab(browser, agent, "runs", page=2)
-    assert markup.count('<article class="block run"') == 2
-    assert "page 2 of 2" in plain(markup)
-    assert f"{reverse('tab', args=[agent.pk, 'runs'])}?page=2" in markup
-    assert "page 2 of 2" in plain(tab(browser, agent, "runs", page=99))
+def test_runs_come_in_pages_newest_first(browser: Client, agent: Agent) -> None:
+    made = [
+        Run.objects.create(agent=agent, trigger=Run.Trigger.HEARTBEAT, idempotency_key=str(number)).pk
+        for number in range(PAGE + 2)
+    ]
+    first = tab(browser, agent, "runs")
+    second = browser.get(following(first)).content.decode()
+    shown = [re.findall(r'<li class="block run" id="run-(\d+)"', markup) for markup in (first, second)]
+    assert [len(page) for page in shown] == [PAGE, 2]
+    assert [int(pk) for page in shown for pk in page] == sorted(made, reverse=True)
+
+
+def test_only_the_newest_runs_are_asked_for_again_by_themselves(browser: Client, agent: Agent) -> None:
+    """What is appended below must not put the newest in its place."""
+    Run.objects.create(agent=agent, trigger=Run.Trigger.HEARTBEAT, idempotency_key="one")
+    assert "memweb:runs from:body" in tab(browser, agent, "runs", part="results")
+    assert "memweb:runs from:body" not in tab(browser, agent, "runs", part="results", before=9**9)
 
 
 # As quick with a long history

@@ -7,13 +7,17 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
+from django.template.base import Template
+from django.template.context import Context
 from django.test import Client
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from pytest_django import Settings
 
 from agents import services
-from agents.llm.scripted import call, say
-from agents.models import Agent
+from agents.llm.scripted import Answer, call, say
+from agents.models import Agent, Message, Run, Step
+from chat import frames
 from chat.views.agents import TABS
 from memweb.env import PROJECT_FOLDER
 from tests.conftest import ServeModel, exchange
@@ -39,34 +43,88 @@ def lived_in(agent: Agent, serve_model: ServeModel) -> Agent:
     """An agent with a row of most kinds, passages, and a document."""
     serve_model(
         [
+            *(
+                say("I am awake."),
+                say("I am warned."),
+                Answer(content="I say it aloud."),
+                say("I mean it."),
+                say("Yes."),
+            ),
             call("core_memory_append", label="human", content='Name: <b onclick="x" style="y">Ada</b>.'),
             call("fly_away"),
             say("# Hello\n\n```python\nx = 1\n```\n\n|a|b|\n|-:|-|\n|1|2|"),
         ]
     )
-    exchange(agent, "Hello")
     services.heartbeat_send(agent=agent, reason="Wake up.")
+    services.alert_send(agent=agent, text="Memory pressure.")
+    exchange(agent, "Are you awake?")
+    assert services.queue_flush(agent=agent)
+    exchange(agent, "And now?")
+    exchange(agent, "Hello")
     services.passage_add(agent=agent, text="The lamp burns whale oil.")
     services.document_add(archive=agent.archive, file=SimpleUploadedFile("log.txt", b"The keeper's log."))
-    services.queue_flush(agent=agent)
+    block = agent.blocks.get(label="human")
+    services.block_edit(block=block, value="Somebody else.", from_revision=block.revision, editor=agent.owner)
     return agent
+
+
+ATTACK = '</textarea><img/onerror="alert(1)"src=x>'
+OF_AGENT = (
+    *("agent", "agent_rename", "agent_delete", "palette", "checkpoints", "archives", "documents", "gauge", "prompt"),
+    *("timeline_older", "timeline_around", "timeline_later", "block_new"),
+)
+OF_BLOCK = ("block", "block_edit", "block_settings", "block_history")
+OF_NOBODY = ("agent_list", "agent_new", "model_banner", "keys", "overview")
 
 
 def pages(browser: Client, agent: Agent) -> dict[str, Any]:
     """Every kind of page and partial, as its owner sees it."""
-    names = ("agent", "agent_rename", "agent_delete", "timeline_older", "gauge", "prompt", "documents")
-    block = agent.blocks.get(label="human")
-    urls = {name: reverse(name, args=[agent.pk]) for name in names}
+    block, step = agent.blocks.get(label="human"), Step.objects.filter(run__agent=agent).latest("pk")
+    passage = agent.archive.passages.get().pk
+    message = agent.messages.get(content="Hello").pk
+    urls = {name: reverse(name, args=[agent.pk]) for name in OF_AGENT}
     urls |= {f"tab {name}": reverse("tab", args=[agent.pk, name]) for name in TABS}
-    urls |= {name: reverse(name) for name in ("agent_list", "agent_new", "model_banner")}
-    urls |= {name: reverse(name, args=[agent.pk, block.pk]) for name in ("block", "block_edit")}
+    urls |= {f"searched {name}": reverse("tab", args=[agent.pk, name]) + "?q=ada&from=x" for name in TABS}
+    urls |= {name: reverse(name) for name in OF_NOBODY}
+    urls |= {name: reverse(name, args=[agent.pk, block.pk]) for name in OF_BLOCK}
+    urls |= {name: reverse(name, args=[agent.pk, passage]) for name in ("passage", "passage_edit")}
+    urls |= {name: reverse(name, args=[message]) for name in ("message_row", "message_edit")}
+    urls["compared"] = f"{urls['block_history']}?old=1&new=2"
+    urls["changed meanwhile"] = f"{reverse('block_now', args=[agent.pk, block.pk])}?since=1"
+    urls["a past step"] = f"{urls['tab context']}?step={step.pk}"
+    urls["its prompt"] = f"{urls['prompt']}?step={step.pk}"
+    urls["far back"] = f"{urls['agent']}?at=1"
     urls["nothing here"] = "/agents/00000000-0000-4000-8000-000000000000/"
-    found: dict[str, Any] = {name: browser.get(url) for name, url in urls.items()}
-    stale = {"value": "Mine.", "revision": "0"}
-    found["a stale edit"] = browser.post(urls["block_edit"], stale)
-    found["a refused upload"] = browser.post(reverse("document_add", args=[agent.pk]))
-    found["a sent message"] = browser.post(reverse("message_send", args=[agent.pk]), {"text": "Hi"})
-    found["a refused message"] = browser.post(reverse("message_send", args=[agent.pk]), {"text": ""})
+    return {name: browser.get(url) for name, url in urls.items()}
+
+
+def answers(browser: Client, agent: Agent) -> dict[str, Any]:
+    """What comes back of forms: refusals, dialogs, what takes a form's place."""
+    block = agent.blocks.get(label="human")
+    message = agent.messages.get(content="Hello").pk
+    sends: dict[str, tuple[str, list[Any], dict[str, str]]] = {
+        "a sent message": ("message_send", [agent.pk], {"text": "Hi"}),
+        "a refused message": ("message_send", [agent.pk], {"text": ""}),
+        "a listing": ("message_send", [agent.pk], {"text": "/dump"}),
+        "a question": ("message_send", [agent.pk], {"text": f"/systemswap {ATTACK}"}),
+        "a refused command": ("message_send", [agent.pk], {"text": f"/{ATTACK}"}),
+        "a refused edit": ("message_edit", [message], {"text": ATTACK}),
+        "a stale edit": ("block_edit", [agent.pk, block.pk], {"value": ATTACK, "revision": "0"}),
+        "an undo in conflict": ("revision_undo", [agent.pk, block.revisions.get(number=2).pk], {}),
+        "a block refused": ("block_new", [agent.pk], {"label": ATTACK * 9, "limit": "1"}),
+        "settings refused": ("block_settings", [agent.pk, block.pk], {"label": ATTACK * 9, "limit": "1"}),
+        "a checkpoint": ("checkpoint_new", [agent.pk], {"name": ATTACK[:80]}),
+        "an archive": ("archive_new", [agent.pk], {"name": ATTACK}),
+        "an archive refused": ("archive_new", [agent.pk], {"name": ATTACK}),
+        "a passage": ("passage_add", [agent.pk], {"text": ATTACK}),
+        "a passage refused": ("passage_add", [agent.pk], {"text": ""}),
+        "an upload refused": ("document_add", [agent.pk], {}),
+    }
+    found: dict[str, Any] = {n: browser.post(reverse(name, args=ids), data) for n, (name, ids, data) in sends.items()}
+    agent.messages.filter(seq=None).delete()
+    agent.runs.filter(status=Run.Status.QUEUED).delete()
+    found["a question about memory"] = browser.post(reverse("turn_delete", args=[agent.pk]))
+    assert "Somebody edited this memory since" in found["a question about memory"].content.decode()
     return found
 
 
@@ -88,12 +146,46 @@ def test_every_page_carries_the_policy_and_has_nothing_inline(
     browser: Client, lived_in: Agent, alice: User, settings: Settings
 ) -> None:
     settings.SIGNUP_OPEN = True
-    found = pages(browser, lived_in) | strangers_pages(alice)
+    found = pages(browser, lived_in) | answers(browser, lived_in) | strangers_pages(alice)
     for name, answer in found.items():
         assert answer.status_code < 500 and answer.content, name
         assert "; ".join(sorted(answer["Content-Security-Policy"].split("; "))) == POLICY, name
         assert not inline_parts(answer), (name, inline_parts(answer))
+        assert ATTACK not in answer.content.decode(), name
         assert answer["X-Content-Type-Options"] == "nosniff" and answer["X-Frame-Options"] == "DENY", name
+
+
+def pushed(agent: Agent) -> list[str]:
+    """What the websocket sends of HTML."""
+    last = agent.messages.filter(kind=Message.Kind.ASSISTANT).latest("seq")
+    return [frames.rows_after(agent, 0)[0], frames.waiting(agent), frames.edited(agent, last.pk)]
+
+
+def test_what_the_websocket_sends_has_nothing_inline_either(lived_in: Agent) -> None:
+    for frame in pushed(lived_in):
+        assert frame.startswith("<") and not inline_parts(HttpResponse(frame)), frame
+
+
+def test_every_template_is_among_them(
+    browser: Client, lived_in: Agent, alice: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that nothing above draws is one at which nobody looked."""
+    settings.SIGNUP_OPEN = True
+    drawn = {"base.html", "500.html"}  # the one within others, and the one that no request may end in
+    render = Template.render
+
+    def noting(template: Template, context: Context) -> SafeString:
+        drawn.add(template.name or "")
+        return render(template, context)
+
+    monkeypatch.setattr(Template, "render", noting)
+    pages(browser, lived_in)
+    answers(browser, lived_in)
+    strangers_pages(alice)
+    pushed(lived_in)
+    templates = PROJECT_FOLDER / "templates"
+    there = {path.relative_to(templates).as_posix() for path in templates.rglob("*.html")}
+    assert {name for name in there if not name.startswith("admin/")} <= drawn
 
 
 @pytest.mark.parametrize(
@@ -116,7 +208,8 @@ def test_something_inline_would_be_noticed(text: str) -> None:
 def test_no_template_has_anything_inline_either() -> None:
     """What the pages above do not happen to show."""
     for path in sorted((PROJECT_FOLDER / "templates").rglob("*.html")):
-        assert not inline_parts(HttpResponse(path.read_text())), path.name
+        text = re.sub(r"{%.*?%}|{{.*?}}", "", path.read_text())  # of which none writes an attribute's name
+        assert not inline_parts(HttpResponse(text)), path.name
 
 
 def test_a_form_from_another_site_is_refused(alice: User, agent: Agent) -> None:

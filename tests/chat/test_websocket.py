@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from agents import bus, queue_manager, services
+from agents import bus, queue_manager, selectors, services
 from agents.events import DraftDelta, MessagesAdded
 from agents.llm.scripted import call, say
 from agents.models import Agent, Message
@@ -32,10 +33,14 @@ NONSENSE = [
     '{"type": null}',
     '{"type": []}',
     '{"type": "resume"}',
-    '{"type": "resume", "seq": null}',
-    '{"type": "resume", "seq": "x"}',
-    '{"type": "resume", "seq": NaN}',
-    '{"type": "resume", "seq": 1e999}',
+    '{"type": "resume", "seq": 1}',
+    '{"type": "resume", "version": 0}',
+    '{"type": "resume", "seq": 1, "version": null}',
+    '{"type": "resume", "seq": 1, "version": "x"}',
+    '{"type": "resume", "seq": null, "version": 0}',
+    '{"type": "resume", "seq": "x", "version": 0}',
+    '{"type": "resume", "seq": NaN, "version": 0}',
+    '{"type": "resume", "seq": 1e999, "version": 0}',
     '{"type": "delete_everything"}',
     '{"type": "agent_event", "event": "RunChanged"}',
     "[" * 100_000,
@@ -276,7 +281,7 @@ def test_a_new_passage_and_a_renamed_agent_reach_the_page(agent: Agent, browser:
         await socket.resume(1)
         await run_in_thread(services.passage_add, agent=agent, text="A fact.")
         await run_in_thread(services.agent_rename, agent=agent, name="Otto")
-        assert changed(await socket.everything()) == {"archival", "agents"}
+        assert changed(await socket.everything()) == {"archival", "archives", "agents"}
 
     meet(agent, browser, talk)
 
@@ -291,6 +296,194 @@ def test_what_happens_to_another_agent_or_another_person_does_not(
         for somebody in (other, bobs):
             await run_in_thread(add, somebody, "Not for you.")
         await run_in_thread(services.agent_rename, agent=bobs, name="Otto")
+        assert await socket.everything() == []
+
+    meet(agent, browser, talk)
+
+
+# Steering
+
+
+def hand(agent: Agent) -> services.Hand:
+    return services.Hand(agent.owner)
+
+
+def test_what_was_taken_back_is_cut_from_every_page(agent: Agent, browser: Client, serve_model: ServeModel) -> None:
+    serve_model([call("core_memory_append", label="human", content="Name: Ada."), say("Noted.")])
+    alices = hand(agent)
+    exchange(agent, "I am Ada.")  # its seqs are 2 to 6
+
+    async def talk(socket: Socket) -> None:
+        await socket.resume(6)
+        await run_in_thread(services.turn_delete, agent=agent, hand=alices)
+        frames = await socket.everything()
+        assert of_kind(frames, "cut") == [{"type": "cut", "from_seq": 2, "version": 1}]
+        assert {"context"} <= changed(frames) and rows(frames) == []
+
+    meet(agent, browser, talk)
+
+
+def test_a_turn_tried_again_is_cut_and_arrives_anew(agent: Agent, browser: Client, serve_model: ServeModel) -> None:
+    serve_model([say("One."), say("Two.")])
+    alices = hand(agent)
+    exchange(agent, "Count.")
+
+    async def talk(socket: Socket) -> None:
+        await socket.resume(4)
+        await run_in_thread(services.turn_retry, agent=agent, hand=alices)
+        await run_in_thread(services.run_next, agent_id=agent.pk)
+        frames = await socket.everything()
+        assert of_kind(frames, "cut") == [{"type": "cut", "from_seq": 3, "version": 1}]
+        assert rows(frames) == [5]  # the question, 2, stays where it is
+        written = next(place for place, frame in enumerate(frames) if seqs(frame))
+        assert [kind(frame) for frame in frames].index("cut") < written
+        assert "Two." in plain(frames[written])
+
+    meet(agent, browser, talk)
+
+
+def test_a_message_edited_is_cut_and_the_new_one_waits_and_arrives(
+    agent: Agent, browser: Client, serve_model: ServeModel
+) -> None:
+    serve_model([say("To Oslo."), say("To Bergen.")])
+    exchange(agent, "Oslo?")
+    message = agent.messages.get(content="Oslo?")
+
+    async def talk(socket: Socket) -> None:
+        await socket.resume(4)
+        await run_in_thread(browser.post, reverse("message_edit", args=[message.pk]), {"text": "Bergen?"})
+        await run_in_thread(services.run_next, agent_id=agent.pk)
+        frames = await socket.everything()
+        assert of_kind(frames, "cut") == [{"type": "cut", "from_seq": 2, "version": 1}]
+        assert "Bergen?" in next(frame for frame in frames if 'id="waiting"' in frame)
+        assert rows(frames) == [5, 6]
+
+    meet(agent, browser, talk)
+
+
+def test_a_reply_corrected_by_a_person_is_drawn_again_in_its_place(
+    agent: Agent, browser: Client, serve_model: ServeModel
+) -> None:
+    serve_model([say("Hello.")])
+    exchange(agent, "Hi")
+    reply = agent.messages.get(kind=Message.Kind.ASSISTANT)
+
+    async def talk(socket: Socket) -> None:
+        await socket.resume(4)
+        await run_in_thread(services.reply_rewrite, agent=agent, text="Good evening.")
+        frames = await socket.everything()
+        row = next(frame for frame in frames if kind(frame) == "html")
+        assert f'id="message-{reply.pk}" data-seq="3" hx-swap-oob="true"' in row
+        assert "Good evening." in plain(row) and "Hello." not in plain(row) and "corrected by you" in plain(row)
+        assert of_kind(frames, "version") == [{"type": "version", "version": 1}]
+        assert frames.index(row) < [kind(frame) for frame in frames].index("version")
+        assert rows(frames) == [3]
+
+    meet(agent, browser, talk)
+
+
+@pytest.mark.parametrize("version", [0, 2, -1, 10**30])
+def test_a_page_whose_rows_were_taken_back_or_edited_is_loaded_anew(
+    agent: Agent, browser: Client, version: int
+) -> None:
+    add(agent, "two", "three")
+
+    async def talk(socket: Socket) -> None:
+        await run_in_thread(Agent.objects.filter(pk=agent.pk).update, timeline_version=1)
+        await socket.say(type="resume", seq=1, version=version)
+        assert json.loads(await socket.frame()) == {"type": "reload"}
+        await socket.say(type="resume", seq=1, version=1)
+        assert rows([await socket.frame()]) == [2, 3]
+
+    meet(agent, browser, talk)
+
+
+def test_the_page_as_it_was_drawn_resumes_without_a_reload(
+    agent: Agent, browser: Client, serve_model: ServeModel
+) -> None:
+    serve_model([say("Hello.")])
+    exchange(agent, "Hi")
+    services.turn_delete(agent=agent, hand=hand(agent))
+    markup = browser.get(reverse("agent", args=[agent.pk])).content.decode()
+    place = re.search(r'id="last-seq" data-seq="(\d+)" data-version="(\d+)"', markup)
+    assert place and place.groups() == ("1", "1")
+
+    async def talk(socket: Socket) -> None:
+        await socket.say(type="resume", seq=int(place[1]), version=int(place[2]))
+        frames = await socket.until(lambda frame: kind(frame) == "draft")
+        assert [kind(frame) for frame in frames] == ["html", "status", "draft"]
+
+    meet(agent, browser, talk)
+
+
+def test_a_page_that_missed_too_much_is_loaded_anew(
+    agent: Agent, browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(selectors, "TIMELINE_CATCH_UP", 2)
+    add(agent, "two", "three", "four")
+
+    async def talk(socket: Socket) -> None:
+        assert kind((await socket.resume(1))[0]) == "reload"
+        assert rows(await socket.resume(2)) == [3, 4]
+
+    meet(agent, browser, talk)
+
+
+# Blocks and archives
+
+
+@pytest.mark.parametrize("view", ["block_move", "block_detach", "block_delete"])
+def test_blocks_that_move_or_go_reach_the_page(agent: Agent, browser: Client, view: str) -> None:
+    block = agent.blocks.get(label="human")
+
+    async def talk(socket: Socket) -> None:
+        await socket.resume(1)
+        await run_in_thread(browser.post, reverse(view, args=[agent.pk, block.pk]), {"to": "up"})
+        assert changed(await socket.everything()) == {"blocks", "context"}
+
+    meet(agent, browser, talk)
+
+
+def test_a_shared_block_is_announced_to_each_agent_that_has_it(agent: Agent, alice: User, browser: Client) -> None:
+    other, block = make_agent(alice, "Ada"), agent.blocks.get(label="human")
+    services.block_detach(agent=other, block=other.blocks.get(label="human"))
+
+    async def talk(socket: Socket) -> None:
+        await socket.resume(1)
+        await run_in_thread(services.block_share, block=block, agent=other)
+        assert changed(await socket.everything()) == {"blocks", f"block-{block.pk}", "context"}
+        await run_in_thread(services.block_edit, block=block, value="Ours.", from_revision=1, editor=alice)
+        assert changed(await socket.everything()) == {f"block-{block.pk}", "context"}
+
+    meet(other, browser, talk)
+
+
+def test_with_whom_a_block_is_shared_reaches_those_who_have_it(agent: Agent, alice: User, browser: Client) -> None:
+    other, block = make_agent(alice, "Ada"), agent.blocks.get(label="human")
+    services.block_detach(agent=other, block=other.blocks.get(label="human"))
+
+    async def talk(socket: Socket) -> None:
+        await socket.resume(1)
+        for change in (services.block_share, services.block_detach):
+            await run_in_thread(change, block=block, agent=other)
+            assert changed(await socket.everything()) == {f"block-{block.pk}", "context"}
+
+    meet(agent, browser, talk)
+
+
+def test_passages_of_an_attached_archive_are_announced_until_it_is_detached(
+    agent: Agent, alice: User, browser: Client
+) -> None:
+    other = make_agent(alice, "Ada")
+    services.archive_attach(agent=agent, archive=other.archive)
+
+    async def talk(socket: Socket) -> None:
+        await socket.resume(1)
+        await run_in_thread(services.passage_add, agent=other, text="A fact.")
+        assert changed(await socket.everything()) == {"archival", "archives"}
+        await run_in_thread(services.archive_detach, agent=agent, archive=other.archive)
+        assert changed(await socket.everything()) == {"archival", "archives"}
+        await run_in_thread(services.passage_add, agent=other, text="Another.")
         assert await socket.everything() == []
 
     meet(agent, browser, talk)

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
 
 from tests.e2e.conftest import Product
-from tests.e2e.page import add_agent, create_agent, drop_files, open_tab, point_at, replies, send, talk
+from tests.e2e.page import add_agent, block_text, create_agent, drop_files, open_tab, point_at, replies, send, talk
 
 pytestmark = pytest.mark.e2e
 
@@ -178,6 +178,28 @@ def test_a_conversation_is_exported(page: Page) -> None:
         texts[label] = Path(download.value.path()).read_text()
     assert "my name is Ada" in texts["Markdown"] and "Lovely to know that." in texts["Markdown"]
     assert json.loads(texts["JSON"])["core_memory"][1]["value"].endswith("Name: Ada.")
+
+
+def test_an_exported_agent_is_imported_as_a_new_one(page: Page, tmp_path: Path) -> None:
+    create_agent(page)
+    talk(page, "my name is Ada")
+    page.get_by_label("More about Sam").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export as JSON").click()
+    file = tmp_path / "sam.json"
+    download.value.save_as(file)
+    page.get_by_role("button", name="New agent").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Exported agent").set_input_files(file)
+    dialog.get_by_role("button", name="Import").click()
+    expect(dialog).to_contain_text("already have an agent called “Sam”")
+    dialog.get_by_label("Exported agent").set_input_files(file)
+    dialog.get_by_label("Another name, if you like").fill("Sam again")
+    dialog.get_by_role("button", name="Import").click()
+    expect(page.get_by_role("heading", name="Sam again", level=1)).to_be_visible()
+    expect(replies(page)).to_have_text("Lovely to know that. I have written it down.")
+    open_tab(page, "Memory")
+    expect(block_text(page, "human")).to_contain_text("Name: Ada.")
 
 
 def test_the_theme_is_the_systems_or_the_persons_own(page: Page) -> None:

@@ -19,7 +19,7 @@ def files(folder: Path) -> dict[str, tuple[str, str]]:
         "plain.txt": (b"The cellar floods in March.", "cellar floods", "plain.txt"),
         "notes.md": (b"# Lamp\n\n## Oil\n\nA barrel lasts nine nights.", "barrel nine nights", "Lamp > Oil"),
         "birds.html": (f"<html><body>{HEADED}</body></html>".encode(), "gull Bertram", "Birds > Gulls"),
-        "cv.docx": (documents.word(("Heading1", "Skills"), ("", "She repairs barometers.")), "repairs", "Skills"),
+        "cv.docx": (documents.word(("heading 1", "Skill"), ("Normal", "She repairs barometers.")), "repairs", "Skill"),
         "talk.pptx": (documents.slides(("Start", "Welcome."), ("Fog", "The horn sounds twice.")), "horn", "page 2"),
         "prices.xlsx": (documents.workbook(Oil=[["kind", "price"], ["whale", 12]]), "whale price", "Sheet: Oil"),
         "log.csv": (b"day,ship\n1,Aurora\n2,Borealis\n", "Borealis ship", "Rows 2"),

@@ -1,0 +1,85 @@
+"""An exported agent comes back as it was, here or elsewhere; a file that is none says where it is wrong."""
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from agents import selectors, services, tasks
+from agents.exceptions import InvalidInput
+from agents.external_context import archival_storage, recall_storage
+from agents.llm.scripted import call, say
+from agents.models import Agent, Run
+from tests.conftest import ServeModel, exchange
+
+SCRIPT = [
+    call("core_memory_append", label="human", content="Name: Ann."),
+    call("archival_memory_insert", content="The lamp was lit in 1871."),
+    say("Noted and filed."),
+    say("More."),
+]
+
+
+@pytest.fixture
+def exported(agent: Agent, serve_model: ServeModel) -> bytes:
+    serve_model(SCRIPT)
+    exchange(agent, "I am Ann")
+    exchange(agent, "And more")
+    services.queue_flush(agent=agent)
+    agent.refresh_from_db()
+    return services.agent_export(agent=agent).model_dump_json().encode()
+
+
+def prompt_of(agent: Agent) -> list[dict[str, Any]]:
+    return selectors.context_view(agent).main.prompt.messages()
+
+
+def test_an_imported_agent_sees_what_the_exported_one_saw(agent: Agent, bob: User, exported: bytes) -> None:
+    again = services.agent_import(owner=bob, raw=exported)
+    again.refresh_from_db()
+    assert again.name == "Sam" and again.owner == bob
+    assert prompt_of(again) == prompt_of(agent)
+    assert [m.content for m in recall_storage.spoken(again)] == [m.content for m in recall_storage.spoken(agent)]
+    assert again.archive.passages.get().text == "The lamp was lit in 1871."
+    assert exchange(again, "Go on").status == Run.Status.DONE
+
+
+def test_what_was_imported_is_found_by_words_at_once_and_by_meaning_soon(bob: User, exported: bytes) -> None:
+    again = services.agent_import(owner=bob, raw=exported)
+    assert archival_storage.find(again, "lamp").total == 1
+    assert again.archive.passages.filter(embedding=None).count() == 1
+    tasks.embed_passages()
+    assert not again.archive.passages.filter(embedding=None).exists()
+
+
+def test_a_second_import_needs_another_name(alice: User, agent: Agent, exported: bytes) -> None:
+    with pytest.raises(InvalidInput, match="already have an agent called “Sam”"):
+        services.agent_import(owner=alice, raw=exported)
+    assert services.agent_import(owner=alice, raw=exported, name="Sam the second").name == "Sam the second"
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"format": "letta"}, "format"),
+        ({"version": 9}, "version"),
+        ({"messages": [{"kind": "shout", "time": "2026-01-01T00:00:00Z"}]}, r"messages\.0\.kind"),
+        ({"context_window": 12}, "context_window"),
+        ({"core_memory": [{"label": "x", "value": "too long", "limit": 3}]}, "at most 3 characters"),
+        ({"secrets": 1}, "secrets"),
+    ],
+)
+def test_a_file_that_is_wrong_says_where_and_makes_nothing(
+    bob: User, exported: bytes, change: dict[str, Any], told: str
+) -> None:
+    raw = json.dumps({**json.loads(exported), **change}).encode()
+    with pytest.raises(InvalidInput, match=told):
+        services.agent_import(owner=bob, raw=raw)
+    assert not Agent.objects.filter(owner=bob).exists()
+
+
+@pytest.mark.parametrize("raw", [b"", b"PK\x03\x04", b"[]", b"\xff\xfe{"])
+def test_something_else_is_told_to_be_something_else(bob: User, raw: bytes) -> None:
+    with pytest.raises(InvalidInput, match="not an agent exported by memweb"):
+        services.agent_import(owner=bob, raw=raw)
