@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from agents import tokens
@@ -47,8 +48,12 @@ def _write(agent: Agent, covers_to: int, config: ModelConfig, check: Callable[[]
         text = gateway.complete(_request(text, batch, words), config, max_tokens=words * 3, check=check)
         if not text:
             raise LLMError(_("The model gave no summary."), retryable=True)
-    summary = Summary.objects.create(agent=agent, text=text, covers_to=covers_to, tokens=tokens.count(text))
-    adopt_summary(agent, summary)
+    with transaction.atomic():
+        now = Agent.objects.select_for_update(no_key=True).filter(pk=agent.pk).only("timeline_version").first()
+        if now is None or now.timeline_version != agent.timeline_version:
+            return None  # what it tells of was taken back meanwhile; the reaper asks for another if one is needed
+        summary = Summary.objects.create(agent=agent, text=text, covers_to=covers_to, tokens=tokens.count(text))
+        adopt_summary(agent, summary)
     return summary
 
 

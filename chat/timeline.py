@@ -51,7 +51,7 @@ def rows(messages: list[Message]) -> list[Row]:
     """The rows to draw. Results of calls are drawn with the calls. Three queries, however many messages."""
     assistants = [message for message in messages if message.kind == Kind.ASSISTANT]
     results = _results(assistants)
-    edits = _edits({message.step_id for message in assistants if message.step_id})
+    edits = _edits(assistants)
     return [_row(message, results, edits) for message in messages if not _is_drawn_with_call(message)]
 
 
@@ -117,11 +117,19 @@ def _results(assistants: list[Message]) -> dict[int, dict[str, Message]]:
     return found
 
 
-def _edits(steps: set[int]) -> dict[int, list[Edit]]:
-    """Edits by step, each against the revision before it."""
+def _edits(assistants: list[Message]) -> dict[int, list[Edit]]:
+    """Edits by step, each against the revision before it.
+
+    This agent's own alone: one that was made from a checkpoint shares steps with the agent it comes from.
+    """
     found: dict[int, list[Edit]] = {}
+    if not assistants:
+        return found
     before = BlockRevision.objects.filter(block=OuterRef("block"), number=OuterRef("number") - 1)
-    revisions = BlockRevision.objects.filter(step__in=steps).annotate(old=Subquery(before.values("value")[:1]))
+    revisions = BlockRevision.objects.filter(
+        step__in={message.step_id for message in assistants if message.step_id}, agent=assistants[0].agent_id
+    )
+    revisions = revisions.annotate(old=Subquery(before.values("value")[:1]))
     for revision in revisions.select_related("block").order_by("block", "number"):
         pieces = diff.words(revision.old or "", revision.value)
         found.setdefault(revision.step_id or 0, []).append(Edit(revision, pieces))

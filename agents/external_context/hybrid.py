@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from django.contrib.postgres.search import SearchRank
 from django.db import connection, models, transaction
+from django.db.models import F
 from django.db.models.functions import Cast
 from pgvector.django import CosineDistance, HalfVectorField
 
@@ -93,7 +94,8 @@ def _said(rows: "models.QuerySet[Row]", text: str) -> dict[Any, float]:
     wanted = words.query(text)
     if wanted is None:
         return {}
-    rank = SearchRank("words", wanted, normalization=RANK_NORMALIZATION)
+    # F: a name alone would have the column turned into text and parsed anew
+    rank = SearchRank(F("words"), wanted, normalization=RANK_NORMALIZATION)
     return dict(_ids(rows.filter(words=wanted).annotate(score=rank).order_by("-score", "-pk"), "score"))
 
 

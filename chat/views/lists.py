@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from django.conf import settings
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Prefetch, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -127,7 +127,9 @@ def queue(request: HttpRequest, agent: Agent) -> Context:
 
 def runs(request: HttpRequest, agent: Agent) -> Context:
     def read(filters: Filters) -> Listing[Run]:
-        rows = filters.at(agent.runs.select_related("event").prefetch_related("steps__messages"))
+        messages = Prefetch("steps__messages", Message.objects.defer(*HEAVY))
+        rows = filters.at(agent.runs.select_related("event").prefetch_related("steps", messages))
+        rows = rows.defer(*(f"event__{column}" for column in HEAVY))
         rows = rows.filter(status=filters.kind) if filters.kind in RUN_KINDS else rows
         return _listed(rows, filters, "pk", lambda row: row.event.content if row.event else "")
 

@@ -5,11 +5,13 @@ import { changed } from "./panels.js";
 const { gettext, interpolate } = window;
 
 const NEAR_END = 80; // pixels
+const DRAW_MS = 100; // between two drawings of what the model is writing
 const THOUGHTS = /"inner_thoughts":\s*"(?:[^"\\]|\\.)*"?(?:,\s*)?/g; // in a call's arguments: shown as thinking already
 
 let socket = null;
 let interrupted = false;
 let following = true;
+let drawing = null; // the timer of the next drawing of the draft
 const draft = { run: null, step: null, parts: {} };
 const byId = (id) => document.getElementById(id);
 
@@ -150,7 +152,14 @@ function clearDraft() {
   byId("draft").hidden = true;
 }
 
+// Each drawing lays out the end of the timeline: more often than a reader notices would only cost.
 function showDraft() {
+  drawing ??= setTimeout(() => requestAnimationFrame(drawDraft), DRAW_MS);
+}
+
+function drawDraft() {
+  drawing = null;
+  if (draft.run === null) return;
   const box = byId("draft");
   const { thinking = "", call = "", reply = "" } = draft.parts;
   box.hidden = false;

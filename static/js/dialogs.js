@@ -14,10 +14,16 @@ export function startDialogs() {
     if (xhr?.status === 204 && elt.closest?.("[data-closes-dialog]")) dialog.close();
   });
   document.addEventListener("click", (event) => {
-    if (event.target.closest("[data-close-dialog]") || event.target === dialog) dialog.close();
+    if (event.target.closest("[data-close-dialog]") || (event.target === dialog && isOutside(dialog, event))) dialog.close();
     closeMenus(event.target);
   });
   document.body.addEventListener("htmx:confirm", ask);
+}
+
+// A click on the dialog's own margin is a slip; one on what is behind it means "away with it".
+function isOutside(dialog, { clientX, clientY }) {
+  const { left, right, top, bottom } = dialog.getBoundingClientRect();
+  return clientX < left || clientX > right || clientY < top || clientY > bottom;
 }
 
 function ask(event) {

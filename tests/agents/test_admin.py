@@ -23,10 +23,13 @@ from agents.models import (
     Archive,
     Block,
     BlockRevision,
+    Checkpoint,
     Document,
     Human,
+    Message,
     Passage,
     Persona,
+    Preferences,
     Run,
 )
 from tests.conftest import ServeModel, exchange, make_agent
@@ -40,6 +43,10 @@ SEARCHES: dict[type[Model], str] = {
     Archive: "alice",
     Document: "log.txt",
     Run: "alice",
+    Message: "Hello",
+    Passage: "lamp burns",
+    Checkpoint: "Sam",
+    Preferences: "alice",
 }
 
 Fields = dict[str, str]
@@ -94,6 +101,8 @@ def everything(agent: Agent, serve_model: ServeModel, settings: Settings, tmp_pa
     exchange(agent, "Hi")
     file = SimpleUploadedFile("log.txt", b"The lamp burns.")
     ingest.work(services.document_add(archive=agent.archive, file=file))
+    services.checkpoint_create(agent=agent, name="before the storm")
+    services.person_reads(person=agent.owner, language="en")
     return agent
 
 
@@ -154,7 +163,10 @@ def test_what_only_the_engine_writes_cannot_be_written(root: Client, everything:
     run = Run.objects.get()
     assert root.post(page_of(run), {"status": "failed"}).status_code == 403
     assert root.post(page_of(run, "delete"), {"post": "yes"}).status_code == 403
-    for model in (Run, Agent, Document):
+    for row in (Message.objects.latest("pk"), Passage.objects.get()):
+        assert root.post(page_of(row), {"content": "Forged.", "text": "Forged."}).status_code == 403
+        assert root.post(page_of(row, "delete"), {"post": "yes"}).status_code == 403
+    for model in (Run, Agent, Document, Message, Passage, Checkpoint, Preferences):
         assert root.get(reverse(f"admin:agents_{model._meta.model_name}_add")).status_code == 403
     document = Document.objects.get()
     saved(root, document, {"name": "other.txt", "status": "failed"})

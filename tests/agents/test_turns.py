@@ -5,10 +5,11 @@ import json
 import pytest
 from django.contrib.auth.models import User
 
-from agents import selectors, services
+from agents import recursive_summary, selectors, services
+from agents.agent_loop import config_of
 from agents.exceptions import InvalidInput, RollbackConflict
 from agents.external_context import archival_storage, recall_storage
-from agents.llm.scripted import Answer, call, say
+from agents.llm.scripted import Answer, Request, call, say
 from agents.models import Agent, Block, BlockRevision, Message, Run
 from agents.services import Hand, Keep, PutBack
 from tests.conftest import ServeModel, exchange
@@ -214,3 +215,21 @@ def test_a_failed_run_of_the_last_turn_starts_over_without_its_traces(
     assert human(agent).value == "We have just met."
     services.run_next(agent_id=agent.pk)
     assert [m.content for m in recall_storage.spoken(agent)] == ["I am Ann", "Now."]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_summary_of_what_was_taken_back_meanwhile_is_thrown_away(
+    agent: Agent, hand: Hand, serve_model: ServeModel
+) -> None:
+    def brain(request: Request) -> Answer:
+        if "tools" in request:
+            return say("Yes.")
+        services.turn_delete(agent=Agent.objects.get(pk=agent.pk), hand=hand)  # while the summary is being written
+        return Answer(content="They spoke of a secret.")
+
+    serve_model(brain)
+    for number in range(4):
+        exchange(agent, f"message {number}")
+    last = agent.messages.order_by("-seq")[0]
+    assert recursive_summary.write(agent, last.seq or 0, config=config_of(agent), check=lambda: None) is None
+    assert not agent.summaries.exists()

