@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
+MOST_COMPARED = 20_000  # characters of both texts: comparing takes time that grows with their square
 WORD = re.compile(r"\s+|[\w'’-]+|.", re.DOTALL)
 
 
@@ -15,7 +16,9 @@ class Piece:
 
 
 def words(old: str, new: str) -> list[Piece]:
-    """From `old` to `new`, whole words at a time."""
+    """From `old` to `new`, whole words at a time; texts too long to be compared are shown one after the other."""
+    if len(old) + len(new) > MOST_COMPARED:
+        return [Piece("removed", old), Piece("added", new)]
     before, after = WORD.findall(old), WORD.findall(new)
     pieces: list[Piece] = []
     for op, i1, i2, j1, j2 in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
@@ -32,8 +35,13 @@ def words(old: str, new: str) -> list[Piece]:
 def without(current: str, edited: str, before: str) -> str | None:
     """`current` less the edit that made `edited` of `before`, whole words at a time.
 
-    None if words that the edit wrote, or the place where it took words out, were changed since.
+    None if words that the edit wrote, or the place where it took words out, were changed since, or if the texts are too
+    long to be compared.
     """
+    if current == edited:
+        return before
+    if len(current) + len(edited) + len(before) > 2 * MOST_COMPARED:
+        return None
     then, now, old = (WORD.findall(text) for text in (edited, current, before))
     kept = SequenceMatcher(None, then, now, autojunk=False).get_matching_blocks()
     result, at = "", 0

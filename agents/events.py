@@ -73,9 +73,13 @@ class DraftDropped(Event):
 
 @dataclass(frozen=True)
 class TimelineCut(Event):
-    """`version` is the agent's timeline version now: a page that has another missed something and starts anew."""
+    """`version` is the agent's timeline version now: a page that has another missed something and starts anew.
+
+    What came after `to_seq` stays: an answer to an edited message may reach a page before the cut does.
+    """
 
     from_seq: int
+    to_seq: int
     version: int
 
 

@@ -6,7 +6,7 @@ AgentsError
 │   ├── StaleEdit           the block changed since the form was opened
 │   └── RollbackConflict    a block was edited since by somebody else: they must choose what it says
 ├── FunctionError           the model's mistake: packaged as a failed function result, never raised past the executor
-├── LLMError                the endpoint failed for good; `hint` says what to do
+├── LLMError                the endpoint failed for good; its text says what to do
 │   └── ContextOverflow     the endpoint says the prompt is too long
 ├── RunCancelled            someone pressed Stop
 └── LeaseLost               another worker took this run over

@@ -3,12 +3,12 @@
 from datetime import datetime, timedelta
 
 from django.core.cache import cache
-from django.db.models import F, Max, Q
+from django.db.models import Exists, F, Max, OuterRef, Q
 from django.utils import timezone
 from redis.exceptions import RedisError
 
 from agents import dispatch, services
-from agents.models import Agent, Document, Passage, Run
+from agents.models import Agent, Checkpoint, Document, Passage, Run
 
 PATIENCE = timedelta(seconds=10)  # a task normally starts within one
 SUMMARY_PAUSE = 60  # seconds
@@ -29,12 +29,18 @@ def reap() -> None:
     stale = Document.objects.filter(worked_at__lt=now - INGEST_PATIENCE)
     for document in stale.exclude(status__in=[Document.Status.READY, Document.Status.FAILED]):
         dispatch.ingest(document.pk)
-    Passage.objects.filter(retracted_at__lt=now - REGRET).delete()
+    _forget_passages(now)
     for agent in _unsummarised():
         if _first_in_a_while(f"summary-asked:{agent.pk}:{agent.queue_start}"):
             dispatch.summarize(agent.pk, agent.queue_start)
     for agent in _quiet(now):
         services.heartbeat_send(agent=agent, reason="Timed heartbeat: nothing has happened for a while.")
+
+
+def _forget_passages(now: datetime) -> None:
+    """Delete what was taken out of the archives for good; not what a checkpoint from before still holds."""
+    keeping = Checkpoint.objects.filter(agent__archive=OuterRef("archive"), created_at__lt=OuterRef("retracted_at"))
+    Passage.objects.filter(~Exists(keeping), retracted_at__lt=now - REGRET).delete()
 
 
 def _first_in_a_while(what: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from agents.llm.types import Prompt, Section
 from agents.main_context import fifo_queue
 from agents.main_context.compile import MainContext, compile, recompile
 from agents.models import Agent, Archive, Block, Document, Human, Message, Persona, Run, Step
+from agents.models.message import DERIVED
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -73,7 +75,7 @@ class ContextView(Gauge):
     config: ModelConfig
     next_cut: int | None
 
-    @property
+    @cached_property
     def leaving(self) -> list[Message]:
         """What the next flush would evict."""
         return [m for m in self.main.messages if self.next_cut and (m.seq or 0) < self.next_cut]
@@ -105,7 +107,7 @@ def step_view(step: Step) -> StepView:
 
 def steps_of(agent: Agent) -> "QuerySet[Step]":
     """Newest first."""
-    return Step.objects.filter(run__agent=agent).select_related("run", "prefix").order_by("-id")
+    return Step.objects.filter(run__agent=agent).select_related("run").order_by("-id")
 
 
 @dataclass(frozen=True)
@@ -197,8 +199,8 @@ def timeline_message(agent: Agent, pk: int) -> Message | None:
 
 
 def _timeline(agent: Agent) -> "QuerySet[Message]":
-    rows = agent.messages.filter(seq__isnull=False, retracted_at=None).defer("embedding", "words")
-    return rows.select_related("step")
+    rows = agent.messages.filter(seq__isnull=False, retracted_at=None).defer(*DERIVED)
+    return rows.select_related("step", "run")
 
 
 def newest(agent: Agent, count: int) -> list[Message]:
@@ -209,13 +211,13 @@ def newest(agent: Agent, count: int) -> list[Message]:
 def last_turn(agent: Agent) -> Message | None:
     """What set off the newest run that is in the timeline: the beginning of the last turn."""
     events = agent.messages.filter(triggered__isnull=False, seq__isnull=False, retracted_at=None)
-    return events.defer("embedding", "words").order_by("-seq").first()
+    return events.defer(*DERIVED).order_by("-seq").first()
 
 
 def waiting(agent: Agent) -> "QuerySet[Message]":
     """Messages that wait for their run."""
     waiting = agent.messages.filter(seq__isnull=True, retracted_at=None, kind=Message.Kind.USER_MESSAGE)
-    return waiting.defer("embedding", "words").order_by("id")
+    return waiting.defer(*DERIVED).order_by("id")
 
 
 def running(agent: Agent) -> Run | None:

@@ -73,6 +73,8 @@ class AgentConsumer(AsyncWebsocketConsumer):
         """An event of the engine, from the bus."""
         event = message.pop("event")
         message.pop("type")
+        if "version" in message:
+            self.agent.timeline_version = message["version"]
         if event in PASSED_ON:
             await self.send(frames.as_json(PASSED_ON[event], **message))
         elif event == "MessagesAdded":

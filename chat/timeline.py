@@ -11,6 +11,7 @@ from agents import diff
 from agents.function_executor import MOST_CALLS
 from agents.llm.types import INNER_THOUGHTS, REQUEST_HEARTBEAT, SEND_MESSAGE
 from agents.models import BlockRevision, Message
+from agents.models.message import DERIVED
 from agents.text import storable
 from chat import markdown
 
@@ -109,7 +110,7 @@ def _results(assistants: list[Message]) -> dict[int, dict[str, Message]]:
         return found
     first, last = assistants[0], assistants[-1]
     rows = Message.objects.filter(agent=first.agent_id, kind=Kind.FUNCTION_RESULT, retracted_at=None)
-    rows = rows.filter(seq__gt=first.seq, seq__lte=(last.seq or 0) + MOST_CALLS).defer("embedding", "words")
+    rows = rows.filter(seq__gt=first.seq, seq__lte=(last.seq or 0) + MOST_CALLS).defer(*DERIVED)
     seqs = [message.seq or 0 for message in assistants]
     for result in rows.order_by("seq"):
         owner = assistants[bisect(seqs, result.seq or 0) - 1]

@@ -17,7 +17,6 @@ from agents import services
 from agents.admin import origins, revisions, usage
 from agents.admin.forms import BlockForm, PresetForm
 from agents.exceptions import InvalidInput
-from agents.main_context import working_context
 from agents.models import (
     Agent,
     AgentBlock,
@@ -186,10 +185,16 @@ class BlockAdmin(admin.ModelAdmin[Block]):
         if lowered:  # the text first: the old one may be over the new limit
             self._save_value(request, obj, form)
         if others:
-            obj.save(update_fields=[*others, "updated_at"])
-            working_context.announce(obj)
+            self._describe(request, obj)
         if not lowered:
             self._save_value(request, obj, form)
+
+    def _describe(self, request: HttpRequest, obj: Block) -> None:
+        settings = services.BlockSettings.of(obj)
+        try:
+            services.block_describe(block=obj, settings=settings)
+        except InvalidInput as error:
+            messages.error(request, str(error))
 
     def _save_value(self, request: HttpRequest, obj: Block, form: Any) -> None:
         if "value" not in form.changed_data:
@@ -225,11 +230,7 @@ class AgentAdmin(admin.ModelAdmin[Agent]):
 
     def get_fieldsets(self, request: HttpRequest, obj: Agent | None = None) -> Any:
         edited = [name for name in self.get_fields(request, obj) if name not in self.readonly_fields]
-        return [
-            (None, {"fields": edited}),
-            (_("Usage"), {"fields": usage.LISTED}),
-            (_("State"), {"fields": STATE}),
-        ]
+        return [(None, {"fields": edited}), (_("Usage"), {"fields": usage.LISTED}), (_("State"), {"fields": STATE})]
 
     def delete_model(self, request: HttpRequest, obj: Agent) -> None:
         """With its archive and its blocks, as from the page."""

@@ -10,7 +10,6 @@ from agents.diff import Piece
 from agents.models import Block, BlockRevision
 
 SHOWN = 30  # revisions on a block's page
-MOST_COMPARED = 20_000  # characters of both texts: comparing takes time that grows with their square
 CONTEXT = 30  # characters around a change in a list
 LONGEST = 120  # characters of one change in a list
 
@@ -46,7 +45,7 @@ def history(block: Block) -> list[Change]:
 
 def change(new: BlockRevision, old: BlockRevision | None) -> Change:
     before = old.value if old else ""
-    small = len(before) + len(new.value) <= MOST_COMPARED
+    small = len(before) + len(new.value) <= diff.MOST_COMPARED
     return Change(new, diff.words(before, new.value) if small else None)
 
 

@@ -106,12 +106,13 @@ def _ids(rows: "models.QuerySet[Any]", score: str) -> list[tuple[Any, float]]:
 def _fuse(near: dict[Any, float], said: dict[Any, float]) -> dict[Any, float]:
     """Weighted sum of z-scores over the union. A row without a vector yet counts as average there."""
     union = near.keys() | said.keys()
-    vector_z = _standardised(near, {})
-    words_z = _standardised(said, dict.fromkeys(union, 0.0))
+    vector_z = standardised(near, {})
+    words_z = standardised(said, dict.fromkeys(union, 0.0))
     return {pk: VECTOR_WEIGHT * vector_z.get(pk, 0.0) + WORDS_WEIGHT * words_z.get(pk, 0.0) for pk in union}
 
 
-def _standardised(scores: dict[Any, float], rest: dict[Any, float]) -> dict[Any, float]:
+def standardised(scores: dict[Any, float], rest: dict[Any, float]) -> dict[Any, float]:
+    """z-scores of `scores`, and of `rest` where they say nothing."""
     known = {**rest, **scores}
     if not known:
         return {}

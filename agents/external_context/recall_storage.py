@@ -2,17 +2,22 @@
 
 from datetime import date, datetime, time, timedelta
 
-from django.db import transaction
+from django.contrib.postgres.search import SearchVector
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from agents.external_context import words
-from agents.external_context.hybrid import PAGE_SIZE, Hit, Page, page_of, search
+from agents.external_context import recall_ranking, words
+from agents.external_context.hybrid import PAGE_SIZE, Hit, Page, page_of
+from agents.external_context.speakers import speakers_of
 from agents.llm.embeddings import get_embedder
 from agents.models import Agent, Message
+from agents.models.message import DERIVED
+from agents.single import alone
 
 SEARCHED_KINDS = (Message.Kind.USER_MESSAGE, Message.Kind.ASSISTANT)
 EMBED_BATCH = 32
+CONTEXT = 2  # messages before one that are read with it
+SESSION_GAP = timedelta(hours=3)  # of silence between two talks
 LAST_DAY = date(9000, 1, 1)  # later ones overflow
 
 
@@ -28,14 +33,14 @@ def find(
     rows = spoken(agent)
     if before_seq is not None:
         rows = rows.filter(seq__lt=before_seq)
-    return page_of(search(rows, query), page, size)
+    return page_of(recall_ranking.search(agent, rows, query), page, size)
 
 
 def find_between(agent: Agent, start: date, end: date, *, page: int = 1, size: int = PAGE_SIZE) -> Page[Message]:
     """What was said from `start` to `end`, both days included, oldest first."""
     after = _midnight(min(end, LAST_DAY) + timedelta(days=1))
     rows = spoken(agent).filter(created_at__gte=_midnight(start), created_at__lt=after)
-    rows = rows.defer("embedding", "words").order_by("seq")
+    rows = rows.defer(*DERIVED).order_by("seq")
     page = max(1, page)
     shown = [Hit(message, 0.0) for message in rows[(page - 1) * size : page * size]]
     return Page(shown, page, size, rows.count())
@@ -48,16 +53,49 @@ def _midnight(day: date) -> datetime:
 def index_words(message: Message) -> None:
     """Make an unsaved message findable by its words at once."""
     if message.kind in SEARCHED_KINDS and message.content:
-        message.words = words.vector(message.content)
+        message.words = _dated(message, message.content)
+
+
+def _dated(message: Message, text: str) -> SearchVector:
+    """With the day it was said, so that a query that names a day finds it."""
+    return words.vector(f"{timezone.localtime(message.created_at):%d %B %Y}\n{text}")
 
 
 def embed_missing(agent: Agent) -> int:
-    """Embed one batch of messages that have no vector of the configured model; returns how many."""
+    """Embed one batch of messages that have no vectors of the configured model, oldest first; returns how many.
+
+    Each alone, and with what was said just before it, which tells what it is about ("Yes, two of them."). Holds no row
+    while it embeds; a message that was corrected meanwhile waits for the next batch. 0 if another worker is at it.
+    """
     embedder = get_embedder()
-    with transaction.atomic():
-        rows = spoken(agent).exclude(embedding_model=embedder.name).defer("words").order_by("-seq")
-        batch = list(rows.select_for_update(skip_locked=True, no_key=True)[:EMBED_BATCH])
-        for message, vector in zip(batch, embedder.embed_passages([m.content for m in batch]), strict=True):
-            message.embedding, message.embedding_model = vector, embedder.name
-        Message.objects.bulk_update(batch, ["embedding", "embedding_model"])
+    with alone(f"embed {agent.pk}") as first:
+        rows = spoken(agent).exclude(embedding_model=embedder.name, context_embedding__isnull=False)
+        batch = list(rows.defer(*DERIVED).order_by("seq")[:EMBED_BATCH]) if first else []
+        speakers = speakers_of(agent)
+        own = embedder.embed_passages([speakers.told(message) for message in batch])
+        for message, vector in zip(batch, own, strict=True):
+            earlier = _before(agent, message)
+            told = [speakers.told(m) for m in (*reversed(earlier), message)]
+            context = embedder.embed_passages(["\n".join(told[-2:])])[0] if earlier else vector
+            Message.objects.filter(pk=message.pk, content=message.content).update(
+                embedding=vector,
+                context_embedding=context,
+                embedding_model=embedder.name,
+                words=_dated(message, told[-1]),
+                context_words=words.vector("\n".join(told)),
+                session=(earlier[0].session or earlier[0].seq) if earlier else message.seq,
+            )
     return len(batch)
+
+
+def _before(agent: Agent, message: Message) -> list[Message]:
+    """What was said before it in the same talk, newest first. One query."""
+    rows = spoken(agent).filter(seq__lt=message.seq).defer(*DERIVED).order_by("-seq")[:CONTEXT]
+    earlier: list[Message] = []
+    at = message.created_at
+    for row in rows:
+        if at - row.created_at > SESSION_GAP:
+            break
+        earlier.append(row)
+        at = row.created_at
+    return earlier

@@ -1,4 +1,4 @@
-"""HNSW indexes over the embedding columns: one per table and embedding model.
+"""HNSW indexes over the embedding columns: one per column and embedding model.
 
 The columns have no fixed dimension, so that another model needs no migration: the index is over a cast, of that
 model's rows alone.
@@ -11,7 +11,11 @@ from django.db import connection
 from agents.llm.embeddings import get_embedder
 from agents.models import Message, Passage
 
-TABLES = (Message._meta.db_table, Passage._meta.db_table)
+INDEXED = (  # table, column, and what its index's name begins with
+    (Message._meta.db_table, "embedding", f"{Message._meta.db_table}_hnsw_"),
+    (Message._meta.db_table, "context_embedding", f"{Message._meta.db_table}_context_hnsw_"),
+    (Passage._meta.db_table, "embedding", f"{Passage._meta.db_table}_hnsw_"),
+)
 MAX_DIMENSION = 4000  # of a half-precision HNSW index
 
 
@@ -20,12 +24,12 @@ def ensure() -> None:
     embedder = get_embedder()
     slug = hashlib.sha256(f"{embedder.name} {embedder.dimension}".encode()).hexdigest()[:8]
     with connection.cursor() as cursor:
-        for table in TABLES:
-            name = f"{table}_hnsw_{slug}"
+        for table, column, beginning in INDEXED:
+            name = f"{beginning}{slug}"
             cursor.execute(
                 "SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()"
                 " AND tablename = %s AND indexname LIKE %s",
-                [table, f"{table}_hnsw_%"],
+                [table, f"{beginning}%"],
             )
             present = {row[0] for row in cursor.fetchall()}
             for old in present - {name}:
@@ -33,6 +37,6 @@ def ensure() -> None:
             if name not in present:
                 cursor.execute(
                     f'CREATE INDEX "{name}" ON "{table}" USING hnsw '
-                    f"((embedding::halfvec({int(embedder.dimension)})) halfvec_cosine_ops) WHERE embedding_model = %s",
+                    f"(({column}::halfvec({int(embedder.dimension)})) halfvec_cosine_ops) WHERE embedding_model = %s",
                     [embedder.name],
                 )

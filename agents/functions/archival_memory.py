@@ -47,4 +47,5 @@ def _line(passage: Passage) -> str:
     if not passage.document:
         return f"[filed {passage.created_at:%Y-%m-%d}] {passage.text}"
     page = f", page {passage.page}" if passage.page else ""
-    return f"[{passage.document.name}{page}] {passage.text}"
+    place = f", {passage.place}" if passage.place else ""
+    return f"[{passage.document.name}{page}{place}] {passage.text}"

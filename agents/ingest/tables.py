@@ -79,13 +79,14 @@ def _cell(value: object) -> str:
 
 
 def _rows(first: int, last: int) -> str:
+    """In English, as the agent is told; the page translates it."""
     if first == last:
-        return _("Row %(number)s") % {"number": first}
-    return _("Rows %(first)s–%(last)s") % {"first": first, "last": last}
+        return f"Row {first}"
+    return f"Rows {first}–{last}"
 
 
 def _sheet(name: str) -> Callable[[int, int], str]:
-    place = _("Sheet: %(name)s") % {"name": name}
+    place = f"Sheet: {name}"
     return lambda first, last: place
 
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 from agents import tokens
 from agents.llm.types import INNER_THOUGHTS, ChatMessage
 from agents.models import Agent, Message, Summary
+from agents.models.message import DERIVED
 
 Kind = Message.Kind
 TURN_STARTS = {Kind.USER_MESSAGE, Kind.HEARTBEAT, Kind.SYSTEM_ALERT, Kind.LOGIN}
@@ -29,13 +30,13 @@ def messages_of(agent: Agent, *, queue_start: int | None = None, last_seq: int |
     found = agent.messages.filter(seq__gte=start, retracted_at=None).exclude(kind=Kind.NOTICE)
     if last_seq is not None:
         found = found.filter(seq__lte=last_seq)
-    return list(found.defer("embedding", "words").order_by("seq"))
+    return list(found.defer(*DERIVED).order_by("seq"))
 
 
 def messages_then(agent: Agent, at: datetime, wanted: Q) -> list[Message]:
     """Messages as they were at that time: before they were edited, and also those taken back since. One query."""
     found = agent.messages.filter(wanted, Q(retracted_at=None) | Q(retracted_at__gt=at)).exclude(kind=Kind.NOTICE)
-    return [as_then(message, at) for message in found.defer("embedding", "words").order_by("seq")]
+    return [as_then(message, at) for message in found.defer(*DERIVED).order_by("seq")]
 
 
 def as_then(message: Message, at: datetime) -> Message:

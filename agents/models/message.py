@@ -6,6 +6,9 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
 
+# Columns that only search needs, large beside the rest: defer them wherever messages are shown or told.
+DERIVED = ("embedding", "words", "context_embedding", "context_words")
+
 
 class Message(models.Model):
     """One entry of an agent's timeline.
@@ -46,6 +49,10 @@ class Message(models.Model):
     embedding = HalfVectorField(null=True, blank=True)
     embedding_model = models.CharField(max_length=120, blank=True)
     words = SearchVectorField(null=True, blank=True)
+    # Made in the background, of what was said just before as well; `session` is the seq at which that talk began.
+    session = models.PositiveBigIntegerField(null=True, blank=True)
+    context_embedding = HalfVectorField(null=True, blank=True)
+    context_words = SearchVectorField(null=True, blank=True)
 
     class Meta:
         verbose_name, verbose_name_plural = _("message"), _("messages")
@@ -53,6 +60,7 @@ class Message(models.Model):
         constraints = [models.UniqueConstraint(fields=["agent", "seq"], name="message_seq_once_per_agent")]
         indexes = [
             GinIndex(fields=["words"], name="message_words"),
+            GinIndex(fields=["context_words"], name="message_context_words"),
             models.Index(fields=["agent", "created_at"], name="message_by_time"),
             models.Index(fields=["agent", "id"], name="message_waiting", condition=models.Q(seq__isnull=True)),
         ]

@@ -30,6 +30,10 @@ class BlockSettings:
     limit: int = DEFAULT_LIMIT
     read_only: bool = False
 
+    @classmethod
+    def of(cls, block: Block) -> "BlockSettings":
+        return cls(label=block.label, description=block.description, limit=block.limit, read_only=block.read_only)
+
 
 def block_attach_new(*, agent: Agent, settings: BlockSettings, value: str, editor: "User | None" = None) -> Block:
     """Make a block and attach it. Raises BlockOverLimit; InvalidInput for a label the agent has already."""
@@ -156,6 +160,7 @@ def _checked(settings: BlockSettings) -> BlockSettings:
 
 
 def _check_free(agent: Agent, label: str) -> None:
+    Agent.objects.select_for_update(no_key=True).get(pk=agent.pk)  # two of one label at once, one after the other
     if agent.blocks.filter(label=label).exists():
         names = {"agent": agent.name, "label": label}
         raise InvalidInput(_("%(agent)s already has a block “%(label)s”.") % names)

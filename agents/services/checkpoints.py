@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 
 from agents import tokens
 from agents.exceptions import InvalidInput
-from agents.main_context import working_context
+from agents.external_context import recall_storage
+from agents.main_context import fifo_queue, working_context
 from agents.models import Agent, Checkpoint, Message, Passage, Summary
 from agents.services.agent import AgentDraft, agent_create
 from agents.services.blocks import BlockSettings, block_attach_new
@@ -25,9 +26,10 @@ def checkpoint_create(*, agent: Agent, name: str = "") -> Checkpoint:
     name = " ".join(typed(name).split()) or timezone.localtime().strftime("%Y-%m-%d %H:%M:%S")
     if len(name) > LONGEST_NAME:
         raise InvalidInput(_("A name has at most %(most)d characters.") % {"most": LONGEST_NAME})
-    agent.refresh_from_db()
     try:
         with transaction.atomic():
+            # held, so that blocks and the last seq are of one moment
+            agent.refresh_from_db(from_queryset=Agent.objects.select_for_update(no_key=True).select_related(None))
             return Checkpoint.objects.create(
                 agent=agent,
                 name=name,
@@ -42,7 +44,10 @@ def checkpoint_create(*, agent: Agent, name: str = "") -> Checkpoint:
 
 
 def checkpoint_restore(*, checkpoint: Checkpoint, name: str) -> Agent:
-    """A new agent that is what the other one was: memory, conversation, its own archive. Raises InvalidInput."""
+    """A new agent that is what the other one was: core memory, conversation, what it had filed. Raises InvalidInput.
+
+    A passage that was edited since comes as it reads now.
+    """
     source = checkpoint.agent
     draft = AgentDraft(name=name, persona="", human="", model=source.model, context_window=source.context_window)
     with transaction.atomic():
@@ -81,9 +86,15 @@ def _copy_messages(source: Agent, target: Agent, checkpoint: Checkpoint) -> None
     _copy(
         Message,
         {"agent_id": target.pk, "run_id": None, "retracted_at": None},
-        "agent_id = %s AND seq <= %s AND created_at <= %s AND (retracted_at IS NULL OR retracted_at > %s)",
-        [source.pk, checkpoint.last_seq, checkpoint.created_at, checkpoint.created_at],
+        "agent_id = %s AND seq <= %s AND (retracted_at IS NULL OR retracted_at > %s)",
+        [source.pk, checkpoint.last_seq, checkpoint.created_at],
     )
+    for message in target.messages.exclude(earlier=[]):  # those corrected since read as they did then
+        fifo_queue.as_then(message, checkpoint.created_at)
+        message.tokens = fifo_queue.wire_tokens(fifo_queue.wire(message))
+        recall_storage.index_words(message)
+        message.embedding_model = ""
+        message.save()
 
 
 def _copy_passages(source: Agent, target: Agent, until: datetime) -> None:

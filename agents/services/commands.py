@@ -102,7 +102,7 @@ def vars_of(command: Command) -> dict[str, str]:
 def _count(call: Call, default: int, most: int) -> int:
     if not call.argument:
         return default
-    if not call.argument.isdecimal() or not 1 <= int(call.argument[:9]) <= most:
+    if not call.argument.isdecimal() or len(call.argument) > 9 or not 1 <= int(call.argument) <= most:
         raise InvalidInput(
             _("“%(given)s” is not a number from 1 to %(most)d.") % {"given": call.argument[:40], "most": most}
         )

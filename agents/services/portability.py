@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from django.db import transaction
+from django.db import DataError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -121,22 +121,34 @@ def agent_import(*, owner: "User", raw: bytes, name: str = "") -> Agent:
         where = ".".join(map(str, first["loc"])) or "JSON"
         told = _("This is not an agent exported by memweb: %(where)s, %(reason)s.")
         raise InvalidInput(told % {"where": where, "reason": first["msg"]}) from error
+    try:
+        with transaction.atomic():
+            return _make(owner, file, name)
+    except (ValueError, TypeError, OverflowError, DataError) as error:  # fits the form and cannot be kept
+        told = _("This file cannot be imported: %(reason)s.") % {"reason": str(error)[:200]}
+        raise InvalidInput(told) from error
+
+
+def _make(owner: "User", file: AgentFile, name: str) -> Agent:
     draft = AgentDraft(
-        name=name or file.name, persona="", human="", model=file.model[:120], context_window=file.context_window
+        name=name or file.name,
+        persona="",
+        human="",
+        model=storable(file.model)[:120],
+        context_window=file.context_window,
     )
-    with transaction.atomic():
-        agent = agent_create(owner=owner, draft=draft)
-        agent.blocks.all().delete()
-        agent.messages.all().delete()
-        for block in file.core_memory:
-            settings = BlockSettings(**block.model_dump(exclude={"value"}))
-            block_attach_new(agent=agent, settings=settings, value=block.value)
-        agent.system_instructions = storable(file.system_instructions)
-        _bring_messages(agent, file)
-        _bring_passages(agent, file)
-        agent.save()
-        dispatch.embed_messages(agent.pk)
-        dispatch.embed_passages()
+    agent = agent_create(owner=owner, draft=draft)
+    agent.blocks.all().delete()
+    agent.messages.all().delete()
+    for block in file.core_memory:
+        settings = BlockSettings(**block.model_dump(exclude={"value"}))
+        block_attach_new(agent=agent, settings=settings, value=block.value)
+    agent.system_instructions = storable(file.system_instructions)
+    _bring_messages(agent, file)
+    _bring_passages(agent, file)
+    agent.save()
+    dispatch.embed_messages(agent.pk)
+    dispatch.embed_passages()
     return agent
 
 
@@ -144,7 +156,7 @@ def _bring_messages(agent: Agent, file: AgentFile) -> None:
     rows = []
     for seq, given in enumerate(file.messages, start=1):
         fields: dict[str, Any] = given.model_dump(exclude={"kind", "time", "in_window"})
-        texts = {name: storable(value) if isinstance(value, str) else value for name, value in fields.items()}
+        texts = {name: _storable(value) for name, value in fields.items()}
         message = Message(agent=agent, seq=seq, kind=given.kind, created_at=_aware(given.time), **texts)
         message.tokens = fifo_queue.wire_tokens(fifo_queue.wire(message))
         recall_storage.index_words(message)
@@ -168,3 +180,12 @@ def _bring_passages(agent: Agent, file: AgentFile) -> None:
 
 def _aware(time: datetime) -> datetime:
     return time if timezone.is_aware(time) else timezone.make_aware(time)
+
+
+def _storable(value: Any) -> Any:
+    """Every text within it, as the database can hold it."""
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _storable(item) for key, item in value.items()}
+    return storable(value) if isinstance(value, str) else value

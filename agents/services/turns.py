@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -69,70 +69,78 @@ def run_retry(*, run: Run, hand: Hand) -> Run:
     return _again(run, hand)
 
 
-def turn_retry(*, agent: Agent, hand: Hand) -> Run:
+def turn_retry(*, agent: Agent, hand: Hand, event: int | None = None) -> Run:
     """Take back what the last turn came to and have it answered anew; a second press makes no second run.
 
-    Raises InvalidInput, RollbackConflict.
+    `event` is the id of the message that began the turn, as the person saw it. Raises InvalidInput, RollbackConflict.
     """
-    event = _last_turn(agent)
-    run = event.triggered.order_by("-id").first()
+    begun_by = _last_turn(agent, event)
+    run = begun_by.triggered.order_by("-id").first()
     assert run is not None  # _last_turn looked for one
     return run if run.status == Run.Status.QUEUED else _again(run, hand)
 
 
 def _again(run: Run, hand: Hand) -> Run:
-    last = selectors.last_turn(run.agent)
-    event = run.event if last and run.event_id == last.pk else None
     key = f"retry-{run.pk}"
-    try:
-        with transaction.atomic():
-            again = queue_run(run.agent, Run.Trigger.RETRY, event=event, key=key)
-            if event and event.seq:
-                _retract(run.agent, event.seq + 1, hand)
-            return again
-    except IntegrityError:
-        return Run.objects.get(agent_id=run.agent_id, idempotency_key=key)
-
-
-def turn_edit(*, agent: Agent, text: str, hand: Hand) -> Run:
-    """Put another message in the place of the last one. Raises InvalidInput, RollbackConflict; nothing is lost then."""
-    event = _last_turn(agent)
-    if event.kind != Message.Kind.USER_MESSAGE:
-        raise InvalidInput(_("The last turn was not begun by a message of yours."))
     with transaction.atomic():
-        _retract(agent, event.seq or 0, hand)
+        Agent.objects.select_for_update(no_key=True).get(pk=run.agent_id)  # two presses, one after the other
+        if already := Run.objects.filter(agent=run.agent_id, idempotency_key=key).first():
+            return already
+        agent = _hold(run.agent)
+        last = selectors.last_turn(agent)
+        event = run.event if last and run.event_id == last.pk else None
+        again = queue_run(agent, Run.Trigger.RETRY, event=event, key=key)
+        if event and event.seq:
+            _retract(agent, event.seq + 1, hand)
+        return again
+
+
+def turn_edit(*, agent: Agent, text: str, hand: Hand, event: int | None = None) -> Run:
+    """Put another message in the place of the last one. Raises InvalidInput, RollbackConflict; nothing is lost then."""
+    with transaction.atomic():
+        agent = _hold(agent)
+        begun_by = _last_turn(agent, event)
+        if begun_by.kind != Message.Kind.USER_MESSAGE:
+            raise InvalidInput(_("The last turn was not begun by a message of yours."))
+        _retract(agent, begun_by.seq or 0, hand)
         return message_send(agent=agent, text=text)
 
 
-def turn_delete(*, agent: Agent, hand: Hand) -> int:
+def turn_delete(*, agent: Agent, hand: Hand, event: int | None = None) -> int:
     """Take back the last turn; returns how many messages went. Raises InvalidInput, RollbackConflict."""
-    return turn_retract(agent=agent, from_seq=_last_turn(agent).seq or 0, hand=hand)
+    with transaction.atomic():
+        agent = _hold(agent)
+        return _retract(agent, _last_turn(agent, event).seq or 0, hand)
 
 
 def messages_pop(*, agent: Agent, count: int, hand: Hand) -> int:
     """Take back the last `count` messages, whole steps at a time; returns how many went. Raises as `turn_delete`."""
     if count < 1:
         raise InvalidInput(_("Say how many messages to take back, from 1."))
-    rows = _present(agent).exclude(kind=Message.Kind.NOTICE).order_by("-seq")
-    last = list(rows.only("seq", "step")[:count])
-    if not last:
-        raise InvalidInput(_("There is nothing to take back."))
-    oldest = last[-1]
-    if oldest.step_id:  # never a call without its result
-        oldest = _present(agent).filter(step=oldest.step_id).order_by("seq")[0]
-    return turn_retract(agent=agent, from_seq=oldest.seq or 0, hand=hand)
+    with transaction.atomic():
+        agent = _hold(agent)
+        rows = _present(agent).exclude(kind=Message.Kind.NOTICE).order_by("-seq").only("seq", "kind")
+        last = list(rows[:count])
+        if not last:
+            raise InvalidInput(_("There is nothing to take back."))
+        oldest = last[-1]
+        if oldest.kind == Message.Kind.FUNCTION_RESULT:  # never a call without its result
+            oldest = rows.filter(seq__lt=oldest.seq, kind=Message.Kind.ASSISTANT).first() or oldest
+        return _retract(agent, oldest.seq or 0, hand)
 
 
 def turn_retract(*, agent: Agent, from_seq: int, hand: Hand) -> int:
     """Take back everything from `from_seq` on; returns how many messages. Raises InvalidInput, RollbackConflict."""
     with transaction.atomic():
-        return _retract(agent, from_seq, hand)
+        return _retract(_hold(agent), from_seq, hand)
 
 
-def _last_turn(agent: Agent) -> Message:
+def _last_turn(agent: Agent, expected: int | None) -> Message:
     event = selectors.last_turn(agent)
     if event is None:
         raise InvalidInput(_("There is nothing to take back."))
+    if expected is not None and event.pk != expected:
+        raise InvalidInput(_("That is not the last turn any more."))
     return event
 
 
@@ -140,13 +148,19 @@ def _present(agent: Agent) -> "QuerySet[Message]":
     return agent.messages.filter(seq__isnull=False, retracted_at=None)
 
 
-def _retract(agent: Agent, from_seq: int, hand: Hand) -> int:
-    """In a transaction. Holds the agent's row, so that no worker claims a run meanwhile."""
+def _hold(agent: Agent) -> Agent:
+    """The agent's row, locked until the transaction ends, so that no worker claims a run. Raises InvalidInput."""
     agent.refresh_from_db(from_queryset=Agent.objects.select_for_update(no_key=True).select_related(None))
     if agent.runs.filter(status=Run.Status.RUNNING).exists():
         raise InvalidInput(_("%(agent)s is at work. Stop that first.") % {"agent": agent.name})
     if selectors.waiting(agent).exists():
         raise InvalidInput(_("Messages are waiting. Withdraw them first, or let them be answered."))
+    return agent
+
+
+def _retract(agent: Agent, from_seq: int, hand: Hand) -> int:
+    """Of an agent that is held."""
+    agent.runs.filter(status=Run.Status.QUEUED, event__seq__gte=from_seq).delete()  # a retry of what goes
     messages = _present(agent).filter(seq__gte=from_seq)
     steps = set(messages.filter(step__isnull=False).values_list("step", flat=True))
     _roll_back_blocks(agent, steps, hand)
@@ -161,7 +175,7 @@ def _retract(agent: Agent, from_seq: int, hand: Hand) -> int:
     agent.timeline_version += 1
     agent.save(update_fields=["pressure_alerted", "queue_start", "summary", "timeline_version"])
     group = bus.agent_group(agent.pk)
-    bus.publish_on_commit(group, TimelineCut(from_seq, agent.timeline_version))
+    bus.publish_on_commit(group, TimelineCut(from_seq, agent.next_seq - 1, agent.timeline_version))
     bus.publish_on_commit(group, ContextChanged())
     return count
 
@@ -172,8 +186,6 @@ def _turn_back_window(agent: Agent, from_seq: int) -> None:
     if agent.queue_start > from_seq:
         agent.summary = agent.summaries.first()
         agent.queue_start = agent.summary.covers_to if agent.summary else 1
-    elif agent.summary_id and not agent.summaries.filter(pk=agent.summary_id).exists():
-        agent.summary = agent.summaries.filter(covers_to__lte=agent.queue_start).first()
 
 
 def _roll_back_blocks(agent: Agent, steps: set[int], hand: Hand) -> None:
@@ -193,12 +205,25 @@ def _roll_back_blocks(agent: Agent, steps: set[int], hand: Hand) -> None:
 
 
 def _plan(block: Block, steps: set[int]) -> _Rollback | None:
-    """What to do with one block; None if it already says what it said before."""
-    revisions = list(block.revisions.order_by("number"))
-    first = next(index for index, revision in enumerate(revisions) if revision.step_id in steps)
+    """What to do with one block; None if nothing of these steps stands in it."""
+    revisions = _standing(block)
+    first = next((index for index, revision in enumerate(revisions) if revision.step_id in steps), None)
+    if first is None:
+        return None
     before = revisions[max(first - 1, 0)]
     if block.value == before.value:
         return None
-    others = [r for r in revisions[first:] if r.step_id not in steps and r.editor != BlockRevision.Editor.ROLLBACK]
+    others = [revision for revision in revisions[first:] if revision.step_id not in steps]
     conflict = Conflict(block.pk, block.label, block.value, block.revision, before.value) if others else None
     return _Rollback(block, before, conflict)
+
+
+def _standing(block: Block) -> list[BlockRevision]:
+    """The revisions that count, oldest first: without those that were taken back, and without the taking back."""
+    standing: list[BlockRevision] = []
+    for revision in block.revisions.order_by("number"):
+        if revision.editor == BlockRevision.Editor.ROLLBACK:
+            standing = [kept for kept in standing if kept.number <= (revision.restores or 0)]
+        else:
+            standing.append(revision)
+    return standing

@@ -8,7 +8,6 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from django_htmx.http import trigger_client_event
 
 from agents import selectors, services
 from agents.exceptions import InvalidInput, LLMError
@@ -166,7 +165,7 @@ def document_add(request: HttpRequest, agent_id: UUID) -> JsonResponse:
 @require_POST
 def document_delete(request: HttpRequest, document_id: int) -> HttpResponse:
     services.document_delete(document=part_for(request, Document, document_id))
-    return trigger_client_event(HttpResponse(status=204), "memweb:done")
+    return HttpResponse(status=204)
 
 
 @require_POST

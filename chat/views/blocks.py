@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
-from django_htmx.http import reswap, retarget, trigger_client_event
+from django_htmx.http import reswap, retarget
 
 from agents import diff, selectors, services
 from agents.exceptions import InvalidInput, StaleEdit
@@ -94,7 +94,7 @@ def block_new(request: HttpRequest, agent_id: UUID) -> HttpResponse:
             services.block_attach_new(
                 agent=agent, settings=form.settings(), value=form.cleaned_data["value"], editor=person(request)
             )
-            return trigger_client_event(HttpResponse(status=204), "memweb:done")
+            return HttpResponse(status=204)
         except InvalidInput as error:
             form.add_error(None, str(error))
     return render(request, "chat/_block_new.html", {"agent": agent, "form": form})
@@ -109,7 +109,7 @@ def block_settings(request: HttpRequest, agent_id: UUID, block_id: int) -> HttpR
     if request.method == "POST" and form.is_valid():
         try:
             services.block_describe(block=subject, settings=form.settings())
-            return trigger_client_event(HttpResponse(status=204), "memweb:done")
+            return HttpResponse(status=204)
         except InvalidInput as error:
             form.add_error(None, str(error))
     sharers = selectors.agents_of(person(request)).exclude(blocks=subject)
@@ -157,7 +157,7 @@ def _share(request: HttpRequest, subject: Block, agent: Agent) -> HttpResponse:
     except InvalidInput as error:
         return toast(str(error))
     names = {"agent": agent.name, "block": subject.label}
-    return trigger_client_event(toast(_("%(agent)s has “%(block)s” in view now.") % names), "memweb:done")
+    return toast(_("%(agent)s has “%(block)s” in view now.") % names)
 
 
 @require_POST
@@ -167,15 +167,13 @@ def block_detach(request: HttpRequest, agent_id: UUID, block_id: int) -> HttpRes
     services.block_detach(agent=agent, block=subject)
     names = {"agent": agent.name, "block": subject.label}
     undo = f"{reverse('block_attach', args=[agent.pk])}?block={subject.pk}"
-    return trigger_client_event(
-        toast(_("%(agent)s sees “%(block)s” no more. The block is kept.") % names, undo=undo), "memweb:done"
-    )
+    return toast(_("%(agent)s sees “%(block)s” no more. The block is kept.") % names, undo=undo)
 
 
 @require_POST
 def block_delete(request: HttpRequest, agent_id: UUID, block_id: int) -> HttpResponse:
     services.block_delete(block=_block(agent_for(request, agent_id), block_id))
-    return trigger_client_event(HttpResponse(status=204), "memweb:done")
+    return HttpResponse(status=204)
 
 
 @require_GET
@@ -185,7 +183,9 @@ def block_history(request: HttpRequest, agent_id: UUID, block_id: int) -> HttpRe
     subject = _block(agent, block_id)
     revisions = subject.revisions.select_related("user", "agent", "step")
     page = Paginator(revisions, REVISIONS).get_page(number(request.GET, "page") or 1)
-    texts = {r.number: r.value for r in subject.revisions.filter(number__gte=min(r.number for r in page) - 1)}
+    numbers = [r.number for r in page]
+    kept = subject.revisions.filter(number__gte=min(numbers) - 1, number__lte=max(numbers))
+    texts = {r.number: r.value for r in kept}
     rows = [(r, diff.words(texts.get(r.number - 1, ""), r.value)) for r in page]
     old, new = (subject.revisions.filter(number=number(request.GET, name) or 0).first() for name in ("old", "new"))
     compared = diff.words(old.value, new.value) if old and new else None
@@ -208,7 +208,7 @@ def revision_restore(request: HttpRequest, agent_id: UUID, revision_id: int) -> 
     except InvalidInput as error:
         return toast(str(error))
     names = {"block": revision.block.label, "number": revision.number}
-    return trigger_client_event(toast(_("“%(block)s” says again what #%(number)d said.") % names), "memweb:done")
+    return toast(_("“%(block)s” says again what #%(number)d said.") % names)
 
 
 @require_POST
@@ -223,9 +223,7 @@ def revision_undo(request: HttpRequest, agent_id: UUID, revision_id: int) -> Htt
         return _to_form(request, agent, revision, error, error.proposed or "")
     except InvalidInput as error:
         return toast(str(error))
-    return trigger_client_event(
-        toast(_("That edit of “%(block)s” was undone.") % {"block": revision.block.label}), "memweb:done"
-    )
+    return toast(_("That edit of “%(block)s” was undone.") % {"block": revision.block.label})
 
 
 def _to_form(request: HttpRequest, agent: Agent, revision: BlockRevision, error: StaleEdit, value: str) -> HttpResponse:

@@ -1,8 +1,9 @@
 """What a list of the inspector is asked for: words, kind, days, and where to go on."""
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, QueryDict
@@ -24,30 +25,35 @@ class Filters:
 
     query: str = ""
     kind: str = ""
+    archive: int | None = None
     start: date | None = None
     end: date | None = None
     page: int = 1
     before: int | None = None
+    zone: tzinfo = UTC  # in which a day begins
 
     @property
     def narrowed(self) -> bool:
-        return bool(self.query or self.kind or self.start or self.end)
+        return bool(self.query or self.kind or self.archive or self.start or self.end)
 
     @property
     def address(self) -> str:
         """The filters as a query string, without the place in the list."""
         data = QueryDict(mutable=True)
-        fields = {"q": self.query, "kind": self.kind, "from": self.start, "to": self.end}
+        fields = {"q": self.query, "kind": self.kind, "archive": self.archive, "from": self.start, "to": self.end}
         data.update({name: str(value) for name, value in fields.items() if value})
         return data.urlencode()
 
-    def at(self, rows: "QuerySet[M]", *, field: str = "created_at") -> "QuerySet[M]":
+    def at(self, rows: "QuerySet[M]") -> "QuerySet[M]":
         """The rows of those days."""
         if self.start:
-            rows = rows.filter(**{f"{field}__gte": _midnight(self.start)})
+            rows = rows.filter(created_at__gte=self._midnight(self.start))
         if self.end:
-            rows = rows.filter(**{f"{field}__lt": _midnight(self.end + timedelta(days=1))})
+            rows = rows.filter(created_at__lt=self._midnight(self.end + timedelta(days=1)))
         return rows
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time.min, tzinfo=self.zone)
 
 
 def filters_of(request: HttpRequest) -> Filters:
@@ -56,8 +62,10 @@ def filters_of(request: HttpRequest) -> Filters:
     found = Filters(
         query=data.get("q", "").replace("\x00", "").strip()[:LONGEST_QUERY],
         kind=data.get("kind", "")[:20],
+        archive=number(data, "archive"),
         page=number(data, "page") or 1,
         before=number(data, "before"),
+        zone=_zone(request),
     )
     found = replace(found, start=_day(data.get("from", "")), end=_day(data.get("to", "")))
     if found.start and found.end and found.end < found.start:
@@ -74,5 +82,9 @@ def _day(text: str) -> date | None:
         raise InvalidInput(_("“%(text)s” is not a day. Write it as YYYY-MM-DD.") % {"text": text[:40]}) from error
 
 
-def _midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))
+def _zone(request: HttpRequest) -> tzinfo:
+    """The browser's, which `chrome.js` notes in a cookie: the page shows its times in it. Else the server's."""
+    try:
+        return ZoneInfo(request.COOKIES.get("zone", ""))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return timezone.get_current_timezone()

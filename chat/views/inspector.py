@@ -4,14 +4,14 @@ from collections.abc import Callable
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from agents import selectors, services, tokens
 from agents.main_context import working_context
 from agents.models import Agent, Step
-from chat.access import agent_for
+from chat.access import agent_for, part_for
 from chat.views import lists
 from chat.views.blocks import block_card
 from chat.views.lists import Context
@@ -25,7 +25,7 @@ STEPS = 40  # of the newest steps that the Context tab offers
 def tab(request: HttpRequest, agent_id: UUID, name: str) -> HttpResponse:
     """A whole tab; with `part=results` only its list."""
     agent = agent_for(request, agent_id)
-    read = TABS.get(name)
+    read = READERS.get(name)
     if read is None:
         raise Http404
     part = "_results" if request.GET.get("part") == "results" and name in ("recall", "archival", "runs") else ""
@@ -35,7 +35,7 @@ def tab(request: HttpRequest, agent_id: UUID, name: str) -> HttpResponse:
 def context_tab(request: HttpRequest, agent: Agent) -> Context:
     """The window as it is; with `step`, as that step saw it."""
     steps = selectors.steps_of(agent)
-    chosen = _step(agent, number(request.GET, "step"))
+    chosen = _step(request, number(request.GET, "step"))
     shown = list(steps[:STEPS])
     last = shown[0] if shown else None
     if chosen and chosen not in shown:
@@ -46,8 +46,9 @@ def context_tab(request: HttpRequest, agent: Agent) -> Context:
     return {**context, "view": selectors.context_view(agent), "usage": last}
 
 
-def _step(agent: Agent, pk: int | None) -> Step | None:
-    return get_object_or_404(selectors.steps_of(agent), pk=pk) if pk is not None else None
+def _step(request: HttpRequest, pk: int | None) -> Step | None:
+    """Any step of the person's agents: a shared block may have been edited by another one."""
+    return part_for(request, Step, pk) if pk is not None else None
 
 
 def memory_tab(request: HttpRequest, agent: Agent) -> Context:
@@ -55,7 +56,7 @@ def memory_tab(request: HttpRequest, agent: Agent) -> Context:
     return {"cards": cards, "attachable": selectors.blocks_to_attach(agent)}
 
 
-TABS: dict[str, Callable[[HttpRequest, Agent], Context]] = {
+READERS: dict[str, Callable[[HttpRequest, Agent], Context]] = {
     "context": context_tab,
     "memory": memory_tab,
     "queue": lists.queue,
@@ -76,7 +77,7 @@ def gauge(request: HttpRequest, agent_id: UUID) -> HttpResponse:
 def prompt(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     """The exact prompt of the next step, or of the past `step`."""
     agent = agent_for(request, agent_id)
-    step = _step(agent, number(request.GET, "step"))
+    step = _step(request, number(request.GET, "step"))
     if step:
         shown = selectors.step_view(step).prompt
         context: Context = {"prompt": shown, "model": step.model}

@@ -14,12 +14,13 @@ from agents import ingest, selectors
 from agents.exceptions import InvalidInput, LLMError
 from agents.external_context import archival_storage, hybrid, recall_storage
 from agents.models import Agent, Message, Passage, Run
+from agents.models.message import DERIVED
 from chat.highlight import excerpt
 from chat.views.filters import Filters, filters_of
 from chat.views.numbers import number
 
 PAGE = 30  # rows of a list
-HEAVY = ("embedding", "words")  # columns of messages and passages that no list shows
+HEAVY = {Message: DERIVED, Passage: ("embedding", "words")}  # columns that no list shows
 SPARK_RUNS = 30  # runs in the sparkline
 
 Row = TypeVar("Row", bound=Model)
@@ -77,8 +78,7 @@ def archival(request: HttpRequest, agent: Agent) -> Context:
             rows = rows.filter(document__isnull=False)
         elif filters.kind in ("filed", "added"):
             rows = rows.filter(document=None, step__isnull=filters.kind == "added")
-        archive = number(request.GET, "archive")
-        rows = rows.filter(archive=archive) if archive is not None else rows
+        rows = rows.filter(archive=filters.archive) if filters.archive is not None else rows
         if filters.query:
             return _with_place(agent, _searched(rows, filters, lambda row: row.text))
         return _with_place(agent, _listed(rows, filters, "pk", lambda row: row.text))
@@ -110,7 +110,7 @@ def queue(request: HttpRequest, agent: Agent) -> Context:
     evicted = agent.messages.filter(seq__lt=agent.queue_start, retracted_at=None).exclude(kind=Kind.NOTICE)
     if group is not None:
         evicted = evicted.filter(kind__in=group)
-    rows = evicted.defer("embedding", "words").order_by("-seq")
+    rows = evicted.defer(*DERIVED).order_by("-seq")
     key = number(request.GET, "before")
     if key is not None:
         rows = rows.filter(seq__lt=key)
@@ -127,9 +127,9 @@ def queue(request: HttpRequest, agent: Agent) -> Context:
 
 def runs(request: HttpRequest, agent: Agent) -> Context:
     def read(filters: Filters) -> Listing[Run]:
-        messages = Prefetch("steps__messages", Message.objects.defer(*HEAVY))
+        messages = Prefetch("steps__messages", agent.messages.filter(retracted_at=None).defer(*DERIVED))
         rows = filters.at(agent.runs.select_related("event").prefetch_related("steps", messages))
-        rows = rows.defer(*(f"event__{column}" for column in HEAVY))
+        rows = rows.defer(*(f"event__{column}" for column in DERIVED))
         rows = rows.filter(status=filters.kind) if filters.kind in RUN_KINDS else rows
         return _listed(rows, filters, "pk", lambda row: row.event.content if row.event else "")
 
@@ -150,7 +150,9 @@ def _answer(request: HttpRequest, read: "Callable[[Filters], Listing[Any]]") -> 
 
 def _listed(rows: "QuerySet[Row]", filters: Filters, key: str, text: Callable[[Row], str]) -> "Listing[Row]":
     """Newest first, by key: no page costs more than the first. One query."""
-    rows = rows.defer(*HEAVY).order_by(f"-{key}") if rows.model in (Message, Passage) else rows.order_by(f"-{key}")
+    if rows.model in HEAVY:
+        rows = rows.defer(*HEAVY[rows.model])
+    rows = rows.order_by(f"-{key}")
     if filters.before is not None:
         rows = rows.filter(**{f"{key}__lt": filters.before})
     page = list(rows[: PAGE + 1])

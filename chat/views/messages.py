@@ -1,15 +1,17 @@
 """The conversation: sending, commands, steering the last turn, older rows, stop."""
 
+import contextlib
 from collections.abc import Callable
 from uuid import UUID
 
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect, reswap, retarget, trigger_client_event
+from redis.exceptions import RedisError
 
 from agents import diff, selectors, services
 from agents.exceptions import InvalidInput
@@ -48,15 +50,15 @@ def message_send(request: HttpRequest, agent_id: UUID) -> HttpResponse:
 def _command(request: HttpRequest, agent: Agent, hand: Hand) -> HttpResponse:
     confirmed = request.POST.get("confirmed") == "yes"
     key = f"command:{agent.pk}:{request.POST.get('key', '')[:64]}"
-    if request.POST.get("key") and not cache.add(key, 1, COMMAND_MEMORY):  # sent again after its answer got lost
+    if request.POST.get("key") and not _first(key):  # sent again after its answer got lost
         return trigger_client_event(HttpResponse(status=204), "memweb:sent")
     try:
         outcome = services.command_run(agent=agent, line=request.POST.get("text", ""), hand=hand, confirmed=confirmed)
     except Exception:
-        cache.delete(key)
+        _forget(key)
         raise
     if not outcome.said:  # it changed nothing: sent again, it is to be shown again
-        cache.delete(key)
+        _forget(key)
     if outcome.leave:
         return HttpResponseClientRedirect(reverse("overview"))
     if outcome.said:
@@ -65,6 +67,18 @@ def _command(request: HttpRequest, agent: Agent, hand: Hand) -> HttpResponse:
     context = {"agent": agent, "outcome": outcome, "pieces": pieces, "line": request.POST.get("text", "")}
     answer = reswap(retarget(render(request, "chat/_command.html", context), "#dialog-body"), "innerHTML")
     return trigger_client_event(answer, "memweb:sent")
+
+
+def _first(key: str) -> bool:
+    try:
+        return cache.add(key, 1, COMMAND_MEMORY)
+    except RedisError:  # a broker that is away must not keep a command from being done
+        return True
+
+
+def _forget(key: str) -> None:
+    with contextlib.suppress(RedisError):
+        cache.delete(key)
 
 
 @require_POST
@@ -87,11 +101,8 @@ def message_edit(request: HttpRequest, message_id: int) -> HttpResponse:
         return render(request, "chat/_message_edit.html", context)
 
     def act(hand: Hand) -> HttpResponse:
-        last = selectors.last_turn(message.agent)
-        if last is None or last.pk != message.pk:
-            raise InvalidInput(_("Only the last turn can be edited."))
-        services.turn_edit(agent=message.agent, text=text, hand=hand)
-        return trigger_client_event(HttpResponse(status=204), "memweb:done")
+        services.turn_edit(agent=message.agent, text=text, hand=hand, event=message.pk)
+        return HttpResponse(status=204)
 
     try:
         return asking_about_memory(request, act)
@@ -103,8 +114,10 @@ def message_edit(request: HttpRequest, message_id: int) -> HttpResponse:
 def message_row(request: HttpRequest, message_id: int) -> HttpResponse:
     """A row as it stands, in place of its form."""
     message = part_for(request, Message, message_id)
-    row = timeline.rows([message])[0]
-    return render(request, row.template, {"agent": message.agent, "row": row})
+    rows = timeline.rows([message])
+    if not rows:  # a result that is drawn with its call
+        raise Http404
+    return render(request, rows[0].template, {"agent": message.agent, "row": rows[0]})
 
 
 @require_POST
@@ -112,8 +125,8 @@ def turn_retry(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     agent = agent_for(request, agent_id)
 
     def act(hand: Hand) -> HttpResponse:
-        services.turn_retry(agent=agent, hand=hand)
-        return trigger_client_event(HttpResponse(status=204), "memweb:done")
+        services.turn_retry(agent=agent, hand=hand, event=number(request.POST, "event"))
+        return HttpResponse(status=204)
 
     return _or_toast(request, act)
 
@@ -123,9 +136,8 @@ def turn_delete(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     agent = agent_for(request, agent_id)
 
     def act(hand: Hand) -> HttpResponse:
-        services.turn_delete(agent=agent, hand=hand)
-        answer = toast(_("The turn is gone, with what it wrote to memory."))
-        return trigger_client_event(answer, "memweb:done")
+        services.turn_delete(agent=agent, hand=hand, event=number(request.POST, "event"))
+        return toast(_("The turn is gone, with what it wrote to memory."))
 
     return _or_toast(request, act)
 
@@ -136,7 +148,7 @@ def run_retry(request: HttpRequest, run_id: int) -> HttpResponse:
 
     def act(hand: Hand) -> HttpResponse:
         services.run_retry(run=run, hand=hand)
-        return trigger_client_event(HttpResponse(status=204), "memweb:done")
+        return HttpResponse(status=204)
 
     return _or_toast(request, act)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django_htmx.http import reswap, retarget
+from django_htmx.http import reswap, retarget, trigger_client_event
 
 from agents import diff
 from agents.exceptions import Conflict, InvalidInput, RollbackConflict
@@ -40,7 +40,8 @@ def asking_about_memory(request: HttpRequest, act: Callable[[Hand], HttpResponse
             "conflicts": [(conflict, _difference(conflict)) for conflict in error.conflicts],
         }
         answer = render(request, "chat/_conflict.html", context)
-        return reswap(retarget(answer, "#dialog-body"), "innerHTML")
+        answer = reswap(retarget(answer, "#dialog-body"), "innerHTML")
+        return trigger_client_event(answer, "memweb:sent")  # the dialog has it now: not the message box
     except InvalidInput as error:
         if hand.choices:  # the form that this began in is behind the dialog, which a toast closes
             return toast(str(error))

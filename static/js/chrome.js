@@ -38,6 +38,7 @@ export function announce(text) {
 
 export function startChrome() {
   startTheme();
+  noteZone();
   document.addEventListener("click", onClick);
   document.addEventListener("input", (event) => count(event.target));
   document.addEventListener("change", (event) => applyPreset(event.target));
@@ -64,6 +65,12 @@ export function offerCode(root) {
     button.setAttribute("aria-label", gettext("Copy code"));
     block.append(button);
   }
+}
+
+// A day that is asked for begins at the person's midnight, not at the server's.
+function noteZone() {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  document.cookie = `zone=${timeZone}; path=/; max-age=31536000; samesite=lax`;
 }
 
 // The server writes UTC; a person reads their own clock, in the language of the page.

@@ -112,7 +112,8 @@ function onRows(event) {
 // Everything from a seq on was taken back.
 function onCut(frame) {
   for (const row of document.querySelectorAll("#timeline .row[data-seq]")) {
-    if (Number(row.dataset.seq) >= frame.from_seq) row.remove();
+    const seq = Number(row.dataset.seq);
+    if (seq >= frame.from_seq && seq <= frame.to_seq) row.remove();
   }
   byId("last-seq").dataset.version = frame.version;
   clearDraft();

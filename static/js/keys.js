@@ -20,7 +20,7 @@ export function startKeys() {
 const isTyping = (element) => element.matches("input, textarea, select, [contenteditable]");
 
 function onKey(event) {
-  if (event.isComposing) return;
+  if (event.isComposing || (document.querySelector("dialog[open]") && event.target.id !== "palette-query")) return;
   const { key, target } = event;
   if ((event.ctrlKey || event.metaKey) && !event.altKey && key.toLowerCase() === "k") openPalette();
   else if (target.id === "palette-query" && ["ArrowDown", "ArrowUp", "Enter"].includes(key)) inPalette(key);
@@ -28,8 +28,8 @@ function onKey(event) {
   else if (event.altKey && event.code === "KeyM") document.getElementById("composer-text").focus();
   else if (event.altKey && event.code === "KeyS") document.getElementById("stop").click();
   else if (event.altKey && event.code === "KeyN") document.getElementById("new-agent").click();
-  else if (key === "?" && !isTyping(target) && !document.querySelector("dialog[open]")) showKeys();
-  else if (key === "Escape" && !document.querySelector("dialog[open]")) {
+  else if (key === "?" && !isTyping(target)) showKeys();
+  else if (key === "Escape") {
     if (!closeMenus() && !closeDrawers()) return;
   } else return;
   event.preventDefault();

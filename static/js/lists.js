@@ -17,12 +17,7 @@ export function startLists() {
     if (event.target.name === "chosen") showChosen();
   });
   document.body.addEventListener("htmx:beforeRequest", leaveBusyListsAlone);
-  document.body.addEventListener("htmx:afterRequest", (event) => {
-    if (event.detail.elt.id === "bulk" && event.detail.xhr.status === 204) {
-      chooseAll(false);
-      document.body.dispatchEvent(new CustomEvent("memweb:archival"));
-    }
-  });
+  document.body.addEventListener("htmx:afterRequest", removeDeleted);
   document.body.addEventListener("htmx:afterSwap", showChosen);
   if (location.hash.startsWith("#message-")) point(document.getElementById(location.hash.slice(1)));
 }
@@ -48,6 +43,15 @@ function point(row) {
   row.classList.add("pointed");
   row.tabIndex = -1;
   row.focus({ preventScroll: true });
+}
+
+// What was deleted goes at once: a list that was read further down is not drawn anew.
+function removeDeleted(event) {
+  const { xhr, requestConfig } = event.detail;
+  if (xhr.status !== 204 || !requestConfig.path.endsWith("/passages/delete/")) return;
+  for (const pk of requestConfig.formData.getAll("chosen")) document.getElementById(`passage-${pk}`)?.remove();
+  showChosen();
+  document.body.dispatchEvent(new CustomEvent("memweb:archival"));
 }
 
 function chosen() {

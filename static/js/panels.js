@@ -5,7 +5,8 @@ export function startPanels() {
   if (window.Idiomorph) {
     // Text being typed, and what a person folded or unfolded, are theirs.
     Idiomorph.defaults.ignoreActiveValue = true;
-    Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.tagName === "DETAILS");
+    Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
+      !(name === "aria-expanded" || (name === "open" && node.tagName === "DETAILS"));
   }
   const tabs = [...document.querySelectorAll("[role=tab]")];
   for (const tab of tabs) {

@@ -173,6 +173,7 @@ def test_exit_leaves(agent: Agent) -> None:
         ("/pop 0", "not a number"),
         ("/pop -1", "not a number"),
         ("/dump 99999999999999999999", "not a number"),
+        ("/pop 000000001999999999", "not a number"),
         ("/rethink", "needs something after it: /rethink <text>"),
         ("/rewrite   ", "needs something"),
         ("/systemswap", "needs something"),

@@ -83,3 +83,25 @@ def test_a_file_that_is_wrong_says_where_and_makes_nothing(
 def test_something_else_is_told_to_be_something_else(bob: User, raw: bytes) -> None:
     with pytest.raises(InvalidInput, match="not an agent exported by memweb"):
         services.agent_import(owner=bob, raw=raw)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"kind": "function_result", "time": "2026-01-01T00:00:00Z", "content": "no JSON"},
+        {"kind": "user_message", "time": "9999-12-31T23:59:59-12:00", "content": "late"},
+    ],
+)
+def test_what_fits_the_form_and_cannot_be_kept_is_told_too(bob: User, exported: bytes, message: dict[str, Any]) -> None:
+    raw = json.dumps({**json.loads(exported), "messages": [message]}).encode()
+    with pytest.raises(InvalidInput, match="cannot be imported"):
+        services.agent_import(owner=bob, raw=raw)
+    assert not Agent.objects.filter(owner=bob).exists()
+
+
+def test_text_that_no_database_holds_is_cleaned(bob: User, exported: bytes) -> None:
+    calls = [{"id": "c", "name": "x\x00y", "arguments": "{}"}]
+    message = {"kind": "assistant", "time": "2026-01-01T00:00:00Z", "content": "a\x00b", "calls": calls}
+    raw = json.dumps({**json.loads(exported), "messages": [message]}).encode()
+    kept = services.agent_import(owner=bob, raw=raw).messages.get()
+    assert (kept.content, kept.calls[0]["name"]) == ("ab", "xy")

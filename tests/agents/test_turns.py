@@ -4,8 +4,9 @@ import json
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 
-from agents import recursive_summary, selectors, services
+from agents import maintenance, recursive_summary, selectors, services
 from agents.agent_loop import config_of
 from agents.exceptions import InvalidInput, RollbackConflict
 from agents.external_context import archival_storage, recall_storage
@@ -233,3 +234,60 @@ def test_a_summary_of_what_was_taken_back_meanwhile_is_thrown_away(
     last = agent.messages.order_by("-seq")[0]
     assert recursive_summary.write(agent, last.seq or 0, config=config_of(agent), check=lambda: None) is None
     assert not agent.summaries.exists()
+
+
+def test_turns_are_taken_back_one_after_the_other_without_a_question(
+    agent: Agent, hand: Hand, serve_model: ServeModel
+) -> None:
+    serve_model([*REMEMBERS, call("core_memory_append", label="human", content="Lives in Porto."), say("Noted too.")])
+    exchange(agent, "I am Ann")
+    exchange(agent, "I live in Porto")
+    assert human(agent).value == "We have just met.\nName: Ann.\nLives in Porto."
+    services.turn_delete(agent=agent, hand=hand)
+    assert human(agent).value == "We have just met.\nName: Ann."
+    services.turn_delete(agent=agent, hand=hand)
+    assert human(agent).value == "We have just met."
+
+
+def test_a_retry_that_waits_goes_with_the_turn_it_is_about(agent: Agent, hand: Hand, serve_model: ServeModel) -> None:
+    serve_model([say("One.")])
+    exchange(agent, "Count")
+    services.turn_retry(agent=agent, hand=hand)
+    services.turn_delete(agent=agent, hand=hand)
+    assert not agent.runs.filter(status=Run.Status.QUEUED).exists()
+    assert not services.run_next(agent_id=agent.pk)
+
+
+def test_a_turn_that_is_not_the_last_any_more_is_left_alone(agent: Agent, hand: Hand, serve_model: ServeModel) -> None:
+    serve_model([say("One."), say("Two.")])
+    seen = exchange(agent, "First").event_id
+    exchange(agent, "Second")
+    for take_back in (services.turn_delete, services.turn_retry):
+        with pytest.raises(InvalidInput, match="not the last turn any more"):
+            take_back(agent=agent, hand=hand, event=seen)
+    assert [m.content for m in recall_storage.spoken(agent)] == ["First", "One.", "Second", "Two."]
+
+
+def test_pop_keeps_calls_and_results_together_without_steps_too(
+    agent: Agent, hand: Hand, serve_model: ServeModel
+) -> None:
+    serve_model([say("Hello.")])
+    exchange(agent, "hi")
+    agent.messages.update(step=None)  # as of an imported agent
+    assert services.messages_pop(agent=agent, count=1, hand=hand) == 2
+    assert present(agent) == [Kind.USER_MESSAGE]
+
+
+def test_a_passage_that_a_checkpoint_holds_outlives_its_deletion(agent: Agent, hand: Hand) -> None:
+    kept = services.passage_add(agent=agent, text="The lamp was lit in 1871.")
+    checkpoint = services.checkpoint_create(agent=agent)
+    later = services.passage_add(agent=agent, text="It was a Tuesday.")
+    services.passages_retract(passages=agent.archive.passages.all())
+    agent.archive.passages.update(retracted_at=timezone.now() - 2 * maintenance.REGRET)
+    type(checkpoint).objects.update(created_at=timezone.now() - 3 * maintenance.REGRET)
+    agent.archive.passages.filter(pk=kept.pk).update(created_at=timezone.now() - 4 * maintenance.REGRET)
+    maintenance.reap()
+    assert agent.archive.passages.filter(pk=kept.pk).exists()
+    services.checkpoint_delete(checkpoint=checkpoint)
+    maintenance.reap()
+    assert not agent.archive.passages.filter(pk__in=[kept.pk, later.pk]).exists()

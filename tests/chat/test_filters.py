@@ -331,3 +331,15 @@ def test_days_are_those_of_the_servers_time_zone(browser: Client, agent: Agent, 
     queue_manager.append(agent, Message(kind=Kind.USER_MESSAGE, content="Said on the day x.", created_at=at))
     assert days_in(results(browser, agent, "recall", from_=str(date(2024, 3, 2)))) == ["x"]
     assert days_in(results(browser, agent, "recall", to="2024-03-01")) == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "found"), [("Asia/Shanghai", True), ("UTC", False), ("", False), ("../nowhere", False)]
+)
+def test_a_day_begins_at_the_midnight_of_the_browser(browser: Client, agent: Agent, zone: str, found: bool) -> None:
+    """20:00 UTC of the 4th is the 5th in Shanghai."""
+    at = datetime(2026, 3, 4, 20, 0, tzinfo=UTC)
+    queue_manager.append(agent, Message(kind=Message.Kind.USER_MESSAGE, content="A late lamp.", created_at=at))
+    browser.cookies["zone"] = zone
+    answer = browser.get(reverse("tab", args=[agent.pk, "recall"]), {"from": "2026-03-05", "to": "2026-03-05"})
+    assert ("A late lamp." in answer.content.decode()) == found

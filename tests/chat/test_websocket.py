@@ -317,7 +317,7 @@ def test_what_was_taken_back_is_cut_from_every_page(agent: Agent, browser: Clien
         await socket.resume(6)
         await run_in_thread(services.turn_delete, agent=agent, hand=alices)
         frames = await socket.everything()
-        assert of_kind(frames, "cut") == [{"type": "cut", "from_seq": 2, "version": 1}]
+        assert of_kind(frames, "cut") == [{"type": "cut", "from_seq": 2, "to_seq": 6, "version": 1}]
         assert {"context"} <= changed(frames) and rows(frames) == []
 
     meet(agent, browser, talk)
@@ -333,7 +333,7 @@ def test_a_turn_tried_again_is_cut_and_arrives_anew(agent: Agent, browser: Clien
         await run_in_thread(services.turn_retry, agent=agent, hand=alices)
         await run_in_thread(services.run_next, agent_id=agent.pk)
         frames = await socket.everything()
-        assert of_kind(frames, "cut") == [{"type": "cut", "from_seq": 3, "version": 1}]
+        assert of_kind(frames, "cut") == [{"type": "cut", "from_seq": 3, "to_seq": 4, "version": 1}]
         assert rows(frames) == [5]  # the question, 2, stays where it is
         written = next(place for place, frame in enumerate(frames) if seqs(frame))
         assert [kind(frame) for frame in frames].index("cut") < written
@@ -354,7 +354,7 @@ def test_a_message_edited_is_cut_and_the_new_one_waits_and_arrives(
         await run_in_thread(browser.post, reverse("message_edit", args=[message.pk]), {"text": "Bergen?"})
         await run_in_thread(services.run_next, agent_id=agent.pk)
         frames = await socket.everything()
-        assert of_kind(frames, "cut") == [{"type": "cut", "from_seq": 2, "version": 1}]
+        assert of_kind(frames, "cut") == [{"type": "cut", "from_seq": 2, "to_seq": 4, "version": 1}]
         assert "Bergen?" in next(frame for frame in frames if 'id="waiting"' in frame)
         assert rows(frames) == [5, 6]
 

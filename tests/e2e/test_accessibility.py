@@ -164,6 +164,7 @@ def test_keyboard_only_from_the_first_agent_to_an_upload(page: Page, tmp_path: P
     document = tmp_path / "log.txt"
     document.write_text("The harbour master is called Captain Zephyr.")
     tab_to(page, "files")
+    expect(page.locator("#files")).to_be_focused()
     with page.expect_file_chooser() as chooser:
         press(page, "Enter")
     chooser.value.set_files(document)

@@ -53,8 +53,8 @@ def test_the_command_embeds_everything_with_the_new_model(smaller: Agent) -> Non
     assert archival_storage.find(smaller, "behind the barometer").total == 1
 
 
-def test_there_is_one_index_per_table_and_it_is_of_the_configured_model(smaller: Agent) -> None:
+def test_there_is_one_index_per_column_and_it_is_of_the_configured_model(smaller: Agent) -> None:
     vector_index.ensure()
-    assert len(indexes()) == 2 and all("halfvec(64)" in index and "hash/64" in index for index in indexes())
+    assert len(indexes()) == 3 and all("halfvec(64)" in index and "hash/64" in index for index in indexes())
     vector_index.ensure()
-    assert len(indexes()) == 2
+    assert len(indexes()) == 3

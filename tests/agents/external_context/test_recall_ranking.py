@@ -1,0 +1,100 @@
+"""What recall storage finds first: by what came before, by the day, by who said it, by how rare a word is."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agents import queue_manager, services
+from agents.external_context import bm25, recall_storage
+from agents.external_context.recall_storage import SESSION_GAP
+from agents.models import Agent, Message
+
+Kind = Message.Kind
+NOON = datetime(2026, 3, 5, 12, 0, tzinfo=UTC)
+
+
+def said(agent: Agent, *texts: str, kind: Kind = Kind.USER_MESSAGE, at: datetime = NOON) -> None:
+    """A minute apart."""
+    rows = [Message(kind=kind, content=t, created_at=at + timedelta(minutes=n)) for n, t in enumerate(texts)]
+    queue_manager.append(agent, *rows)
+
+
+def embedded(agent: Agent) -> Agent:
+    while recall_storage.embed_missing(agent):
+        pass
+    agent.refresh_from_db()
+    return agent
+
+
+def found(agent: Agent, query: str) -> list[str]:
+    return [hit.row.content for hit in recall_storage.find(agent, query, size=50).hits]
+
+
+def test_an_answer_is_found_by_the_question_it_answers(agent: Agent) -> None:
+    said(agent, "Do you have any lighthouses?", "Yes, two of them.")
+    said(agent, "It rains.", at=NOON + timedelta(days=3))
+    assert "Yes, two of them." in found(embedded(agent), "lighthouses")
+
+
+def test_silence_for_hours_ends_a_talk(agent: Agent) -> None:
+    said(agent, "Do you have any lighthouses?")
+    said(agent, "Good morning.", at=NOON + SESSION_GAP + timedelta(minutes=1))
+    first, second = recall_storage.spoken(embedded(agent)).order_by("seq")
+    assert (first.session, second.session) == (first.seq, second.seq)
+    said(agent, "And how are you?", at=second.created_at + timedelta(minutes=1))
+    assert recall_storage.spoken(embedded(agent)).order_by("-seq")[0].session == second.seq
+
+
+def test_a_message_is_found_by_the_day_it_was_said(agent: Agent) -> None:
+    said(agent, "We painted the door.")
+    said(agent, "We painted the wall.", at=NOON + timedelta(days=60))
+    assert found(embedded(agent), "what happened on 5 March 2026")[0] == "We painted the door."
+
+
+def test_what_is_not_embedded_yet_is_found_by_its_words(agent: Agent) -> None:
+    said(agent, "The barometer fell.")
+    embedded(agent)
+    said(agent, "The hygrometer rose.")
+    assert "The hygrometer rose." in found(agent, "hygrometer")
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("where do I keep the key", "mine"),
+        ("where does Ann keep the key", "mine"),
+        ("where do you keep the key", "yours"),
+        ("where does Sam keep the key", "yours"),
+    ],
+)
+def test_who_is_named_comes_first(agent: Agent, query: str, first: str) -> None:
+    block = agent.blocks.get(label="human")
+    services.block_edit(block=block, value="Name: Ann.", from_revision=1, editor=agent.owner)
+    texts = {"mine": "The key is in the boathouse.", "yours": "The key is in the cupboard."}
+    said(agent, texts["mine"], kind=Kind.USER_MESSAGE)
+    said(agent, texts["yours"], kind=Kind.ASSISTANT, at=NOON + timedelta(days=1))
+    assert found(embedded(agent), query)[0] == texts[first]
+
+
+def test_a_rare_word_counts_for_more_than_a_common_one(agent: Agent) -> None:
+    said(agent, *[f"The lamp of tower {number}." for number in range(20)], "A sextant.")
+    rows = recall_storage.spoken(agent)
+    scores = bm25.scores(rows, "words", "lamp sextant", total=21, most=100)
+    best = max(scores, key=lambda pk: scores[pk])
+    assert rows.get(pk=best).content == "A sextant." and len(scores) == 21
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("Write to ada.lovelace@example.org about it.", "ada.lovelace@example.org"),
+        ("The function is called parse_http_header.", "parse_http_header"),
+        ("The permit number is PT-4471.", "PT-4471"),
+        ("我上个星期搬到里斯本了", "里斯本"),
+        ("来週リスボンに引っ越します", "リスボン"),
+        ("Zarathustra spoke.", "zarathustra"),
+    ],
+)
+def test_one_rare_thing_is_enough(agent: Agent, text: str, query: str) -> None:
+    said(agent, *[f"The lamp of tower {number}." for number in range(20)], text)
+    assert found(embedded(agent), query)[0] == text
