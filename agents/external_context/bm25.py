@@ -6,12 +6,14 @@ counted among the rows that are searched, so one agent's talk is not measured by
 
 from typing import Any
 
+from django.contrib.postgres.search import SearchRank
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from agents.external_context import words
 
 K1, B = 1.2, 0.75
+MOST_CANDIDATES = 5000  # rows
 
 SQL = """
 WITH asked AS (SELECT unnest(tsvector_to_array(to_tsvector(%s::regconfig, %s))) AS lexeme),
@@ -36,7 +38,9 @@ def scores(rows: "QuerySet[Any]", column: str, text: str, *, total: int, most: i
     wanted = words.query(text)
     if wanted is None:
         return {}
-    found = rows.filter(**{column: wanted}).order_by().values("id", column)
+    # of a word that stands in very many rows, those where it weighs most: taking the rest apart would only cost
+    heaviest = rows.filter(**{column: wanted}).order_by(SearchRank(F(column), wanted).desc(), "-pk")
+    found = heaviest.values("id", column)[:MOST_CANDIDATES]
     candidates, parameters = found.query.sql_with_params()
     sql = SQL.format(candidates=candidates, column=f'"{column}"', k1=K1, b=B)
     with connection.cursor() as cursor:
