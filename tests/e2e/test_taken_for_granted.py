@@ -235,6 +235,7 @@ def test_chinese_is_spoken_when_the_browser_asks_and_when_it_is_chosen(product: 
     page.get_by_role("button", name="简体中文").click()
     expect(page.locator("html")).to_have_attribute("lang", "zh-hans")
     expect(page.get_by_role("tab", name="记忆")).to_be_visible()
+    expect(page.locator("#live")).to_have_text("在线")  # before its scripts run, Enter sends nothing
     page.locator("#composer-text").fill("my name is Ada")
     page.keyboard.press("Enter")
     expect(page.locator("#timeline-rows .chip")).to_contain_text("记忆已更新")  # what comes over the socket, too
