@@ -6,7 +6,7 @@ from celery import shared_task
 
 from agents import maintenance, recursive_summary, services
 from agents.agent_loop import config_of
-from agents.external_context import archival_storage, recall_storage
+from agents.external_context import archival_storage, recall_storage, vector_index
 from agents.ingest import work
 from agents.models import Agent, Document
 
@@ -28,13 +28,13 @@ def summarize(agent_id: str, covers_to: int) -> None:
 @shared_task
 def embed_messages(agent_id: str) -> None:
     agent = Agent.objects.filter(pk=agent_id).first()
-    while agent and recall_storage.embed_missing(agent):
+    for _done in recall_storage.embed_missing(agent) if agent else ():
         pass
 
 
 @shared_task
 def embed_passages() -> None:
-    while archival_storage.embed_missing():
+    for _done in archival_storage.embed_missing():
         pass
 
 
@@ -43,6 +43,11 @@ def ingest(document_id: int) -> None:
     document = Document.objects.filter(pk=document_id).first()
     if document and document.status != Document.Status.READY:
         work(document)
+
+
+@shared_task
+def index_vectors() -> None:
+    vector_index.ensure()
 
 
 @shared_task

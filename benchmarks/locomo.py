@@ -11,14 +11,10 @@ are kept.
 
 import argparse
 import json
-import logging
-import os
 import re
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import fmean
@@ -28,8 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tqdm import tqdm
 
-from memweb.stack.paths import StackPaths
-from memweb.stack.postgres import Postgres
+from benchmarks.database import database
 
 if TYPE_CHECKING:
     from agents.models import Agent
@@ -40,33 +35,6 @@ TURN = re.compile(r"D\d+:\d+")
 
 Search = Callable[["Agent", str, int], list[int]]
 """Agent, query and how many: seqs of messages, best first."""
-
-
-@contextmanager
-def database(home: Path) -> Iterator[None]:
-    """A PostgreSQL of its own, migrated, and Django set up on it with the default embeddings."""
-    paths = StackPaths(home)
-    paths.create()
-    server = Postgres(paths)
-    server.start()
-    os.environ |= {
-        "MEMWEB_ENV_FILE": os.devnull,
-        "MEMWEB_HOME": str(home),
-        "DATABASE_URL": paths.database_url,
-        "OPENAI_BASE_URL": "http://127.0.0.1:9/v1",
-        "DJANGO_SETTINGS_MODULE": "memweb.settings",
-    }
-    import django
-
-    django.setup()
-    logging.disable(logging.WARNING)  # there is no broker to tell pages of new messages
-    from django.core.management import call_command
-
-    call_command("migrate", verbosity=0)
-    try:
-        yield
-    finally:
-        server.stop()
 
 
 def remember(sample: dict[str, Any]) -> tuple["Agent", dict[str, int]]:
@@ -89,8 +57,8 @@ def remember(sample: dict[str, Any]) -> tuple["Agent", dict[str, int]]:
             kind = Message.Kind.USER_MESSAGE if turn["speaker"] == talk["speaker_a"] else Message.Kind.ASSISTANT
             said = Message(kind=kind, content=text_of(turn), created_at=timezone.make_aware(time))
             queue_manager.append(agent, said)
-    with tqdm(total=recall_storage.spoken(agent).filter(context_embedding=None).count(), desc=agent.name) as bar:
-        while done := recall_storage.embed_missing(agent):
+    with tqdm(total=recall_storage.not_embedded(agent).count(), desc=agent.name) as bar:
+        for done in recall_storage.embed_missing(agent):
             bar.update(done)
     seqs = recall_storage.spoken(agent).order_by("seq").values_list("seq", flat=True)
     return agent, {turn["dia_id"]: seq or 0 for (turn, _time), seq in zip(turns, seqs, strict=True)}
@@ -126,33 +94,28 @@ def substring(agent: "Agent", query: str, most: int) -> list[int]:
     return [seq or 0 for seq in found.values_list("seq", flat=True)[:most]]
 
 
-def full_text(agent: "Agent", query: str, most: int) -> list[int]:
-    """BM25 of the message alone."""
-    from agents.external_context import bm25, recall_storage
+def by_column(column: str) -> Search:
+    """One column of the product's search alone."""
 
-    rows = recall_storage.spoken(agent)
-    scores = bm25.scores(rows, "words", query, total=agent.next_seq, most=most)
-    seqs = dict(rows.filter(pk__in=scores).values_list("pk", "seq"))
-    return [seqs[pk] or 0 for pk in sorted(scores, key=lambda pk: -scores[pk])]
+    def search(agent: "Agent", query: str, most: int) -> list[int]:
+        from agents.external_context import recall_storage
+        from agents.external_context.hybrid import Arms, candidates
+        from agents.external_context.vector_index import RECALL
 
+        is_words = column.endswith("words")
+        arms = Arms(RECALL, words=(column,) if is_words else (), vectors=() if is_words else (column,))
+        found = candidates(recall_storage.spoken(agent), [agent.pk], arms, query)
+        found.sort(key=lambda candidate: -candidate.scores[column])
+        return [candidate.row.seq or 0 for candidate in found[:most]]
 
-def vectors(agent: "Agent", query: str, most: int) -> list[int]:
-    """The vector of the message alone."""
-    from pgvector.django import CosineDistance
-
-    from agents.external_context import recall_storage
-    from agents.llm.embeddings import get_embedder
-
-    distance = CosineDistance("embedding", get_embedder().embed_query(query))
-    found = recall_storage.spoken(agent).order_by(distance)
-    return [seq or 0 for seq in found.values_list("seq", flat=True)[:most]]
+    return search
 
 
 METHODS: dict[str, Search] = {
     "product": product,
     "substring": substring,
-    "full text": full_text,
-    "vectors": vectors,
+    "full text": by_column("words"),
+    "vectors": by_column("embedding"),
 }
 
 
@@ -221,12 +184,8 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="keep the embedded rows in this folder")
     options = parser.parse_args()
     samples = json.loads(options.data.read_text())
-    with tempfile.TemporaryDirectory(prefix="memweb-locomo-") as temporary:
-        home = options.home or Path(temporary)
-        home.mkdir(parents=True, exist_ok=True)
-        home.chmod(0o711)
-        with database(home):
-            figures = measure(samples)
+    with database(options.home):
+        figures = measure(samples)
     show(figures)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2))

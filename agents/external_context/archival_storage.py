@@ -1,35 +1,54 @@
 """Archival storage: passages an agent filed, a person added, or a document was cut into (paper section 2.1)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, prefetch_related_objects
 
 from agents import bus, tokens
 from agents.events import DocumentChanged, Event, PassagesChanged
 from agents.external_context import words
-from agents.external_context.hybrid import PAGE_SIZE, Page, page_of, search
+from agents.external_context.hybrid import PAGE_SIZE, Arms, Hit, Page, candidates, page_of, weighted
+from agents.external_context.vector_index import ARCHIVAL
 from agents.llm.embeddings import Vector, get_embedder
-from agents.models import Agent, Archive, Document, Passage, Step
+from agents.models import Agent, Archive, Document, Passage, Run, Step
+from agents.single import alone
 from agents.text import storable
 
+WEIGHTS = {"embedding": 0.7, "words": 0.3}
+ARMS = Arms(ARCHIVAL, vectors=("embedding",), words=("words",))
 EMBED_BATCH = 32
 REBUILT = ("text", "tokens", "embedding", "embedding_model", "words")  # what follows from a passage's text
 
 
+def archives_of(agent: Agent) -> list[int]:
+    """What the agent may search: its own archive and those attached to it. One query."""
+    return [agent.archive_id, *agent.attached_archives.values_list("pk", flat=True)]
+
+
 def passages_of(agent: Agent) -> "QuerySet[Passage]":
-    """What the agent may search: its own archive and those attached to it. One query to find out which.
-
-    The archives are named to the database: behind a subquery it cannot tell a small one from a large one, and a scan of
-    the vector index gives up among other people's rows.
-    """
-    readable = [agent.archive_id, *agent.attached_archives.values_list("pk", flat=True)]
-    return Passage.objects.filter(archive__in=readable, retracted_at=None).select_related("document")
+    """Those of its archives. One query to find out which."""
+    return Passage.objects.filter(archive__in=archives_of(agent), retracted_at=None)
 
 
-def find(agent: Agent, query: str, *, page: int = 1, size: int = PAGE_SIZE) -> Page[Passage]:
-    """Passages about `query`, best first."""
-    return page_of(search(passages_of(agent), query), page, size)
+def find(agent: Agent, query: str, *, page: int = 1, size: int = PAGE_SIZE, run: Run | None = None) -> Page[Passage]:
+    """Passages about `query`, best first. From the first search of `run` on its pages stay as they are: what others add
+    meanwhile (a document that is being read) is left out, what the run files itself is found."""
+    rows = passages_of(agent)
+    if run is not None:
+        searches = agent.messages.filter(run=run, function="archival_memory_search").order_by("seq")
+        if begun := searches.values_list("created_at", flat=True).first():
+            rows = rows.filter(Q(created_at__lte=begun) | Q(step__in=run.steps.values("pk")))
+    found = page_of(search(agent, rows, query), page, size)
+    prefetch_related_objects([hit.row for hit in found.hits], "document")
+    return found
+
+
+def search(agent: Agent, rows: "QuerySet[Passage]", query: str) -> list[Hit[Passage]]:
+    """The best of `rows`, some of the agent's, for `query`, best first. Three queries."""
+    found = candidates(rows, archives_of(agent), ARMS, query)
+    hits = [Hit(candidate.row, score) for candidate, score in zip(found, weighted(found, WEIGHTS), strict=True)]
+    return sorted(hits, key=lambda hit: (-hit.score, -hit.row.pk))
 
 
 def insert(archive: Archive, text: str, *, step: Step | None = None) -> Passage:
@@ -72,15 +91,19 @@ def not_embedded() -> "QuerySet[Passage]":
     return Passage.objects.exclude(embedding_model=get_embedder().name)
 
 
-def embed_missing() -> int:
-    """Embed one batch of them; returns how many."""
+def embed_missing() -> Iterator[int]:
+    """Embed those, batch by batch; tells how many each time. Holds no row while it embeds: a passage that is rewritten
+    meanwhile has its vector from there. None if another worker is at it."""
     embedder = get_embedder()
-    with transaction.atomic():
-        batch = list(not_embedded().defer("words").order_by("pk").select_for_update(skip_locked=True)[:EMBED_BATCH])
-        for passage, vector in zip(batch, embedder.embed_passages([p.text for p in batch]), strict=True):
-            passage.embedding, passage.embedding_model = vector, embedder.name
-        Passage.objects.bulk_update(batch, ["embedding", "embedding_model"])
-    return len(batch)
+    last = 0
+    with alone("embed passages") as first:
+        while first and (batch := list(not_embedded().filter(pk__gt=last).order_by("pk").only("text")[:EMBED_BATCH])):
+            vectors = embedder.embed_passages([passage.text for passage in batch])
+            for passage, vector in zip(batch, vectors, strict=True):
+                same = Passage.objects.filter(pk=passage.pk, text=passage.text)
+                same.update(embedding=vector, embedding_model=embedder.name)
+            last = batch[-1].pk
+            yield len(batch)
 
 
 def build(archive: Archive, text: str, vector: Vector | None) -> Passage:

@@ -1,36 +1,82 @@
-"""Hybrid search, the same for recall and archival storage: vectors and words, standardised scores summed.
+"""Hybrid search, the same for recall and archival storage: by meaning (vectors) and by words (BM25).
 
-Each arm brings its best 100 rows; scores are z-scores within their union, 0.7 for vectors and 0.3 for words.
+Each column that is searched brings its best 100 rows, and all that were brought are scored by every column; a storage
+then makes its order of the scores. Two statements: what is asked and of how much, then the search. Only a large store
+has an index of its vectors, which is approximate; a small one is searched exactly.
 """
 
 import logging
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, pstdev
 from typing import Any, Generic, TypeVar
 
-from django.contrib.postgres.search import SearchRank
+from django.contrib.postgres.search import SearchQueryField
 from django.db import connection, models, transaction
-from django.db.models import F
+from django.db.models import BooleanField, F, QuerySet, Value
+from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Cast
 from pgvector.django import CosineDistance, HalfVectorField
 
 from agents.exceptions import LLMError
-from agents.external_context import words
-from agents.llm.embeddings import get_embedder
+from agents.external_context import bm25, words
+from agents.external_context.bm25 import Asked
+from agents.external_context.vector_index import Kind
+from agents.llm.embeddings import Vector, get_embedder
 
 Row = TypeVar("Row", bound=models.Model)
 
 logger = logging.getLogger(__name__)
 
 ARM = 100  # rows
-VECTOR_WEIGHT, WORDS_WEIGHT = 0.7, 0.3
 PAGE_SIZE = 5
-RANK_NORMALIZATION = 1  # divide by 1 + the logarithm of the length
+MOST_COUNTED = 100_000  # rows
+# Where a search also filters (by day, say), the index is read on until enough is found, or so many rows were seen. In
+# any order: a strict one leaves out what is found late, and the rows are put in order anyway.
+SETTINGS = {"hnsw.iterative_scan": "relaxed_order", "hnsw.ef_search": "400", "hnsw.max_scan_tuples": "40000"}
+
+PLAN = f"""
+    WITH large AS (
+        SELECT relname, reltuples FROM pg_class JOIN pg_index ON indexrelid = pg_class.oid
+        WHERE relname = ANY(%s) AND indisvalid AND relnamespace = current_schema()::regnamespace
+    )
+    SELECT {", ".join(f"set_config('{name}', '{value}', true)" for name, value in SETTINGS.items())},
+        (SELECT coalesce(json_object_agg(relname, reltuples), '{{{{}}}}') FROM large),
+        (SELECT count(*) FROM (
+            SELECT FROM {{table}} WHERE {{store}} = ANY(ARRAY(
+                SELECT store FROM unnest(%s::{{type}}[], %s::text[]) AS asked (store, name)
+                WHERE name NOT IN (SELECT relname FROM large)
+            )) LIMIT {MOST_COUNTED}
+        ) AS small),
+        (SELECT reltuples FROM pg_class WHERE oid = %s::regclass),
+        ({bm25.FREQUENCIES})
+"""
+SEARCH = """
+    WITH {parts}
+    SELECT {columns} FROM ({pool}) AS pool JOIN {table} AS row USING (id)
+"""
+
+
+@dataclass(frozen=True)
+class Arms:
+    """The columns that a kind of store is searched by."""
+
+    kind: Kind
+    words: tuple[str, ...]
+    vectors: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Candidate(Generic[Row]):
+    """A row that some arm brought. `scores` by column: cosine similarity (none without a vector) and BM25."""
+
+    row: Row
+    scores: Mapping[str, float]
 
 
 @dataclass(frozen=True)
 class Hit(Generic[Row]):
-    """A row with its score (a weighted z-score: 0 is the average of what was found)."""
+    """A row with its score (weighted z-scores: 0 is about the average of what was found)."""
 
     row: Row
     score: float
@@ -60,61 +106,138 @@ def page_of(hits: list[Hit[Row]], number: int, size: int) -> Page[Row]:
     return Page(hits[(number - 1) * size : number * size], number, size, len(hits))
 
 
-def search(rows: "models.QuerySet[Row]", text: str) -> list[Hit[Row]]:
-    """The best rows of `rows` for `text`, best first. Three queries. Rows need `embedding` and `words` columns.
+def candidates(rows: "QuerySet[Row]", stores: Sequence[Any], arms: Arms, text: str) -> list[Candidate[Row]]:
+    """The best of `rows` for `text` by each column of `arms`, in no order. Two queries; columns of arms are deferred.
 
-    If the embeddings endpoint fails, what has the words is found all the same.
+    `stores` names those that `rows` are of. If the embeddings endpoint fails, or a row has no vector of the configured
+    model yet, words alone count.
     """
-    scores = _fuse(_near(rows, text), _said(rows, text))
-    found = rows.defer("embedding", "words").in_bulk(list(scores))
-    hits = [Hit(found[pk], score) for pk, score in scores.items() if pk in found]
-    return sorted(hits, key=lambda hit: (-hit.score, -hit.row.pk))
-
-
-def _near(rows: "models.QuerySet[Row]", text: str) -> dict[Any, float]:
-    """Cosine similarity of the nearest rows."""
-    embedder = get_embedder()
     try:
-        vector = embedder.embed_query(text)
+        vector: Vector | None = get_embedder().embed_query(text)
     except LLMError as error:
         logger.warning("Searching by words alone: %s", error)
-        return {}
-    embedded = rows.filter(embedding_model=embedder.name)
-    distance = CosineDistance(Cast("embedding", HalfVectorField(dimensions=embedder.dimension)), vector)
+        vector = None
     with transaction.atomic():
-        with connection.cursor() as cursor:
-            # without it a filtered HNSW scan may find nothing at all
-            cursor.execute("SET LOCAL hnsw.iterative_scan = 'strict_order'")
-        found = _ids(embedded.annotate(score=distance).order_by("score"), "score")
-    return {pk: 1.0 - value for pk, value in found}
+        return _Search(rows, arms, _plan(stores, arms, text), vector).run()
 
 
-def _said(rows: "models.QuerySet[Row]", text: str) -> dict[Any, float]:
-    """Full-text rank of the rows with any of the words."""
-    wanted = words.query(text)
-    if wanted is None:
-        return {}
-    # F: a name alone would have the column turned into text and parsed anew
-    rank = SearchRank(F("words"), wanted, normalization=RANK_NORMALIZATION)
-    return dict(_ids(rows.filter(words=wanted).annotate(score=rank).order_by("-score", "-pk"), "score"))
+@dataclass(frozen=True)
+class _Plan:
+    """Stores without and with an index of their own; the number of their rows."""
+
+    small: list[Any]
+    large: list[Any]
+    rows: float
+    asked: Mapping[str, Asked]  # by column
 
 
-def _ids(rows: "models.QuerySet[Any]", score: str) -> list[tuple[Any, float]]:
-    return list(rows.values_list("pk", score)[:ARM])
+def _plan(stores: Sequence[Any], arms: Arms, text: str) -> _Plan:
+    table = arms.kind.model._meta.db_table
+    names = [arms.kind.index_of(store) for store in stores]
+    asked = (words.CONFIG, words.spaced(text), table, list(arms.words))
+    with connection.cursor() as cursor:
+        sql = PLAN.format(table=f'"{table}"', store=arms.kind.key, type=arms.kind.key_type)
+        cursor.execute(sql, [names, list(stores), names, table, *asked])
+        *_, indexed, counted, in_table, known = cursor.fetchone()
+    small = [store for store, name in zip(stores, names, strict=True) if name not in indexed]
+    large = [store for store, name in zip(stores, names, strict=True) if name in indexed]
+    rows = counted + sum(indexed.values())
+    # words are looked up among the rows of all, unless there are few of one's own
+    searched = max(in_table, rows) if large else rows
+    likely: dict[str, dict[str, float]] = {column: {} for column in arms.words}
+    for lexeme, of_column, frequency in known:
+        for column, found in likely.items():
+            found.setdefault(lexeme, 0.0)
+            if column == of_column:
+                found[lexeme] = float(frequency)  # 1 comes as a whole number
+    return _Plan(small, large, rows, {column: Asked(found, rows, searched) for column, found in likely.items()})
 
 
-def _fuse(near: dict[Any, float], said: dict[Any, float]) -> dict[Any, float]:
-    """Weighted sum of z-scores over the union. A row without a vector yet counts as average there."""
-    union = near.keys() | said.keys()
-    vector_z = standardised(near, {})
-    words_z = standardised(said, dict.fromkeys(union, 0.0))
-    return {pk: VECTOR_WEIGHT * vector_z.get(pk, 0.0) + WORDS_WEIGHT * words_z.get(pk, 0.0) for pk in union}
+class _Search(Generic[Row]):
+    """The statement, put together: parts are common table expressions, columns what is selected of the rows found."""
+
+    def __init__(self, rows: "QuerySet[Row]", arms: Arms, plan: _Plan, vector: Vector | None) -> None:
+        self._rows = rows.order_by().select_related(None)
+        self._arms, self._plan, self._vector = arms, plan, vector
+        self._model = get_embedder().name
+        self._parts: list[str] = []
+        self._part_parameters: list[Any] = []
+        self._columns: list[str] = []
+        self._column_parameters: list[Any] = []
+        self._pool: list[str] = []
+
+    def run(self) -> list[Candidate[Row]]:
+        model = self._rows.model
+        searched = (*self._arms.vectors, *self._arms.words)
+        for number, column in enumerate(self._arms.words):
+            self._said(number, column)
+        for column in self._arms.vectors if self._vector else ():
+            self._near(column, self._vector or [])
+        if not self._pool:
+            return []
+        heavy = {*searched, *self._arms.kind.columns}
+        shown = [f'row."{field.column}"' for field in model._meta.concrete_fields if field.name not in heavy]
+        sql = SEARCH.format(
+            parts=", ".join(self._parts),
+            columns=", ".join([*shown, *self._columns]),
+            pool=" UNION ".join(f"SELECT id FROM {name}" for name in self._pool),
+            table=f'"{model._meta.db_table}"',
+        )
+        found = []
+        for row in model._default_manager.raw(sql, [*self._part_parameters, *self._column_parameters]):
+            scores = {column: getattr(row, f"score_{column}", None) for column in searched}
+            found.append(Candidate(row, {column: score for column, score in scores.items() if score is not None}))
+        return found
+
+    def _near(self, column: str, vector: Vector) -> None:
+        """The nearest rows. An index is over the vectors of one store and model, cast to the model's dimension."""
+        store = self._arms.kind.store
+        embedded = self._rows.filter(embedding_model=self._model, **{f"{column}__isnull": False})
+        cast = Cast(column, HalfVectorField(dimensions=len(vector)))
+        near = [embedded.filter(**{store: one}).order_by(CosineDistance(cast, vector)) for one in self._plan.large]
+        if self._plan.small:
+            near.append(embedded.filter(**{f"{store}__in": self._plan.small}).order_by(CosineDistance(column, vector)))
+        for rows in near:
+            name = f"near_{len(self._pool)}"
+            self._part(name, rows.values("id")[:ARM])
+            self._pool.append(name)
+        distance = f'CASE WHEN row.embedding_model = %s THEN 1 - (row."{column}" <=> %s::halfvec) END'
+        self._columns.append(f"{distance} AS score_{column}")
+        self._column_parameters += [self._model, str(vector)]
+
+    def _said(self, number: int, column: str) -> None:
+        """The best rows by their words."""
+        asked = self._plan.asked[column]
+        if not asked.lexemes:
+            return
+        wanted = Cast(Value(asked.wanted), SearchQueryField())
+        matches = CombinedExpression(F(column), "@@", wanted, output_field=BooleanField())
+        self._part(f"said_{number} (id, words)", self._rows.filter(matches).values("id", column)[: bm25.MOST_ROWS])
+        self._parts.append(bm25.BEST.format(n=number, most=ARM))
+        self._part_parameters += asked.parameters
+        self._pool.append(f"best_{number}")
+        self._columns.append(bm25.SCORE.format(n=number, column=f'"{column}"') + f" AS score_{column}")
+
+    def _part(self, name: str, rows: "QuerySet[Any, Any]") -> None:
+        sql, parameters = rows.query.sql_with_params()
+        self._parts.append(f"{name} AS MATERIALIZED ({sql})")
+        self._part_parameters += parameters
 
 
-def standardised(scores: dict[Any, float], rest: dict[Any, float]) -> dict[Any, float]:
-    """z-scores of `scores`, and of `rest` where they say nothing."""
-    known = {**rest, **scores}
+def standardised(values: Iterable[float | None]) -> list[float]:
+    """z-scores of what is known; 0, the average, for the rest."""
+    values = list(values)
+    known = [value for value in values if value is not None]
     if not known:
-        return {}
-    mean, spread = fmean(known.values()), pstdev(known.values())
-    return {pk: (value - mean) / spread if spread else 0.0 for pk, value in known.items()}
+        return [0.0] * len(values)
+    mean, spread = fmean(known), pstdev(known)
+    return [(value - mean) / spread if spread and value is not None else 0.0 for value in values]
+
+
+def weighted(found: "list[Candidate[Row]]", weights: Mapping[str, float]) -> list[float]:
+    """Of each, the sum of its z-scores among them all."""
+    columns = [
+        [weight * z for z in standardised(candidate.scores.get(column) for candidate in found)]
+        for column, weight in weights.items()
+    ]
+    return [sum(scores) for scores in zip(*columns, strict=True)]

@@ -1,5 +1,6 @@
 """Recall storage: every message ever, to be searched (paper section 2.1)."""
 
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 
 from django.contrib.postgres.search import SearchVector
@@ -61,31 +62,45 @@ def _dated(message: Message, text: str) -> SearchVector:
     return words.vector(f"{timezone.localtime(message.created_at):%d %B %Y}\n{text}")
 
 
-def embed_missing(agent: Agent) -> int:
-    """Embed one batch of messages that have no vectors of the configured model, oldest first; returns how many.
+def not_embedded(agent: Agent) -> "QuerySet[Message]":
+    """Messages without vectors of the configured model, heavy columns deferred."""
+    rows = spoken(agent).exclude(embedding_model=get_embedder().name, context_embedding__isnull=False)
+    return rows.defer(*DERIVED)
+
+
+def embed_missing(agent: Agent) -> Iterator[int]:
+    """Embed those, batch by batch, oldest first; tells how many each time.
 
     Each alone, and with what was said just before it, which tells what it is about ("Yes, two of them."). Holds no row
-    while it embeds; a message that was corrected meanwhile waits for the next batch. 0 if another worker is at it.
+    while it embeds; a message that was corrected meanwhile is embedded once more. None if another worker is at it.
     """
-    embedder = get_embedder()
+    last = 0
     with alone(f"embed {agent.pk}") as first:
-        rows = spoken(agent).exclude(embedding_model=embedder.name, context_embedding__isnull=False)
-        batch = list(rows.defer(*DERIVED).order_by("seq")[:EMBED_BATCH]) if first else []
-        speakers = speakers_of(agent)
-        own = embedder.embed_passages([speakers.told(message) for message in batch])
-        for message, vector in zip(batch, own, strict=True):
-            earlier = _before(agent, message)
-            told = [speakers.told(m) for m in (*reversed(earlier), message)]
-            context = embedder.embed_passages(["\n".join(told[-2:])])[0] if earlier else vector
-            Message.objects.filter(pk=message.pk, content=message.content).update(
-                embedding=vector,
-                context_embedding=context,
-                embedding_model=embedder.name,
-                words=_dated(message, told[-1]),
-                context_words=words.vector("\n".join(told)),
-                session=(earlier[0].session or earlier[0].seq) if earlier else message.seq,
-            )
-    return len(batch)
+        while first and (batch := list(not_embedded(agent).filter(seq__gt=last).order_by("seq")[:EMBED_BATCH])):
+            done = _embed(agent, batch)
+            last = (batch[-1].seq or 0) if done == len(batch) else 0
+            yield done
+
+
+def _embed(agent: Agent, batch: list[Message]) -> int:
+    """How many of them still say what was embedded."""
+    done = 0
+    embedder = get_embedder()
+    speakers = speakers_of(agent)
+    own = embedder.embed_passages([speakers.told(message) for message in batch])
+    for message, vector in zip(batch, own, strict=True):
+        earlier = _before(agent, message)
+        told = [speakers.told(m) for m in (*reversed(earlier), message)]
+        context = embedder.embed_passages(["\n".join(told[-2:])])[0] if earlier else vector
+        done += Message.objects.filter(pk=message.pk, content=message.content).update(
+            embedding=vector,
+            context_embedding=context,
+            embedding_model=embedder.name,
+            words=_dated(message, told[-1]),
+            context_words=words.vector("\n".join(told)),
+            session=(earlier[0].session or earlier[0].seq) if earlier else message.seq,
+        )
+    return done
 
 
 def _before(agent: Agent, message: Message) -> list[Message]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from agents.models import Agent, Message
 
-NAMED = re.compile(r"\bname\b\W+(?:is\s+)?(\w+)", re.IGNORECASE)
-UNKNOWN = {"not", "unknown", "none"}
+NAMED = re.compile(r"(?:\bname\b[^\w\n]+(?:is\s+)?|(?:姓名|名字)(?:是|叫|[：: ])+)(\w+)", re.IGNORECASE)
+UNKNOWN = {"not", "unknown", "none", "未知", "不详", "不知道"}
 
 
 @dataclass(frozen=True)

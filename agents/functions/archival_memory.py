@@ -7,6 +7,7 @@ from agents.functions.registry import Context, function
 from agents.models import Passage
 
 LONGEST_PASSAGE = 8000  # characters
+PAGE_SIZE = 3  # passages of a document are of some 900 characters: what a result is cut at would hide a fourth
 
 
 @function()
@@ -35,9 +36,12 @@ def archival_memory_search(context: Context, query: str, page: int = 1) -> str:
         query: What to look for.
         page: Which page of results, from 1.
     """
-    found = archival_storage.find(context.agent, checked_query(query), page=checked_page(page))
+    found = archival_storage.find(
+        context.agent, checked_query(query), page=checked_page(page), size=PAGE_SIZE, run=context.run
+    )
     if not found.total:
-        return "Archival storage is empty."
+        empty = not archival_storage.passages_of(context.agent).exists()
+        return "Archival storage is empty." if empty else "Nothing in archival storage matches. Try other words."
     if not found.hits:
         return f"There is no page {found.number}: {found.total} found, {found.pages} pages."
     return "\n".join([heading(found), *(_line(hit.row) for hit in found.hits)])

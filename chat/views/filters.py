@@ -14,6 +14,8 @@ from agents.exceptions import InvalidInput
 from chat.views.numbers import number
 
 LONGEST_QUERY = 2000  # characters
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = 10**17  # microseconds; later ones overflow
 FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9000, 1, 1)  # others overflow in some time zones
 
 M = TypeVar("M", bound=Model)
@@ -21,7 +23,8 @@ M = TypeVar("M", bound=Model)
 
 @dataclass(frozen=True)
 class Filters:
-    """`start` and `end` are days, both included. `before` is the key of the last row seen; `page` counts from 1."""
+    """`start` and `end` are days, both included. `before` is the key of the last row seen; `page` counts from 1, of a
+    search that was begun at `until`: what came later is on none of its pages, where it would push rows along."""
 
     query: str = ""
     kind: str = ""
@@ -30,6 +33,7 @@ class Filters:
     end: date | None = None
     page: int = 1
     before: int | None = None
+    until: int = 0  # in microseconds
     zone: tzinfo = UTC  # in which a day begins
 
     @property
@@ -50,6 +54,8 @@ class Filters:
             rows = rows.filter(created_at__gte=self._midnight(self.start))
         if self.end:
             rows = rows.filter(created_at__lt=self._midnight(self.end + timedelta(days=1)))
+        if self.query:
+            rows = rows.filter(created_at__lte=EPOCH + timedelta(microseconds=self.until))
         return rows
 
     def _midnight(self, day: date) -> datetime:
@@ -65,6 +71,7 @@ def filters_of(request: HttpRequest) -> Filters:
         archive=number(data, "archive"),
         page=number(data, "page") or 1,
         before=number(data, "before"),
+        until=min(number(data, "until") or (timezone.now() - EPOCH) // timedelta(microseconds=1), LATEST),
         zone=_zone(request),
     )
     found = replace(found, start=_day(data.get("from", "")), end=_day(data.get("to", "")))

@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from django.conf import settings
-from django.db.models import Model, Prefetch, QuerySet
+from django.db.models import Model, Prefetch, QuerySet, prefetch_related_objects
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from agents import ingest, selectors
 from agents.exceptions import InvalidInput, LLMError
-from agents.external_context import archival_storage, hybrid, recall_storage
+from agents.external_context import archival_storage, recall_ranking, recall_storage
+from agents.external_context.hybrid import Hit, page_of
 from agents.models import Agent, Message, Passage, Run
 from agents.models.message import DERIVED
 from chat.highlight import excerpt
@@ -65,7 +66,8 @@ def recall(request: HttpRequest, agent: Agent) -> Context:
         wanted = {"you": Kind.USER_MESSAGE, "agent": Kind.ASSISTANT}.get(filters.kind)
         rows = rows.filter(kind=wanted) if wanted else rows
         if filters.query:
-            return _searched(rows, filters, lambda row: row.content)
+            hits = recall_ranking.search(agent, rows, filters.query)
+            return _searched(hits, filters, lambda row: row.content)
         return _listed(rows, filters, "seq", lambda row: row.content)
 
     return _answer(request, read) | {"kinds": RECALL_KINDS}
@@ -80,7 +82,9 @@ def archival(request: HttpRequest, agent: Agent) -> Context:
             rows = rows.filter(document=None, step__isnull=filters.kind == "added")
         rows = rows.filter(archive=filters.archive) if filters.archive is not None else rows
         if filters.query:
-            return _with_place(agent, _searched(rows, filters, lambda row: row.text))
+            listing = _searched(archival_storage.search(agent, rows, filters.query), filters, lambda row: row.text)
+            prefetch_related_objects([found.row for found in listing.rows], "document", "archive")
+            return _with_place(agent, listing)
         return _with_place(agent, _listed(rows, filters, "pk", lambda row: row.text))
 
     return _answer(request, read) | {
@@ -160,7 +164,7 @@ def _listed(rows: "QuerySet[Row]", filters: Filters, key: str, text: Callable[[R
     return Listing([Found(row, excerpt(text(row), "")) for row in page[:PAGE]], filters, before=before)
 
 
-def _searched(rows: "QuerySet[Row]", filters: Filters, text: Callable[[Row], str]) -> "Listing[Row]":
-    page = hybrid.page_of(hybrid.search(rows, filters.query), filters.page, PAGE)
+def _searched(hits: "list[Hit[Row]]", filters: Filters, text: Callable[[Row], str]) -> "Listing[Row]":
+    page = page_of(hits, filters.page, PAGE)
     found = [Found(hit.row, excerpt(text(hit.row), filters.query), hit.score) for hit in page.hits]
     return Listing(found, filters, next_page=page.number + 1 if page.has_next else None, total=page.total)

@@ -197,6 +197,18 @@ def test_archival_shows_one_archive_alone(browser: Client, agent: Agent, alice: 
         assert "Ada's lamp." in text and "Sam's lamp." not in text
 
 
+def test_the_next_page_of_a_search_leaves_out_what_came_meanwhile(browser: Client, agent: Agent) -> None:
+    for number in range(40):
+        archival_storage.insert(agent.archive, f"harbour fact {number}")
+    first = results(browser, agent, "archival", q="harbour")
+    address = html.unescape(re.search(r'hx-get="([^"]*page=2[^"]*)"', first)[1])  # type: ignore[index]
+    archival_storage.insert(agent.archive, "harbour harbour harbour")
+    second = browser.get(address).content.decode()
+    shown = [re.findall(r"fact</mark> (\d+)|fact (\d+)", text) for text in (first, second)]
+    assert len(shown[0]) == 30 and len(shown[1]) == 10 and not set(shown[0]) & set(shown[1])
+    assert "harbour</mark> <mark>harbour" not in second
+
+
 def test_what_narrows_a_list_stands_in_its_form_and_in_its_next_page(browser: Client, agent: Agent) -> None:
     for number in range(31):
         talk_by_day(agent, "2024-03-02", text=f"Message {number}.")

@@ -1,6 +1,6 @@
 """Embed everything anew with the configured model: after a change of MEMWEB_EMBEDDINGS or its dimension."""
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from agents.external_context import archival_storage, recall_storage, vector_index
@@ -15,13 +15,22 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: object, **options: object) -> None:
-        vector_index.ensure()
         name = get_embedder().name
         left = archival_storage.not_embedded().count()
         with tqdm(total=left, desc=f"passages with {name}", unit="") as bar:
-            while done := archival_storage.embed_missing():
+            for done in archival_storage.embed_missing():
                 bar.update(done)
-        for agent in tqdm(Agent.objects.all(), desc=f"messages with {name}", unit=" agents"):
-            while recall_storage.embed_missing(agent):
-                pass
+        agents = Agent.objects.all()
+        left = sum(recall_storage.not_embedded(agent).count() for agent in agents)
+        with tqdm(total=left, desc=f"messages with {name}", unit="") as bar:
+            for agent in agents:
+                for done in recall_storage.embed_missing(agent):
+                    bar.update(done)
+        vector_index.ensure()
+        left = archival_storage.not_embedded().count()
+        left += sum(recall_storage.not_embedded(agent).count() for agent in agents)
+        if left:
+            raise CommandError(
+                f"{left:,} are left: a worker is at them, or they came meanwhile. Run the command again."
+            )
         self.stdout.write("Everything is embedded.")

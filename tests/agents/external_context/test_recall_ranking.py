@@ -5,8 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agents import queue_manager, services
-from agents.external_context import bm25, recall_storage
+from agents.external_context import recall_storage
+from agents.external_context.hybrid import Arms, candidates
 from agents.external_context.recall_storage import SESSION_GAP
+from agents.external_context.vector_index import RECALL
 from agents.models import Agent, Message
 
 Kind = Message.Kind
@@ -20,8 +22,7 @@ def said(agent: Agent, *texts: str, kind: Kind = Kind.USER_MESSAGE, at: datetime
 
 
 def embedded(agent: Agent) -> Agent:
-    while recall_storage.embed_missing(agent):
-        pass
+    list(recall_storage.embed_missing(agent))
     agent.refresh_from_db()
     return agent
 
@@ -76,12 +77,31 @@ def test_who_is_named_comes_first(agent: Agent, query: str, first: str) -> None:
     assert found(embedded(agent), query)[0] == texts[first]
 
 
+@pytest.mark.parametrize(
+    ("query", "first"),
+    [
+        ("我的钥匙在哪里", "mine"),
+        ("林晓雯的钥匙在哪里", "mine"),
+        ("你的钥匙在哪里", "yours"),
+        ("您的钥匙在哪里", "yours"),
+        ("Sam的钥匙在哪里", "yours"),
+    ],
+)
+def test_who_is_named_without_spaces_comes_first(agent: Agent, query: str, first: str) -> None:
+    block = agent.blocks.get(label="human")
+    services.block_edit(block=block, value="姓名：林晓雯。", from_revision=1, editor=agent.owner)
+    texts = {"mine": "钥匙在船屋里。", "yours": "钥匙在柜子里。"}
+    said(agent, texts["mine"], kind=Kind.USER_MESSAGE)
+    said(agent, texts["yours"], kind=Kind.ASSISTANT, at=NOON + timedelta(days=1))
+    assert found(embedded(agent), query)[0] == texts[first]
+
+
 def test_a_rare_word_counts_for_more_than_a_common_one(agent: Agent) -> None:
     said(agent, *[f"The lamp of tower {number}." for number in range(20)], "A sextant.")
-    rows = recall_storage.spoken(agent)
-    scores = bm25.scores(rows, "words", "lamp sextant", total=21, most=100)
-    best = max(scores, key=lambda pk: scores[pk])
-    assert rows.get(pk=best).content == "A sextant." and len(scores) == 21
+    arms = Arms(RECALL, words=("words",), vectors=())
+    rows = candidates(recall_storage.spoken(agent), [agent.pk], arms, "lamp sextant")
+    best = max(rows, key=lambda candidate: candidate.scores["words"])
+    assert best.row.content == "A sextant." and len(rows) == 21
 
 
 @pytest.mark.parametrize(
@@ -92,7 +112,10 @@ def test_a_rare_word_counts_for_more_than_a_common_one(agent: Agent) -> None:
         ("The permit number is PT-4471.", "PT-4471"),
         ("我上个星期搬到里斯本了", "里斯本"),
         ("来週リスボンに引っ越します", "リスボン"),
+        ("我每天早上喝茶", "茶"),
         ("Zarathustra spoke.", "zarathustra"),
+        ("The rent went up on 2026-03-14.", "2026-03-14"),
+        ("It cost 1,234.50 in all.", "1,234.50"),
     ],
 )
 def test_one_rare_thing_is_enough(agent: Agent, text: str, query: str) -> None:

@@ -1,16 +1,15 @@
 """Changing the embedding model: everything is embedded anew, and search works meanwhile."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
-from django.core.management import call_command
-from django.db import connection
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 from pytest_django import Settings
 
 from agents import queue_manager
-from agents.external_context import archival_storage, recall_storage, vector_index
-from agents.llm.embeddings import get_embedder
+from agents.external_context import archival_storage, recall_storage
+from agents.llm.embeddings import Vector, get_embedder
 from agents.models import Agent, Message, Passage
 
 
@@ -20,8 +19,7 @@ def stored(agent: Agent) -> Agent:
     queue_manager.append(
         agent, Message(kind=Message.Kind.USER_MESSAGE, content="My parrot is called Bo.", created_at=timezone.now())
     )
-    recall_storage.embed_missing(agent)
-    connection.check_constraints()  # an index cannot be made while deferred checks of this transaction wait
+    assert list(recall_storage.embed_missing(agent)) == [1]
     return agent
 
 
@@ -32,12 +30,6 @@ def smaller(stored: Agent, settings: Settings) -> Iterator[Agent]:
     settings.EMBEDDING_DIMENSION = 64
     yield stored
     get_embedder.cache_clear()
-
-
-def indexes() -> list[str]:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname LIKE '%\\_hnsw\\_%'")
-        return [row[0] for row in cursor.fetchall()]
 
 
 def test_before_the_command_search_goes_by_words(smaller: Agent) -> None:
@@ -53,8 +45,57 @@ def test_the_command_embeds_everything_with_the_new_model(smaller: Agent) -> Non
     assert archival_storage.find(smaller, "behind the barometer").total == 1
 
 
-def test_there_is_one_index_per_column_and_it_is_of_the_configured_model(smaller: Agent) -> None:
-    vector_index.ensure()
-    assert len(indexes()) == 3 and all("halfvec(64)" in index and "hash/64" in index for index in indexes())
-    vector_index.ensure()
-    assert len(indexes()) == 3
+def test_the_command_goes_on_where_it_stopped(smaller: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(40):
+        archival_storage.insert(smaller.archive, f"lamp {number}")
+    Passage.objects.update(embedding_model="another")
+    monkeypatch.setattr(archival_storage, "EMBED_BATCH", 10)
+    work = archival_storage.embed_missing()
+    assert next(work) == 10
+    del work  # as when it is interrupted
+    assert archival_storage.not_embedded().count() == 31
+    call_command("reembed")
+    assert not archival_storage.not_embedded().exists()
+
+
+def test_a_passage_that_is_rewritten_meanwhile_keeps_its_new_vector(
+    smaller: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passage = Passage.objects.get()
+    embedder = get_embedder()
+    real = embedder.embed_passages
+
+    def rewriting(texts: Sequence[str]) -> list[Vector]:
+        vectors = real(texts)
+        monkeypatch.setattr(embedder, "embed_passages", real)
+        archival_storage.rewrite(passage, "The key is lost.")
+        return vectors
+
+    monkeypatch.setattr(embedder, "embed_passages", rewriting)
+    list(archival_storage.embed_missing())
+    passage.refresh_from_db()
+    (wanted,) = real(["The key is lost."])
+    assert passage.text == "The key is lost." and passage.embedding == pytest.approx(wanted, abs=1e-3)
+
+
+def test_the_command_says_what_another_worker_keeps_from_it(smaller: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archival_storage, "embed_missing", lambda: iter(()))
+    with pytest.raises(CommandError, match="1 are left"):
+        call_command("reembed")
+
+
+def test_a_message_that_is_corrected_meanwhile_is_embedded_once_more(
+    smaller: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedder = get_embedder()
+    real = embedder.embed_passages
+
+    def correcting(texts: Sequence[str]) -> list[Vector]:
+        monkeypatch.setattr(embedder, "embed_passages", real)
+        smaller.messages.filter(kind=Message.Kind.USER_MESSAGE).update(content="My parrot is called Lo.")
+        return real(texts)
+
+    monkeypatch.setattr(embedder, "embed_passages", correcting)
+    assert list(recall_storage.embed_missing(smaller)) == [0, 1]
+    (wanted,) = real(["alice: My parrot is called Lo."])
+    assert smaller.messages.get(kind=Message.Kind.USER_MESSAGE).embedding == pytest.approx(wanted, abs=1e-3)

@@ -2,18 +2,22 @@
 
 import json
 import uuid
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from agents import queue_manager, services
+from agents import queue_manager
 from agents.exceptions import FunctionError
-from agents.external_context import archival_storage, recall_storage
+from agents.external_context import archival_storage, bm25, hybrid, recall_ranking, recall_storage
 from agents.functions import registry
 from agents.functions.registry import Context
-from agents.models import Agent, Archive, Message, Run, Step
+from agents.main_context.fifo_queue import package_result
+from agents.models import Agent, Archive, Message, Passage, Run, Step
 from tests.conftest import make_agent
 
 Kind = Message.Kind
@@ -88,7 +92,7 @@ def test_chinese_is_found_without_spaces(agent: Agent) -> None:
 def test_embedding_is_done_in_batches_until_nothing_is_left(agent: Agent) -> None:
     for number in range(40):
         said(agent, f"fact {number}")
-    assert [recall_storage.embed_missing(agent) for _ in range(3)] == [32, 8, 0]
+    assert list(recall_storage.embed_missing(agent)) == [32, 8]
 
 
 @pytest.mark.parametrize(
@@ -137,13 +141,71 @@ def test_an_attached_archive_is_searched_too(agent: Agent, alice: User) -> None:
     assert "made of rock" in run(agent, "archival_memory_search", query="moon")
 
 
-def test_a_small_agent_in_a_large_table_finds_its_own(agent: Agent, bob: User) -> None:
-    """A filtered HNSW scan may come back empty without iterative scan."""
-    other = make_agent(bob, "Other")
-    vectors = [archival_storage.build(other.archive, f"harbour {n}", [float(n % 7 + 1)] * 384) for n in range(3000)]
-    type(vectors[0]).objects.bulk_create(vectors)
-    services.passage_add(agent=agent, text="harbour of my own")
-    assert [hit.row.text for hit in archival_storage.find(agent, "harbour").hits] == ["harbour of my own"]
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("Write to ada.lovelace@example.org about it.", "ada.lovelace@example.org"),
+        ("The function is called parse_http_header.", "how does parse_http_header work?"),
+        ("The permit number is PT-4471.", "PT-4471"),
+        ("The rent went up on 2026-03-14.", "what happened on 2026-03-14"),
+        ("灯塔的透镜只能用蒸馏水擦拭。", "蒸馏水"),
+        ("茶在厨房里。", "茶"),
+        ("灯台の鍵は倉庫にあります。", "倉庫"),
+        ("등대의 열쇠는 창고에 있다.", "창고"),
+        ("key 6513270e-269e-4d37-b2a7-4de452e6b438", "the key 6513270e-269e-4d37-b2a7-4de452e6b438"),
+        ("It said O'Brien \\ 'quoted'.", "O'Brien's \\ 'quoted'"),
+    ],
+)
+def test_one_rare_thing_finds_its_passage(agent: Agent, text: str, query: str) -> None:
+    for number in range(20):
+        archival_storage.insert(agent.archive, f"The lamp of tower {number} burns and works.")
+    archival_storage.insert(agent.archive, text)
+    assert archival_storage.find(agent, query).hits[0].row.text == text
+
+
+def test_the_databases_statistics_tell_common_words_from_rare_ones(
+    agent: Agent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bm25, "LIKELY_ROWS", 5)
+    for number in range(30):
+        archival_storage.insert(agent.archive, f"The lamp of tower {number} burns.")
+    archival_storage.insert(agent.archive, "The lamp burns beside a sextant.")
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE agents_passage")
+    only_words = replace(archival_storage.ARMS, vectors=())
+    rows = archival_storage.passages_of(agent)
+    found = hybrid.candidates(rows, [agent.archive_id], only_words, "lamp sextant")
+    assert [candidate.row.text for candidate in found] == ["The lamp burns beside a sextant."]
+    common = hybrid.candidates(rows, [agent.archive_id], only_words, "lamp burns tower")
+    assert len(common) == 30  # "tower" and one of the two that stand everywhere
+
+
+def test_a_search_is_two_statements_however_much_is_found(agent: Agent) -> None:
+    for number in range(12):
+        said(agent, f"lighthouse fact {number}")
+        archival_storage.insert(agent.archive, f"lighthouse fact {number}")
+    with CaptureQueriesContext(connection) as queries:
+        hybrid.candidates(recall_storage.spoken(agent), [agent.pk], recall_ranking.ARMS, "lighthouse")
+        hybrid.candidates(Passage.objects.all(), [agent.archive_id], archival_storage.ARMS, "lighthouse")
+    asked = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
+    assert len(asked) == 4
+
+
+def test_pages_stay_as_they_are_while_a_document_comes_in(agent: Agent) -> None:
+    """What the run itself files is found at once, see above."""
+    for number in range(7):
+        archival_storage.insert(agent.archive, f"harbour fact {number}")
+    run = Run.objects.create(agent=agent, idempotency_key="a")
+    first = archival_storage.find(agent, "harbour", size=3, run=run)
+    step = Step.objects.create(run=run, number=1, queue_start=1, last_seq=1)
+    result = said(agent, package_result(ok=True, message="", time=timezone.now()), Kind.FUNCTION_RESULT)
+    Message.objects.filter(pk=result.pk).update(function="archival_memory_search", run=run)
+    archival_storage.insert(agent.archive, "harbour harbour")
+    second = archival_storage.find(agent, "harbour", page=2, size=3, run=run)
+    assert first.total == second.total == 7
+    assert not {hit.row.pk for hit in first.hits} & {hit.row.pk for hit in second.hits}
+    archival_storage.insert(agent.archive, "harbour of this run", step=step)
+    assert archival_storage.find(agent, "harbour", run=run).total == 8
 
 
 def test_a_result_is_cut_with_a_note() -> None:

@@ -1,0 +1,134 @@
+"""Large stores have vector indexes of their own; search finds the same with them and without."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
+
+from agents import tasks
+from agents.external_context import archival_storage, vector_index
+from agents.external_context.vector_index import ARCHIVAL
+from agents.llm.embeddings import get_embedder
+from agents.models import Agent, Archive, Passage
+from tests.conftest import make_agent
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PLACES = ("harbour", "lighthouse", "boathouse", "orchard", "cellar")
+
+
+@pytest.fixture(autouse=True)
+def four_are_many(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(vector_index, "LARGE", 3)
+    yield
+    Passage.objects.all().delete()
+    vector_index.ensure()
+    assert not indexes()
+
+
+@pytest.fixture
+def large(agent: Agent) -> Agent:
+    fill(agent.archive)
+    vector_index.ensure()
+    return agent
+
+
+def fill(archive: Archive, what: str = "key") -> None:
+    for place in PLACES:
+        archival_storage.insert(archive, f"The {what} of the {place} hangs there.")
+
+
+def indexes() -> dict[str, str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexname, indexdef FROM pg_indexes WHERE indexname LIKE 'vectors\\_%'")
+        return dict(cursor.fetchall())
+
+
+def texts(agent: Agent, query: str) -> list[str]:
+    return [hit.row.text for hit in archival_storage.find(agent, query, size=20).hits]
+
+
+def test_only_a_large_store_is_given_an_index(agent: Agent, bob: User, settings: Settings) -> None:
+    fill(agent.archive)
+    archival_storage.insert(make_agent(bob, "Other").archive, "Alone.")
+    assert settings.CELERY_BEAT_SCHEDULE["index vectors"]["task"] == tasks.index_vectors.name
+    tasks.index_vectors()
+    assert list(indexes()) == [ARCHIVAL.index_of(agent.archive_id)]
+
+
+def test_a_store_with_an_index_is_searched_by_it(large: Agent) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        texts(large, "lighthouse")
+    (search,) = [query["sql"] for query in queries if "<=>" in query["sql"]]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
+        cursor.execute(f"EXPLAIN {search}")
+        assert ARCHIVAL.index_of(large.archive_id) in str(cursor.fetchall())
+
+
+def test_the_same_is_found_with_an_index_as_without(agent: Agent) -> None:
+    fill(agent.archive)
+    before = texts(agent, "lighthouse key")
+    vector_index.ensure()
+    assert texts(agent, "lighthouse key") == before and len(before) == len(PLACES)
+
+
+def test_a_passage_that_comes_after_the_index_is_found(large: Agent) -> None:
+    archival_storage.insert(large.archive, "The barometer fell.")
+    assert texts(large, "barometer")[0] == "The barometer fell."
+
+
+def test_large_and_small_archives_are_searched_as_one(large: Agent) -> None:
+    for name in ("Library", "Cupboard"):
+        archive = Archive.objects.create(owner=large.owner, name=name)
+        archival_storage.insert(archive, f"The rope of the {name} hangs there.")
+        large.attached_archives.add(archive)
+    other = Archive.objects.create(owner=large.owner, name="Attic")
+    fill(other, "lamp")
+    large.attached_archives.add(other)
+    vector_index.ensure()
+    assert len(indexes()) == 2
+    assert texts(large, "rope of the Library")[0] == "The rope of the Library hangs there."
+    assert texts(large, "lamp of the cellar")[0] == "The lamp of the cellar hangs there."
+    assert len(texts(large, "hangs there")) == 2 * len(PLACES) + 2
+
+
+def test_what_is_retracted_is_not_found_by_the_index(large: Agent) -> None:
+    Passage.objects.filter(text__contains="cellar").update(retracted_at="2026-03-05T12:00Z")
+    assert len(texts(large, "cellar")) == len(PLACES) - 1
+
+
+def test_an_index_of_another_model_goes(large: Agent, settings: Settings) -> None:
+    get_embedder.cache_clear()
+    settings.EMBEDDING_DIMENSION = 64
+    try:
+        vector_index.ensure()
+        assert sum(archival_storage.embed_missing()) == len(PLACES)
+        (definition,) = indexes().values()
+        assert "halfvec(64)" in definition and "hash/64" in definition
+        assert len(texts(large, "lighthouse")) == len(PLACES)
+    finally:
+        get_embedder.cache_clear()
+
+
+def test_an_index_that_was_left_half_built_is_built_again(large: Agent) -> None:
+    name = ARCHIVAL.index_of(large.archive_id)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", [name])
+        assert len(texts(large, "lighthouse")) == len(PLACES)  # row by row meanwhile
+        vector_index.ensure()
+        cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = %s::regclass", [name])
+        assert cursor.fetchone() == (True,)
+
+
+def test_an_archive_that_goes_takes_its_index_with_it(large: Agent, alice: User) -> None:
+    other = Archive.objects.create(owner=alice, name="Attic")
+    fill(other)
+    vector_index.ensure()
+    assert len(indexes()) == 2
+    other.delete()
+    vector_index.ensure()
+    assert list(indexes()) == [ARCHIVAL.index_of(large.archive_id)]
