@@ -6,12 +6,15 @@ occurs is counted among those rows; of a commoner one the database's own statist
 """
 
 from collections.abc import Mapping
-from itertools import accumulate
+from itertools import accumulate, combinations
 from typing import Any
 
 MOST_LEXEMES = 64
 LIKELY_ROWS = 1000  # that the words looked up may bring by the statistics
-MOST_ROWS = 10_000  # that are looked at all the same where the statistics are wrong
+MOST_ROWS = 10_000  # of a small store that are looked at, if the statistics are wrong
+# Of a large store: so many words are looked up, so many of them in pairs, and each brings so many rows at most. A word
+# that is rarer than that brings all of its own; of commoner ones the rows with two of them matter most.
+ALONE, PAIRED, EACH = 8, 4, 150
 K1, B = 1.2, 0.75
 
 # Of the words of a text, as they stand in it: how many rows have each, in parts of 1, per column; null where the
@@ -25,8 +28,11 @@ FREQUENCIES = """
     ) AS known ON known.element = lexeme
 """
 
-# Common table expressions for one column; `said_n (id, words)` are the rows that are looked at. First the best by the
-# weight of the words they were looked up by, which is cheap: `best_n`.
+# Common table expressions for one column; `found_n (id)` are the rows that are looked at. First the best by the weight
+# of the words they were looked up by, which is cheap: `best_n`.
+SAID = """
+    said_{n} AS MATERIALIZED (SELECT row.id, row.{column} AS words FROM found_{n} JOIN {table} AS row USING (id))
+"""
 BEST = """
     asked_{n} AS MATERIALIZED (
         SELECT * FROM unnest(%s::text[], %s::text[]::tsquery[], %s::float8[], %s::boolean[])
@@ -75,13 +81,16 @@ class Asked:
         brought = list(accumulate(frequencies[lexeme] * searched for lexeme in self.lexemes))
         self._rare = [lexeme for lexeme, sofar in zip(self.lexemes, brought, strict=True) if sofar <= LIKELY_ROWS]
 
-    @property
-    def wanted(self) -> str:
-        """The `tsquery` of the rows to look at: with any of the rarer words; or, if all are common, with the two
-        that are least so."""
-        if self._rare:
-            return " | ".join(map(_quoted, self._rare))
-        return " & ".join(map(_quoted, self.lexemes[:2]))
+    def lookups(self, *, large: bool) -> list[tuple[str, int]]:
+        """The rows to look at: `tsquery`s, and how many rows each may bring. With any of the rarer words; or, if all
+        are common, with the two that are least so."""
+        rare = [_quoted(lexeme) for lexeme in self._rare]
+        if not rare:
+            return [(" & ".join(map(_quoted, self.lexemes[:2])), EACH if large else MOST_ROWS)]
+        if not large:
+            return [(" | ".join(rare), MOST_ROWS)]
+        pairs = [" & ".join(pair) for pair in combinations(rare[:PAIRED], 2)]
+        return [(query, EACH) for query in (*pairs, *rare[:ALONE])]
 
     @property
     def parameters(self) -> list[Any]:

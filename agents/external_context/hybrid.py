@@ -16,6 +16,7 @@ from django.db import connection, models, transaction
 from django.db.models import BooleanField, F, QuerySet, Value
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Cast
+from pgvector import HalfVector
 from pgvector.django import CosineDistance, HalfVectorField
 
 from agents.exceptions import LLMError
@@ -29,11 +30,17 @@ Row = TypeVar("Row", bound=models.Model)
 logger = logging.getLogger(__name__)
 
 ARM = 100  # rows
+REACHED = 1500  # rows that are read from an index, which gives them in about the right order, for the nearest of them
 PAGE_SIZE = 5
 MOST_COUNTED = 100_000  # rows
 # Where a search also filters (by day, say), the index is read on until enough is found, or so many rows were seen. In
 # any order: a strict one leaves out what is found late, and the rows are put in order anyway.
-SETTINGS = {"hnsw.iterative_scan": "relaxed_order", "hnsw.ef_search": "400", "hnsw.max_scan_tuples": "40000"}
+SETTINGS = {
+    "hnsw.iterative_scan": "relaxed_order",
+    "hnsw.ef_search": "1000",
+    "hnsw.max_scan_tuples": "40000",
+    "hnsw.scan_mem_multiplier": "8",  # of work_mem: with less it would stop earlier
+}
 
 PLAN = f"""
     WITH large AS (
@@ -160,6 +167,7 @@ class _Search(Generic[Row]):
         self._rows = rows.order_by().select_related(None)
         self._arms, self._plan, self._vector = arms, plan, vector
         self._model = get_embedder().name
+        self._table = f'"{rows.model._meta.db_table}"'
         self._parts: list[str] = []
         self._part_parameters: list[Any] = []
         self._columns: list[str] = []
@@ -181,7 +189,7 @@ class _Search(Generic[Row]):
             parts=", ".join(self._parts),
             columns=", ".join([*shown, *self._columns]),
             pool=" UNION ".join(f"SELECT id FROM {name}" for name in self._pool),
-            table=f'"{model._meta.db_table}"',
+            table=self._table,
         )
         found = []
         for row in model._default_manager.raw(sql, [*self._part_parameters, *self._column_parameters]):
@@ -193,35 +201,45 @@ class _Search(Generic[Row]):
         """The nearest rows. An index is over the vectors of one store and model, cast to the model's dimension."""
         store = self._arms.kind.store
         embedded = self._rows.filter(embedding_model=self._model, **{f"{column}__isnull": False})
-        cast = Cast(column, HalfVectorField(dimensions=len(vector)))
-        near = [embedded.filter(**{store: one}).order_by(CosineDistance(cast, vector)) for one in self._plan.large]
+        indexed = embedded.annotate(apart=CosineDistance(Cast(column, HalfVectorField(dimensions=len(vector))), vector))
+        exact = embedded.annotate(apart=CosineDistance(column, vector))
+        near = [indexed.filter(**{store: one}).order_by("apart")[:REACHED] for one in self._plan.large]
         if self._plan.small:
-            near.append(embedded.filter(**{f"{store}__in": self._plan.small}).order_by(CosineDistance(column, vector)))
+            near.append(exact.filter(**{f"{store}__in": self._plan.small}).order_by("apart")[:ARM])
         for rows in near:
             name = f"near_{len(self._pool)}"
-            self._part(name, rows.values("id")[:ARM])
+            self._part(f"reached_{name}", rows.values("id", "apart"))
+            # + 0: the planner believes that they come in order
+            self._parts.append(f"{name} AS (SELECT id FROM reached_{name} ORDER BY apart + 0 LIMIT {ARM})")
             self._pool.append(name)
         distance = f'CASE WHEN row.embedding_model = %s THEN 1 - (row."{column}" <=> %s::halfvec) END'
         self._columns.append(f"{distance} AS score_{column}")
-        self._column_parameters += [self._model, str(vector)]
+        self._column_parameters += [self._model, HalfVector(vector).to_text()]
 
     def _said(self, number: int, column: str) -> None:
         """The best rows by their words."""
         asked = self._plan.asked[column]
         if not asked.lexemes:
             return
-        wanted = Cast(Value(asked.wanted), SearchQueryField())
-        matches = CombinedExpression(F(column), "@@", wanted, output_field=BooleanField())
-        self._part(f"said_{number} (id, words)", self._rows.filter(matches).values("id", column)[: bm25.MOST_ROWS])
+        found = []
+        for lookup, most in asked.lookups(large=bool(self._plan.large)):
+            wanted = Cast(Value(lookup), SearchQueryField())
+            matches = CombinedExpression(F(column), "@@", wanted, output_field=BooleanField())
+            found.append(self._rows.filter(matches).values("id")[:most])
+        self._part(f"found_{number}", *found)
+        self._parts.append(bm25.SAID.format(n=number, column=f'"{column}"', table=self._table))
         self._parts.append(bm25.BEST.format(n=number, most=ARM))
         self._part_parameters += asked.parameters
         self._pool.append(f"best_{number}")
         self._columns.append(bm25.SCORE.format(n=number, column=f'"{column}"') + f" AS score_{column}")
 
-    def _part(self, name: str, rows: "QuerySet[Any, Any]") -> None:
-        sql, parameters = rows.query.sql_with_params()
-        self._parts.append(f"{name} AS MATERIALIZED ({sql})")
-        self._part_parameters += parameters
+    def _part(self, name: str, *selected: "QuerySet[Any, Any]") -> None:
+        statements = []
+        for rows in selected:
+            sql, parameters = rows.query.sql_with_params()
+            statements.append(f"({sql})")
+            self._part_parameters += parameters
+        self._parts.append(f"{name} AS MATERIALIZED ({' UNION '.join(statements)})")
 
 
 def standardised(values: Iterable[float | None]) -> list[float]:

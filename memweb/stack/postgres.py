@@ -136,6 +136,7 @@ class Postgres:
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_checkpoints": "off",
+            "shared_buffers": f"{_shared_buffers()}MB",
             "max_parallel_maintenance_workers": "0",  # they need more shared memory than a container has
         }
         command = [str(programs / "postgres"), "-D", str(self._data)]
@@ -211,6 +212,12 @@ def _processor_sentence() -> str:
 
 def _database(url: str, name: str) -> str:
     return url.replace("/memweb?", f"/{name}?", 1)
+
+
+def _shared_buffers() -> int:
+    """In MB: an eighth of the memory, at most 1 GB. It is taken as it is used, most by large indexes of vectors."""
+    megabytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    return min(1024, max(128, megabytes // 8))
 
 
 def _server_user(data: Path) -> tuple[int, int] | None:
