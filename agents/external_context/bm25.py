@@ -75,8 +75,8 @@ class Asked:
     """
 
     def __init__(self, frequencies: Mapping[str, float], rows: float, searched: float) -> None:
-        self.lexemes = sorted(frequencies, key=frequencies.__getitem__)[:MOST_LEXEMES]
         # the rarest first, those not known as they stand in the query
+        self.lexemes = sorted(frequencies, key=frequencies.__getitem__)[:MOST_LEXEMES]
         self._frequencies, self._rows = frequencies, rows
         brought = list(accumulate(frequencies[lexeme] * searched for lexeme in self.lexemes))
         self._rare = [lexeme for lexeme, sofar in zip(self.lexemes, brought, strict=True) if sofar <= LIKELY_ROWS]

@@ -59,41 +59,31 @@ def test_what_is_not_embedded_yet_is_found_by_its_words(agent: Agent) -> None:
     assert "The hygrometer rose." in found(agent, "hygrometer")
 
 
-@pytest.mark.parametrize(
-    ("query", "first"),
-    [
-        ("where do I keep the key", "mine"),
-        ("where does Ann keep the key", "mine"),
-        ("where do you keep the key", "yours"),
-        ("where does Sam keep the key", "yours"),
-    ],
-)
-def test_who_is_named_comes_first(agent: Agent, query: str, first: str) -> None:
-    block = agent.blocks.get(label="human")
-    services.block_edit(block=block, value="Name: Ann.", from_revision=1, editor=agent.owner)
-    texts = {"mine": "The key is in the boathouse.", "yours": "The key is in the cupboard."}
-    said(agent, texts["mine"], kind=Kind.USER_MESSAGE)
-    said(agent, texts["yours"], kind=Kind.ASSISTANT, at=NOON + timedelta(days=1))
-    assert found(embedded(agent), query)[0] == texts[first]
+ENGLISH = ("Name: Ann.", "The key is in the boathouse.", "The key is in the cupboard.")
+CHINESE = ("姓名：林晓雯。", "钥匙在船屋里。", "钥匙在柜子里。")
 
 
 @pytest.mark.parametrize(
-    ("query", "first"),
+    ("language", "query", "first"),
     [
-        ("我的钥匙在哪里", "mine"),
-        ("林晓雯的钥匙在哪里", "mine"),
-        ("你的钥匙在哪里", "yours"),
-        ("您的钥匙在哪里", "yours"),
-        ("Sam的钥匙在哪里", "yours"),
+        (ENGLISH, "where do I keep the key", "mine"),
+        (ENGLISH, "where does Ann keep the key", "mine"),
+        (ENGLISH, "where do you keep the key", "yours"),
+        (ENGLISH, "where does Sam keep the key", "yours"),
+        (CHINESE, "我的钥匙在哪里", "mine"),
+        (CHINESE, "林晓雯的钥匙在哪里", "mine"),
+        (CHINESE, "你的钥匙在哪里", "yours"),
+        (CHINESE, "您的钥匙在哪里", "yours"),
+        (CHINESE, "Sam的钥匙在哪里", "yours"),
     ],
 )
-def test_who_is_named_without_spaces_comes_first(agent: Agent, query: str, first: str) -> None:
+def test_who_is_named_comes_first(agent: Agent, language: tuple[str, str, str], query: str, first: str) -> None:
+    human, mine, yours = language
     block = agent.blocks.get(label="human")
-    services.block_edit(block=block, value="姓名：林晓雯。", from_revision=1, editor=agent.owner)
-    texts = {"mine": "钥匙在船屋里。", "yours": "钥匙在柜子里。"}
-    said(agent, texts["mine"], kind=Kind.USER_MESSAGE)
-    said(agent, texts["yours"], kind=Kind.ASSISTANT, at=NOON + timedelta(days=1))
-    assert found(embedded(agent), query)[0] == texts[first]
+    services.block_edit(block=block, value=human, from_revision=1, editor=agent.owner)
+    said(agent, mine, kind=Kind.USER_MESSAGE)
+    said(agent, yours, kind=Kind.ASSISTANT, at=NOON + timedelta(days=1))
+    assert found(embedded(agent), query)[0] == {"mine": mine, "yours": yours}[first]
 
 
 def test_a_rare_word_counts_for_more_than_a_common_one(agent: Agent) -> None:
