@@ -4,30 +4,27 @@ Each step is one transaction: the assistant message, function results and memory
 so a run can be taken up again after any crash at the step that was not committed.
 """
 
-import hashlib
-import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from agents import bus, function_executor, queue_manager
-from agents.draft import Draft
-from agents.events import RunChanged
+from agents import function_executor, queue_manager, runs
+from agents.broadcast.draft import Draft
 from agents.exceptions import ContextOverflow, LLMError, RunCancelled
 from agents.function_executor import Result
-from agents.functions import registry
-from agents.lease import Lease
+from agents.functions import registry, toolset
 from agents.llm import gateway
-from agents.llm.gateway import ModelConfig
+from agents.llm.gateway import config_of
 from agents.llm.types import Completion, Usage
-from agents.main_context.compile import MainContext
+from agents.main_context.compile import MainContext, prefix_of
 from agents.main_context.fifo_queue import package_result
-from agents.models import Agent, Message, PromptPrefix, Run, Step
+from agents.models import Agent, Message, Run, Step
 from agents.prompts import LOOP_STOPPED, NO_CALL_STOPPED, TOO_MANY_STEPS
+from agents.runs import Lease
 
 SAME_CALLS = 3
 TRIES = 3  # of one step: after an overflow, or a fault in the middle of an answer
@@ -44,15 +41,11 @@ class Outcome:
     ended: bool
 
 
-def config_of(agent: Agent) -> ModelConfig:
-    return gateway.model_config(model=agent.model, mode=agent.function_mode, context_window=agent.context_window)
-
-
 def run(run: Run, *, lease: Lease) -> Iterator[Outcome]:
-    """Work on `run` until it yields; each committed step is given out.
+    """Work on `run` until it ends; yields each committed step.
 
     Raises LLMError when the endpoint fails for good, LeaseLost when another worker took over. A press on Stop ends
-    the run with what was said so far.
+    the run with what was written so far.
     """
     number = run.steps.count()
     guard = _Guard()
@@ -80,9 +73,9 @@ class _Guard:
 
     def stop_reason(self, number: int, results: list[Result]) -> str:
         """Why the run must end now; empty if it may go on."""
-        seen = [(r.call and (r.call.name, r.call.arguments), r.text) for r in results]
-        self.times = self.times + 1 if seen == self.last else 1
-        self.last = seen
+        step = [(r.call and (r.call.name, r.call.arguments), r.text) for r in results]
+        self.times = self.times + 1 if step == self.last else 1
+        self.last = step
         if self.times >= SAME_CALLS:
             call = results[0].call
             return LOOP_STOPPED.format(name=call.name) if call else NO_CALL_STOPPED
@@ -97,6 +90,7 @@ class _Attempt:
     def __init__(self, agent: Agent, run: Run, number: int, lease: Lease) -> None:
         self.agent, self.run, self.number, self.lease = agent, run, number, lease
         self.config = config_of(agent)
+        self.tools = toolset.of(agent)
         self.draft = Draft(agent.pk, run.pk, number)
         self.started = time.monotonic()
         self.context: MainContext
@@ -105,9 +99,8 @@ class _Attempt:
     def ask(self) -> None:
         """Get the model's answer. Faults in the middle of an answer and overflows are tried again, from the start."""
         for left in reversed(range(TRIES)):
-            functions = registry.schemas()
             self.context = queue_manager.admit(
-                self.agent, functions=functions, config=self.config, event=self.run.event
+                self.agent, functions=self.tools.schemas, config=self.config, event=self.run.event
             )
             self.draft.open()
             try:
@@ -140,10 +133,10 @@ class _Attempt:
         with transaction.atomic():
             run = self.lease.hold()
             step = self._save_step(answer)
-            results = function_executor.execute(answer, self._function_context(step))
-            said = [result.reply for result in results if result.reply]
+            results = function_executor.execute(answer, self._function_context(step), self.tools)
+            replies = [result.reply for result in results if result.reply]
             calls = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in answer.calls]
-            assistant = self._message(step, Kind.ASSISTANT, content="\n\n".join(said))
+            assistant = self._message(step, Kind.ASSISTANT, content="\n\n".join(replies))
             assistant.inner_monologue, assistant.calls = answer.inner_monologue, calls[: function_executor.MOST_CALLS]
             stop_reason = guard.stop_reason(self.number, results) if any(r.wants_step for r in results) else ""
             messages = [assistant, *(self._result_message(step, result) for result in results)]
@@ -152,12 +145,12 @@ class _Attempt:
             queue_manager.append(self.agent, *messages)
             ended = bool(stop_reason) or not any(result.wants_step for result in results)
             if ended:
-                finish(run, Run.Status.DONE)
+                runs.finish(run, Run.Status.DONE)
         self.draft.drop()
         return Outcome(step, results, ended)
 
     def commit_stopped(self) -> Outcome:
-        """Keep what was said when somebody pressed Stop, marked as stopped."""
+        """Commit what was written until somebody pressed Stop, marked as stopped."""
         parts = self.draft.parts
         with transaction.atomic():
             run = self.lease.hold()
@@ -166,7 +159,7 @@ class _Attempt:
             message = self._message(step, Kind.ASSISTANT, content=parts["reply"])
             message.inner_monologue, message.stopped = parts["thinking"].strip(), True
             queue_manager.append(self.agent, message)
-            finish(run, Run.Status.STOPPED)
+            runs.finish(run, Run.Status.STOPPED)
         self.draft.drop()
         return Outcome(step, [], ended=True)
 
@@ -211,24 +204,3 @@ class _Attempt:
         if result.call:
             message.call_id, message.function = result.call.id, result.call.name[:80]
         return message
-
-
-def prefix_of(agent: Agent, context: MainContext) -> PromptPrefix:
-    """What stands before the queue, kept once for all steps that share it. One query, two when it is new."""
-    texts = {section.name: section.text for section in context.prompt.sections}
-    parts = {
-        "system_instructions": agent.system_instructions,
-        "core_memory": texts["core_memory"],
-        "summary": texts["summary"],
-        "functions": [asdict(function) for function in context.prompt.functions],
-    }
-    sha256 = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-    return PromptPrefix.objects.get_or_create(agent=agent, sha256=sha256, defaults=parts)[0]
-
-
-def finish(run: Run, status: Run.Status, *, error: str = "") -> None:
-    """End a held run in the running transaction."""
-    run.status, run.error, run.finished_at = status, error, timezone.now()
-    run.lease_token = run.lease_until = None
-    run.save(update_fields=["status", "error", "finished_at", "lease_token", "lease_until"])
-    bus.publish_on_commit(bus.agent_group(run.agent_id), RunChanged(run.pk, status))

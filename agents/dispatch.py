@@ -39,6 +39,7 @@ def summarize(agent_id: UUID, covers_to: int) -> None:
 
 
 def embed_messages(agent_id: UUID) -> None:
+    """Have an agent's messages embedded that have no vector yet."""
     _on_commit("embed_messages", str(agent_id))
 
 
@@ -48,4 +49,5 @@ def embed_passages() -> None:
 
 
 def ingest(document_id: int) -> None:
+    """Have a document read into passages."""
     _on_commit("ingest", document_id)

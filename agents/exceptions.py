@@ -19,14 +19,16 @@ from django.utils.translation import ngettext
 
 
 class AgentsError(Exception):
-    pass
+    """Any error of the engine."""
 
 
 class InvalidInput(AgentsError):
-    pass
+    """What a person typed cannot be taken; `str()` says why and what would do. Nothing was written."""
 
 
 class BlockOverLimit(InvalidInput):
+    """The text is longer than its block allows. `tried` and `limit` are in characters."""
+
     def __init__(self, label: str, tried: int, limit: int) -> None:
         super().__init__(
             ngettext(
@@ -66,13 +68,15 @@ class Conflict:
 
 
 class RollbackConflict(InvalidInput):
+    """Blocks were edited by somebody else since the turn that is taken back: a person must choose for each."""
+
     def __init__(self, conflicts: list[Conflict]) -> None:
         super().__init__(_("Some memory was edited by somebody else since. Choose what it should say."))
         self.conflicts = conflicts
 
 
 class FunctionError(AgentsError):
-    pass
+    """The model's mistake; `str()` is what it is told. Never raised past the function executor."""
 
 
 class LLMError(AgentsError):
@@ -84,12 +88,12 @@ class LLMError(AgentsError):
 
 
 class ContextOverflow(LLMError):
-    pass
+    """The endpoint says that the prompt is too long."""
 
 
 class RunCancelled(AgentsError):
-    pass
+    """Somebody pressed Stop."""
 
 
 class LeaseLost(AgentsError):
-    pass
+    """Another worker took this run over, or its agent was deleted."""

@@ -11,7 +11,8 @@ from django.utils import translation
 from agents.exceptions import FunctionError
 from agents.functions import registry
 from agents.functions.registry import Context, ValidCall
-from agents.llm.types import SEND_MESSAGE, Completion, FunctionCall
+from agents.functions.toolset import Toolset
+from agents.llm.types import Completion, FunctionCall, Role
 from agents.prompts import CUT_OFF, NO_FUNCTION_CALL
 
 MOST_CALLS = 10  # in one answer; more is a model gone astray
@@ -25,7 +26,7 @@ class Result:
     ok: bool
     text: str
     request_heartbeat: bool
-    reply: str = ""  # what send_message said
+    reply: str = ""  # what the person is told
 
     @property
     def wants_step(self) -> bool:
@@ -35,30 +36,32 @@ class Result:
 
 @dataclass(frozen=True)
 class CheckedCall:
+    """`valid` is None if the call cannot be executed; `fault` says why, for the model."""
+
     call: FunctionCall
     valid: ValidCall | None
     fault: str = ""
 
 
-def check(completion: Completion) -> list[CheckedCall]:
+def check(completion: Completion, tools: Toolset) -> list[CheckedCall]:
     """Validate every call before any of them runs."""
-    return [_check(call, completion.finish_reason) for call in completion.calls[:MOST_CALLS]]
+    return [_check(call, completion.finish_reason, tools) for call in completion.calls[:MOST_CALLS]]
 
 
-def execute(completion: Completion, context: Context) -> list[Result]:
+def execute(completion: Completion, context: Context, tools: Toolset) -> list[Result]:
     """Run the calls in order. Must be inside a transaction; a call that fails leaves nothing behind."""
     if not completion.calls:
         text = CUT_OFF if completion.finish_reason == "length" else NO_FUNCTION_CALL
         return [Result(None, ok=False, text=text, request_heartbeat=True)]
     with translation.override("en"):  # the model's own language, whatever the person's
-        return [_execute(checked, context) for checked in check(completion)]
+        return [_execute(checked, context) for checked in check(completion, tools)]
 
 
-def _check(call: FunctionCall, finish_reason: str) -> CheckedCall:
+def _check(call: FunctionCall, finish_reason: str, tools: Toolset) -> CheckedCall:
     if finish_reason == "length":
         return CheckedCall(call, None, CUT_OFF)
     try:
-        return CheckedCall(call, registry.validate(call.name, call.arguments))
+        return CheckedCall(call, tools.validate(call.name, call.arguments))
     except FunctionError as error:
         return CheckedCall(call, None, str(error))
 
@@ -72,5 +75,6 @@ def _execute(checked: CheckedCall, context: Context) -> Result:
             text = checked.valid.function.body(context, **checked.valid.arguments)
     except FunctionError as error:
         return replace(failed, text=registry.cut(str(error)))
-    reply = checked.valid.arguments["message"] if checked.call.name == SEND_MESSAGE else ""
+    speaks = checked.valid.function.role == Role.SPEAKS
+    reply = checked.valid.arguments["message"] if speaks else ""
     return Result(checked.call, True, registry.cut(text), checked.valid.request_heartbeat, reply)

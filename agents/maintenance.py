@@ -1,46 +1,42 @@
 """The reaper: finds in the rows what no worker is at, and enqueues it again."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.core.cache import cache
-from django.db.models import Exists, F, Max, OuterRef, Q
+from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, Max, OuterRef, Q, QuerySet, Value
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from agents import dispatch, services
+from agents import dispatch, runs, services
 from agents.models import Agent, Checkpoint, Document, Passage, Run
 
-PATIENCE = timedelta(seconds=10)  # a task normally starts within one
 SUMMARY_PAUSE = 60  # seconds
 REGRET = timedelta(hours=1)  # for which a passage that was deleted can be brought back
 INGEST_PATIENCE = timedelta(seconds=60)  # a batch of passages takes a few
 
 
 def reap() -> None:
-    """Three or four queries when there is nothing to do."""
+    """Five queries when there is nothing to do."""
     now = timezone.now()
-    waiting = Q(status=Run.Status.QUEUED, created_at__lt=now - PATIENCE)
-    abandoned = Q(status=Run.Status.RUNNING, lease_until__lt=now)
-    busy = Run.objects.filter(status=Run.Status.RUNNING, lease_until__gte=now).values("agent")
-    for agent_id in (
-        Run.objects.filter(waiting | abandoned).exclude(agent__in=busy).values_list("agent", flat=True).distinct()
-    ):
+    for agent_id in runs.agents_to_wake(now):
         dispatch.run_agent(agent_id)
     stale = Document.objects.filter(worked_at__lt=now - INGEST_PATIENCE)
-    for document in stale.exclude(status__in=[Document.Status.READY, Document.Status.FAILED]):
-        dispatch.ingest(document.pk)
+    stale = stale.exclude(status__in=[Document.Status.READY, Document.Status.FAILED])
+    for document_id in stale.values_list("pk", flat=True):
+        dispatch.ingest(document_id)
     _forget_passages(now)
-    for agent in _unsummarised():
-        if _first_in_a_while(f"summary-asked:{agent.pk}:{agent.queue_start}"):
-            dispatch.summarize(agent.pk, agent.queue_start)
+    for agent_id, queue_start in _unsummarised():
+        if _first_in_a_while(f"summary-asked:{agent_id}:{queue_start}"):
+            dispatch.summarize(agent_id, queue_start)
     for agent in _quiet(now):
         services.heartbeat_send(agent=agent, reason="Timed heartbeat: nothing has happened for a while.")
 
 
 def _forget_passages(now: datetime) -> None:
     """Delete what was taken out of the archives for good; not what a checkpoint from before still holds."""
-    keeping = Checkpoint.objects.filter(agent__archive=OuterRef("archive"), created_at__lt=OuterRef("retracted_at"))
-    Passage.objects.filter(~Exists(keeping), retracted_at__lt=now - REGRET).delete()
+    held = Checkpoint.objects.filter(agent__archive=OuterRef("archive"), created_at__lt=OuterRef("retracted_at"))
+    Passage.objects.filter(~Exists(held), retracted_at__lt=now - REGRET).delete()
 
 
 def _first_in_a_while(what: str) -> bool:
@@ -51,22 +47,16 @@ def _first_in_a_while(what: str) -> bool:
         return True
 
 
-def _unsummarised() -> list[Agent]:
-    """Agents whose evicted messages no summary covers yet."""
+def _unsummarised() -> "QuerySet[Agent, tuple[UUID, int]]":
+    """Agents whose evicted messages no summary covers yet, each with its `queue_start`."""
     agents = Agent.objects.filter(queue_start__gt=1).annotate(covered=Max("summaries__covers_to"))
-    return list(agents.filter(Q(covered__isnull=True) | Q(covered__lt=F("queue_start"))))
+    agents = agents.filter(Q(covered__isnull=True) | Q(covered__lt=F("queue_start")))
+    return agents.order_by().values_list("pk", "queue_start")
 
 
-def _quiet(now: datetime) -> list[Agent]:
-    """Agents whose timed heartbeat is due."""
-    due = []
-    for agent in Agent.objects.filter(heartbeat_minutes__isnull=False):
-        paused = agent.heartbeats_paused_until and agent.heartbeats_paused_until > now
-        quiet_since = now - timedelta(minutes=agent.heartbeat_minutes or 0)
-        if (
-            not paused
-            and agent.last_active_at < quiet_since
-            and not agent.runs.filter(status=Run.Status.QUEUED).exists()
-        ):
-            due.append(agent)
-    return due
+def _quiet(now: datetime) -> "QuerySet[Agent]":
+    """Agents whose timed heartbeat is due and that have no run waiting."""
+    due_at = F("last_active_at") + F("heartbeat_minutes") * Value(timedelta(minutes=1))
+    agents = Agent.objects.annotate(due_at=ExpressionWrapper(due_at, output_field=DateTimeField()))
+    due = agents.filter(Q(heartbeats_paused_until=None) | Q(heartbeats_paused_until__lte=now), due_at__lt=now)
+    return due.exclude(Exists(Run.objects.filter(agent=OuterRef("pk"), status=Run.Status.QUEUED)))

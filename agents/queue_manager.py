@@ -13,15 +13,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from agents import bus, dispatch
-from agents.events import ContextChanged, MessagesAdded
+from agents import dispatch
+from agents.broadcast import bus
+from agents.broadcast.events import ContextChanged, MessagesAdded
 from agents.exceptions import LLMError
 from agents.external_context import recall_storage
 from agents.llm.gateway import ModelConfig
 from agents.llm.types import FunctionSchema
 from agents.main_context import fifo_queue
 from agents.main_context.compile import MainContext, compile
-from agents.models import Agent, Message, Summary
+from agents.models import Agent, Message
 from agents.prompts import MEMORY_PRESSURE
 
 WARNING_SHARE = 0.70
@@ -37,10 +38,12 @@ class Marks:
 
 
 def marks(config: ModelConfig) -> Marks:
+    """Of a prompt for this model: the flush mark leaves room for the reply."""
     return marks_of(config.context_window, config.context_window - config.reply_reserve)
 
 
 def marks_of(window: int, flush: int) -> Marks:
+    """Of a window of so many tokens; `flush` 0 is the whole window."""
     return Marks(window, int(window * WARNING_SHARE), flush or window)
 
 
@@ -129,14 +132,3 @@ def _warn(agent: Agent, context: MainContext, limits: Marks) -> None:
         cut = fifo_queue.eviction_cut(context.messages)
         if cut:
             dispatch.summarize(agent.pk, cut)
-
-
-def adopt_summary(agent: Agent, summary: Summary) -> None:
-    """Put a summary that came after its messages had left at the head of the queue."""
-    with transaction.atomic():
-        locked = Agent.objects.select_for_update(no_key=True).select_related(None).get(pk=agent.pk)
-        newer = locked.summary is None or locked.summary.covers_to < summary.covers_to
-        if newer and summary.covers_to <= locked.queue_start:
-            locked.summary = summary
-            locked.save(update_fields=["summary"])
-            bus.publish_on_commit(bus.agent_group(agent.pk), ContextChanged())

@@ -4,10 +4,13 @@ from uuid import UUID
 
 from celery import shared_task
 
-from agents import maintenance, recursive_summary, services
-from agents.agent_loop import config_of
+from agents import maintenance, services
 from agents.external_context import archival_storage, recall_storage, vector_index
+from agents.functions import toolset
 from agents.ingest import work
+from agents.llm.gateway import config_of
+from agents.llm.types import Role
+from agents.main_context import recursive_summary
 from agents.models import Agent, Document
 
 
@@ -20,13 +23,16 @@ def run_agent(agent_id: str) -> None:
 
 @shared_task
 def summarize(agent_id: str, covers_to: int) -> None:
+    """Write the recursive summary of everything below seq `covers_to`."""
     agent = Agent.objects.filter(pk=agent_id).first()
     if agent:
-        recursive_summary.write(agent, covers_to, config=config_of(agent), check=lambda: None)
+        searches = toolset.of(agent).names(Role.SEARCHES_MEMORY)
+        recursive_summary.write(agent, covers_to, config=config_of(agent), searches=searches)
 
 
 @shared_task
 def embed_messages(agent_id: str) -> None:
+    """Give an agent's new messages their vectors."""
     agent = Agent.objects.filter(pk=agent_id).first()
     for _done in recall_storage.embed_missing(agent) if agent else ():
         pass
@@ -34,12 +40,14 @@ def embed_messages(agent_id: str) -> None:
 
 @shared_task
 def embed_passages() -> None:
+    """Give passages without a vector one."""
     for _done in archival_storage.embed_missing():
         pass
 
 
 @shared_task
 def ingest(document_id: int) -> None:
+    """Read a document into passages."""
     document = Document.objects.filter(pk=document_id).first()
     if document and document.status != Document.Status.READY:
         work(document)
@@ -47,9 +55,11 @@ def ingest(document_id: int) -> None:
 
 @shared_task
 def index_vectors() -> None:
+    """Make and drop the vector indexes of large stores."""
     vector_index.ensure()
 
 
 @shared_task
 def reap() -> None:
+    """Take up what no worker is at."""
     maintenance.reap()

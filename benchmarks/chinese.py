@@ -228,15 +228,15 @@ def ranks(agent: "Agent") -> dict[str, list[tuple[Question, int | None]]]:
     from agents.external_context import archival_storage, recall_storage
 
     most = max(DEPTHS)
-    said = [
+    messages = [
         (question, [hit.row.content for hit in recall_storage.find(agent, question.text, size=most).hits])
         for question in CONVERSATION_QUESTIONS
     ]
-    read = [
+    passages = [
         (question, [hit.row.text for hit in archival_storage.find(agent, question.text, size=most).hits])
         for question in DOCUMENT_QUESTIONS
     ]
-    return {"conversation": [_placed(*one) for one in said], "PDF": [_placed(*one) for one in read]}
+    return {"conversation": [_placed(*one) for one in messages], "PDF": [_placed(*one) for one in passages]}
 
 
 def _placed(question: Question, texts: list[str]) -> tuple[Question, int | None]:
@@ -244,10 +244,10 @@ def _placed(question: Question, texts: list[str]) -> tuple[Question, int | None]
     return question, min(places, default=None)
 
 
-def show(found: dict[str, list[tuple[Question, int | None]]]) -> dict[str, Any]:
-    both = [one for group in found.values() for one in group]
+def show(ranked: dict[str, list[tuple[Question, int | None]]]) -> dict[str, Any]:
+    both = [one for group in ranked.values() for one in group]
     groups = {
-        **found,
+        **ranked,
         "by word": [one for one in both if one[0].by_word],
         "by meaning": [one for one in both if not one[0].by_word],
         "all": both,

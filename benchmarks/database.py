@@ -12,10 +12,10 @@ from memweb.stack.postgres import Postgres
 
 
 @contextmanager
-def database(kept: Path | None = None) -> Iterator[Postgres]:
-    """Migrated, with the settings of a fresh install and no broker, in the folder `kept` or in one that goes again."""
+def database(folder: Path | None = None) -> Iterator[Postgres]:
+    """Migrated, with the settings of a fresh install and no broker, in `folder` or in one that is deleted again."""
     with TemporaryDirectory(prefix="memweb-benchmark-") as temporary:
-        home = kept or Path(temporary)
+        home = folder or Path(temporary)
         home.mkdir(parents=True, exist_ok=True)
         home.chmod(0o711)  # PostgreSQL's own user has to pass
         paths = StackPaths(home)

@@ -38,8 +38,8 @@ from tqdm import tqdm
 
 from benchmarks import locomo
 from benchmarks.product import running
-from memweb.env import Env, env
 from memweb.stack import catalogue, weights
+from memweb.stack.env import Env, env
 from memweb.stack.model_state import read_state
 from memweb.stack.paths import StackPaths
 
@@ -83,8 +83,8 @@ FACTS = (
     ("The dog ate my passport in Lisbon once.", "What did the dog eat?", ("passport",)),
     ("I named the sourdough starter Gustav.", "What is the name of my sourdough?", ("Gustav",)),
 )
-SAID = ("I walked to the {place} today.", "It was quiet at the {place}.", "I met somebody nice at the {place}.")
-ANSWERED = ("How was the {place}?", "That sounds pleasant.", "The {place} must be lovely now.", "I see. Tell me more.")
+REMARKS = ("I walked to the {place} today.", "It was quiet at the {place}.", "I met somebody nice at the {place}.")
+REPLIES = ("How was the {place}?", "That sounds pleasant.", "The {place} must be lovely now.", "I see. Tell me more.")
 PLACES = ("market", "library", "harbour", "park", "station", "bakery", "museum", "cinema", "garden", "school")
 TALKS, TURNS = 6, 24  # of a made-up conversation: talks, a week apart, and turns of each
 
@@ -136,27 +136,27 @@ class Outcome:
 
 def retrieval(chance: random.Random, conversations: Path | None) -> Iterator[Case]:
     if conversations is not None:
-        yield from _told_elsewhere(chance, conversations)
+        yield from _from_file(chance, conversations)
         return
-    for told, question, answers in chance.sample(FACTS, len(FACTS)):
-        turns = _talks(chance, told)
+    for fact, question, answers in chance.sample(FACTS, len(FACTS)):
+        turns = _talks(chance, fact)
         yield Case(question, (answers,), lambda agent, turns=turns: remember(agent, turns))  # type: ignore[misc]
 
 
-def _talks(chance: random.Random, told: str) -> list[tuple[str, datetime]]:
-    """What was said by turns, the person first; `told` early on."""
+def _talks(chance: random.Random, fact: str) -> list[tuple[str, datetime]]:
+    """What was said by turns, the person first; `fact` early on."""
     start = datetime(2026, 1, 5, 18, 0)
     turns = []
     for talk in range(TALKS):
         for turn in range(TURNS):
-            text = chance.choice(ANSWERED if turn % 2 else SAID).format(place=chance.choice(PLACES))
+            text = chance.choice(REPLIES if turn % 2 else REMARKS).format(place=chance.choice(PLACES))
             turns.append((text, start + timedelta(weeks=talk, minutes=turn)))
     place = 2 * chance.randrange(TURNS // 2)
-    turns[place] = (told, turns[place][1])
+    turns[place] = (fact, turns[place][1])
     return turns
 
 
-def _told_elsewhere(chance: random.Random, file: Path) -> Iterator[Case]:
+def _from_file(chance: random.Random, file: Path) -> Iterator[Case]:
     samples = json.loads(file.read_text())
     questions = [
         (sample["conversation"], one)
@@ -247,9 +247,9 @@ def ask(agent: "Agent", question: str) -> tuple[str, int, float]:
             break
         time.sleep(0.1)
         run.refresh_from_db()
-    said = agent.messages.filter(run=run, kind=Message.Kind.ASSISTANT)
-    calls = sum(len(message.calls) for message in said)
-    return " ".join(message.content for message in said if message.content), calls, time.monotonic() - started
+    messages = agent.messages.filter(run=run, kind=Message.Kind.ASSISTANT)
+    calls = sum(len(message.calls) for message in messages)
+    return " ".join(message.content for message in messages if message.content), calls, time.monotonic() - started
 
 
 def is_right(case: Case, answer: str) -> bool:
@@ -278,15 +278,15 @@ def evaluate(task: str, case: Case, number: int) -> Outcome:
 def settings() -> Mapping[str, str]:
     """What you have set of the model, and of the embeddings."""
     own = env()
-    given: dict[str, Any] = own.model_dump(exclude_none=True)
+    values: dict[str, Any] = own.model_dump(exclude_none=True)
     if not own.has_own_endpoint:
         paths = StackPaths(own.memweb_home)
         paths.create()
         model = catalogue.find(own.memweb_local_model)
         bar = weights.TerminalBar(model.name)
-        found = weights.resolve(model, paths.models, users_file=own.memweb_local_model_file, progress=bar)
-        given["memweb_local_model_file"] = found
-    return {name.upper(): _plain(value) for name, value in given.items() if name.startswith(OF_THE_MODEL)}
+        file = weights.resolve(model, paths.models, users_file=own.memweb_local_model_file, progress=bar)
+        values["memweb_local_model_file"] = file
+    return {name.upper(): _plain(value) for name, value in values.items() if name.startswith(OF_THE_MODEL)}
 
 
 def _plain(value: Any) -> str:
@@ -344,8 +344,8 @@ def main() -> None:
                 outcomes.append(evaluate(task, case, number))
     figures = show(outcomes)
     if options.json:
-        kept = {"figures": figures, "outcomes": [asdict(one) for one in outcomes]}
-        options.json.write_text(json.dumps(kept, indent=2, ensure_ascii=False))
+        report = {"figures": figures, "outcomes": [asdict(one) for one in outcomes]}
+        options.json.write_text(json.dumps(report, indent=2, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -27,8 +27,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from agents.llm.types import SEND_MESSAGE, FunctionCall
-from memweb.env import env
 from memweb.stack import catalogue, weights
+from memweb.stack.env import env
 from memweb.stack.model_state import read_state
 from memweb.stack.paths import StackPaths
 from memweb.stack.postgres import Postgres
@@ -57,12 +57,12 @@ def score(case: Case, call: FunctionCall | None, *, valid: bool, seconds: float)
     if call is None or not valid:
         return Score(False, False, False, False if case["reply_contains"] else None, seconds)
     written = json.dumps(json.loads(call.arguments), ensure_ascii=False).lower()
-    wanted = [] if call.name == SEND_MESSAGE else case["arguments_contain_any"] or []
-    sensible = call.name in case["acceptable"] and (not wanted or any(text.lower() in written for text in wanted))
+    expected = [] if call.name == SEND_MESSAGE else case["arguments_contain_any"] or []
+    sensible = call.name in case["acceptable"] and (not expected or any(text.lower() in written for text in expected))
     right = None
     if case["reply_contains"]:
-        said = str(json.loads(call.arguments).get("message", "")).lower() if call.name == SEND_MESSAGE else ""
-        right = all(any(text.lower() in said for text in group) for group in case["reply_contains"])
+        reply = str(json.loads(call.arguments).get("message", "")).lower() if call.name == SEND_MESSAGE else ""
+        right = all(any(text.lower() in reply for text in group) for group in case["reply_contains"])
     return Score(True, sensible, call.name in case["best"], right, seconds)
 
 
@@ -106,7 +106,7 @@ def product() -> Iterator[None]:
         "DJANGO_SETTINGS_MODULE": "memweb.settings",
     }
     env.cache_clear()
-    server = subprocess.Popen([sys.executable, "-m", "memweb.stack.local_model"])
+    server = subprocess.Popen([sys.executable, "-m", "memweb.local_model"])
     try:
         _set_up_django()
         _wait_until_ready(server, paths)
@@ -123,8 +123,8 @@ def run_case(case: Case) -> tuple[Score, FunctionCall | None]:
     from django.contrib.auth.models import User
     from django.db import transaction
 
-    from agents import agent_loop, function_executor, queue_manager, services
-    from agents.functions import registry
+    from agents import function_executor, queue_manager, services
+    from agents.functions import toolset
     from agents.llm import gateway
     from agents.llm.types import Completion
 
@@ -133,14 +133,14 @@ def run_case(case: Case) -> tuple[Score, FunctionCall | None]:
         draft = services.AgentDraft(name="Benchmark", persona=PERSONA, human=case["human"])
         agent = services.agent_create(owner=owner, draft=draft)
         queue_manager.append(agent, *_messages(case["turns"]))
-        config = agent_loop.config_of(agent)
-        prompt = queue_manager.admit(agent, functions=registry.schemas(), config=config).prompt
+        config, tools = gateway.config_of(agent), toolset.of(agent)
+        prompt = queue_manager.admit(agent, functions=tools.schemas, config=config).prompt
         transaction.set_rollback(True)
     started = time.monotonic()
     completion = list(gateway.stream(prompt, config, check=lambda: None))[-1]
     seconds = time.monotonic() - started
     assert isinstance(completion, Completion)
-    checked = function_executor.check(completion)
+    checked = function_executor.check(completion, tools)
     call = checked[0].call if checked else None
     valid = bool(checked) and all(one.valid for one in checked)
     return score(case, call, valid=valid, seconds=seconds), call

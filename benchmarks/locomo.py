@@ -55,8 +55,8 @@ def remember(sample: dict[str, Any]) -> tuple["Agent", dict[str, int]]:
         agent = services.agent_create(owner=owner, draft=draft)
         for turn, time in turns:
             kind = Message.Kind.USER_MESSAGE if turn["speaker"] == talk["speaker_a"] else Message.Kind.ASSISTANT
-            said = Message(kind=kind, content=text_of(turn), created_at=timezone.make_aware(time))
-            queue_manager.append(agent, said)
+            message = Message(kind=kind, content=text_of(turn), created_at=timezone.make_aware(time))
+            queue_manager.append(agent, message)
     with tqdm(total=recall_storage.not_embedded(agent).count(), desc=agent.name) as bar:
         for done in recall_storage.embed_missing(agent):
             bar.update(done)
@@ -90,8 +90,8 @@ def substring(agent: "Agent", query: str, most: int) -> list[int]:
     """What MemGPT's own conversation_search did."""
     from agents.external_context import recall_storage
 
-    found = recall_storage.spoken(agent).filter(content__icontains=query).order_by("-seq")
-    return [seq or 0 for seq in found.values_list("seq", flat=True)[:most]]
+    matches = recall_storage.spoken(agent).filter(content__icontains=query).order_by("-seq")
+    return [seq or 0 for seq in matches.values_list("seq", flat=True)[:most]]
 
 
 def by_column(column: str) -> Search:
@@ -99,14 +99,14 @@ def by_column(column: str) -> Search:
 
     def search(agent: "Agent", query: str, most: int) -> list[int]:
         from agents.external_context import recall_storage
-        from agents.external_context.hybrid import Arms, candidates
+        from agents.external_context.hybrid import SearchColumns, candidates
         from agents.external_context.vector_index import RECALL
 
         is_words = column.endswith("words")
-        arms = Arms(RECALL, words=(column,) if is_words else (), vectors=() if is_words else (column,))
-        found = candidates(recall_storage.spoken(agent), [agent.pk], arms, query)
-        found.sort(key=lambda candidate: -candidate.scores[column])
-        return [candidate.row.seq or 0 for candidate in found[:most]]
+        columns = SearchColumns(RECALL, words=(column,) if is_words else (), vectors=() if is_words else (column,))
+        hits = candidates(recall_storage.spoken(agent), [agent.pk], columns, query)
+        hits.sort(key=lambda hit: -hit.scores[column])
+        return [hit.row.seq or 0 for hit in hits[:most]]
 
     return search
 
@@ -126,9 +126,9 @@ class Tally:
         self.recall: dict[int, dict[int, list[float]]] = {k: defaultdict(list) for k in DEPTHS}
         self.whole: dict[int, dict[int, list[float]]] = {k: defaultdict(list) for k in DEPTHS}
 
-    def note(self, category: int, wanted: set[int], found: list[int]) -> None:
+    def note(self, category: int, evidence: set[int], retrieved: list[int]) -> None:
         for k in DEPTHS:
-            share = len(wanted & set(found[:k])) / len(wanted)
+            share = len(evidence & set(retrieved[:k])) / len(evidence)
             self.recall[k][category].append(share)
             self.whole[k][category].append(float(share == 1))
 
@@ -170,8 +170,8 @@ def measure(samples: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 def show(figures: dict[str, dict[str, Any]]) -> None:
     heads = [f"R@{k}" for k in DEPTHS] + [f"all@{k}" for k in DEPTHS]
     print(f"{'':28}" + "".join(f"{head:>8}" for head in heads))
-    for name, found in figures.items():
-        rows = [(name, found)] + [(f"  {kind}", row) for kind, row in found["by_category"].items() if name == "product"]
+    for name, total in figures.items():
+        rows = [(name, total)] + [(f"  {kind}", row) for kind, row in total["by_category"].items() if name == "product"]
         for label, row in rows:
             cells = [row["recall"][str(k)] for k in DEPTHS] + [row["all_evidence"][str(k)] for k in DEPTHS]
             print(f"{label:28}" + "".join(f"{cell:8.1f}" for cell in cells))

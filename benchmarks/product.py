@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from memweb.env import PROJECT_FOLDER, env
+from memweb.stack.env import PROJECT_FOLDER, env
 from memweb.stack.paths import StackPaths
 
 

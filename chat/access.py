@@ -1,13 +1,14 @@
-"""Who may touch what: two helpers, used by every view and consumer. A stranger gets 404, as if it were not there."""
+"""Who may see what: a stranger gets 404, as if it were not there. What belongs to whom is in `agents.access`."""
 
 from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
-from django.db.models import Model, QuerySet
+from django.db.models import Model
 from django.http import Http404, HttpRequest
 from django.shortcuts import get_object_or_404
 
-from agents.models import Agent, Archive, Block, BlockRevision, Checkpoint, Document, Message, Passage, Run, Step
+from agents.access import owned_by
+from agents.models import Agent
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -23,27 +24,10 @@ def person(request: HttpRequest) -> "User":
 
 
 def agent_for(request: HttpRequest, agent_id: UUID) -> Agent:
-    return get_object_or_404(Agent.objects.select_related("summary", "archive"), pk=agent_id, owner=person(request))
+    """An agent of the person's own, with its summary and archive. One query. Raises Http404."""
+    return get_object_or_404(owned_by(Agent, person(request)).select_related("summary", "archive"), pk=agent_id)
 
 
-def part_for(request: HttpRequest, rows: "type[M]", pk: int) -> M:
-    """A row that is the person's own, or belongs to what is."""
-    return get_object_or_404(owned_by(rows, person(request)), pk=pk)
-
-
-OWNER_PATHS: dict[type[Model], str] = {
-    Archive: "owner",
-    Block: "owner",
-    BlockRevision: "block__owner",
-    Checkpoint: "agent__owner",
-    Document: "archive__owner",
-    Message: "agent__owner",
-    Passage: "archive__owner",
-    Run: "agent__owner",
-    Step: "run__agent__owner",
-}
-
-
-def owned_by(rows: "type[M]", user: "User") -> "QuerySet[M]":
-    """All rows of a kind that are the person's own."""
-    return rows._default_manager.filter(**{OWNER_PATHS[rows]: user})
+def part_for(request: HttpRequest, model: "type[M]", pk: int) -> M:
+    """A row that is the person's own, or belongs to what is. Raises Http404."""
+    return get_object_or_404(owned_by(model, person(request)), pk=pk)

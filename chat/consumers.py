@@ -1,47 +1,59 @@
-"""One websocket per open page. It listens; everything it says can be read from the database again."""
+"""One websocket per open page. It listens; everything it sends can be read from the database again."""
 
 import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.utils import translation
 
-from agents import bus
+from agents.access import owned_by
+from agents.broadcast import bus
+from agents.broadcast.events import (
+    AgentsChanged,
+    BlockChanged,
+    BlocksChanged,
+    ContextChanged,
+    DocumentChanged,
+    DraftDelta,
+    DraftDropped,
+    Event,
+    MessageEdited,
+    MessagesAdded,
+    PassagesChanged,
+    RunChanged,
+    StepStarted,
+    TimelineCut,
+    WaitingChanged,
+    event_of,
+)
 from agents.language import language_of
 from agents.models import Agent
 from chat import frames
 
-# What the page should ask for anew after an event that is not sent whole.
-CHANGES = {
-    "ContextChanged": ("context",),
-    "PassagesChanged": ("archival", "archives"),
-    "DocumentChanged": ("documents",),
-    "AgentsChanged": ("agents",),
-    "BlocksChanged": ("blocks",),
-}
-PASSED_ON = {"StepStarted": "step", "DraftDelta": "delta", "DraftDropped": "dropped", "TimelineCut": "cut"}
-
 
 class AgentConsumer(AsyncWebsocketConsumer):
-    """`seq` is the last timeline entry this page has: every event leads to "send what came after it"."""
+    """The socket of one page. `seq` is the last timeline entry that this page has: every event leads to "send what
+    came after it". It is None until the page has said what it has. `language` is what the page was opened in."""
 
     agent: Agent
-    language: str  # of the page, which noted it when it was opened
-    seq: int | None = None  # until the page has said what it has
+    language: str
+    seq: int | None = None
 
     async def connect(self) -> None:
+        """Accept the owner of the agent; close with 4404 for anybody else."""
         user = self.scope["user"]
-        found = await _read(
-            Agent.objects.filter(pk=self.scope["url_route"]["kwargs"]["agent_id"], owner_id=user.pk).first
-        )
-        if found is None:
+        agent_id = self.scope["url_route"]["kwargs"]["agent_id"]
+        agent = await _read(lambda: owned_by(Agent, user).filter(pk=agent_id).first() if user.pk else None)
+        if agent is None:
             await self.close(4404)
             return
-        self.agent = found
+        self.agent = agent
         self.language = await _read(language_of, user.pk)
         # left again by Channels when the socket closes
-        self.groups = [bus.agent_group(found.pk), bus.owner_group(user.pk)]
+        self.groups = [bus.agent_group(agent.pk), bus.owner_group(user.pk)]
         for group in self.groups:
             await self.channel_layer.group_add(group, self.channel_name)
         await self.accept()
@@ -64,43 +76,49 @@ class AgentConsumer(AsyncWebsocketConsumer):
                 await self.send(frames.as_json("reload"))
                 return
             await self._catch_up()
-            await self._send(frames.waiting)
-            await self._send(frames.status)
+            await self._send_drawn(frames.waiting)
+            await self._send_drawn(frames.status)
         if kind in ("resume", "draft"):
-            await self._send(frames.draft)
+            await self._send_drawn(frames.draft)
 
     async def agent_event(self, message: dict[str, Any]) -> None:
-        """An event of the engine, from the bus."""
-        event = message.pop("event")
+        """An event of the engine, from the bus: Channels calls this for messages of type `agent.event`."""
         message.pop("type")
-        if "version" in message:
-            self.agent.timeline_version = message["version"]
-        if event in PASSED_ON:
-            await self.send(frames.as_json(PASSED_ON[event], **message))
-        elif event == "MessagesAdded":
-            await self._catch_up()
-        elif event == "WaitingChanged":
-            await self._send(frames.waiting)
-        elif event == "RunChanged":
-            await self._send(frames.status)
-            await self.send(frames.changed("runs"))
-        elif event == "MessageEdited":
-            if html := await self._draw(frames.edited, message["message"]):
-                await self.send(html)
-            await self.send(frames.as_json("version", version=message["version"]))
-        elif event == "BlockChanged":
-            await self.send(frames.changed(f"block-{message['block']}"))
-        else:
-            await self.send(frames.changed(*CHANGES[event]))
+        event = event_of(message)
+        await ANSWERS[type(event)](self, event)
+
+    async def _messages_added(self, _event: MessagesAdded) -> None:
+        await self._catch_up()
+
+    async def _waiting_changed(self, _event: WaitingChanged) -> None:
+        await self._send_drawn(frames.waiting)
+
+    async def _run_changed(self, _event: RunChanged) -> None:
+        await self._send_drawn(frames.status)
+        await self.send(frames.changed("runs"))
+
+    async def _timeline_cut(self, event: TimelineCut) -> None:
+        self.agent.timeline_version = event.version
+        await self.send(frames.as_json("cut", **asdict(event)))
+
+    async def _message_edited(self, event: MessageEdited) -> None:
+        self.agent.timeline_version = event.version
+        if html := await self._draw(frames.edited, event.message):
+            await self.send(html)
+        await self.send(frames.as_json("version", version=event.version))
+
+    async def _block_changed(self, event: BlockChanged) -> None:
+        await self.send(frames.changed(f"block-{event.block}"))
 
     async def _catch_up(self) -> None:
+        """Send the timeline rows that this page does not have yet."""
         if self.seq is None:
             return
         html, self.seq = await self._draw(frames.rows_after, self.seq)
         if html:
             await self.send(html)
 
-    async def _send(self, frame: Any) -> None:
+    async def _send_drawn(self, frame: Any) -> None:
         await self.send(await self._draw(frame))
 
     async def _draw(self, frame: Any, *arguments: Any) -> Any:
@@ -111,6 +129,46 @@ class AgentConsumer(AsyncWebsocketConsumer):
                 return frame(self.agent, *arguments)
 
         return await _read(draw)
+
+
+Answer = Callable[[AgentConsumer, Any], Awaitable[None]]
+
+
+def _passed_on(name: str) -> Answer:
+    """Send the event itself, as a JSON frame of this name."""
+
+    async def answer(consumer: AgentConsumer, event: Event) -> None:
+        await consumer.send(frames.as_json(name, **asdict(event)))
+
+    return answer
+
+
+def _asked_for(*parts: str) -> Answer:
+    """Name the parts of the page that should ask for their new state; those that are open do."""
+
+    async def answer(consumer: AgentConsumer, _event: Event) -> None:
+        await consumer.send(frames.changed(*parts))
+
+    return answer
+
+
+ANSWERS: dict[type[Event], Answer] = {
+    MessagesAdded: AgentConsumer._messages_added,
+    WaitingChanged: AgentConsumer._waiting_changed,
+    RunChanged: AgentConsumer._run_changed,
+    StepStarted: _passed_on("step"),
+    DraftDelta: _passed_on("delta"),
+    DraftDropped: _passed_on("dropped"),
+    TimelineCut: AgentConsumer._timeline_cut,
+    MessageEdited: AgentConsumer._message_edited,
+    BlockChanged: AgentConsumer._block_changed,
+    BlocksChanged: _asked_for("blocks"),
+    ContextChanged: _asked_for("context"),
+    PassagesChanged: _asked_for("archival", "archives"),
+    DocumentChanged: _asked_for("documents"),
+    AgentsChanged: _asked_for("agents"),
+}
+"""What the page is sent for each class of event."""
 
 
 async def _read(read: Any, *arguments: Any) -> Any:

@@ -1,6 +1,6 @@
 """What goes over the websocket: JSON for what happens per token, server-rendered HTML for what is committed.
 
-Frames that start with `{` are read by `socket.js`; frames that start with `<` are swapped in out of band by htmx.
+Frames that start with `{` are read by `conversation.js`; frames that start with `<` are swapped in out of band by htmx.
 """
 
 import json
@@ -8,29 +8,29 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
-from agents import bus, selectors
+from agents import selectors
+from agents.broadcast.draft import draft_read
 from agents.models import Agent
 from chat import timeline
 
 
 def rows_after(agent: Agent, seq: int) -> tuple[str, int]:
     """What was added to the timeline after `seq`, and the last seq there is. Several queries."""
-    messages = selectors.timeline_after(agent, seq)
-    if not messages:
+    missed = selectors.timeline_after(agent, seq)
+    if not missed.messages:
         return "", seq
-    last_seq = messages[-1].seq or seq
-    if len(messages) > selectors.TIMELINE_CATCH_UP:
-        return as_json("reload"), last_seq
-    context = {"agent": agent, "rows": timeline.rows(messages), "last_seq": last_seq, "fresh": True}
-    return render_to_string("chat/_appended.html", context), last_seq
+    if not missed.complete:
+        return as_json("reload"), missed.last_seq
+    context = {"agent": agent, "rows": timeline.rows(missed.messages), "last_seq": missed.last_seq, "fresh": True}
+    return render_to_string("chat/_appended.html", context), missed.last_seq
 
 
 def edited(agent: Agent, message: int) -> str:
     """A row of the timeline as it reads now. Empty if it was taken back meanwhile."""
-    found = selectors.timeline_message(agent, message)
-    if found is None:
+    row = selectors.timeline_message(agent, message)
+    if row is None:
         return ""
-    context = {"agent": agent, "row": timeline.rows([found])[0], "oob": True}
+    context = {"agent": agent, "row": timeline.rows([row])[0], "oob": True}
     return render_to_string("chat/rows/_assistant.html", context)
 
 
@@ -47,7 +47,7 @@ def status(agent: Agent) -> str:
 
 def draft(agent: Agent) -> str:
     """The whole of what the model is writing now, for a page that opened in the middle or noticed a gap."""
-    return as_json("draft", draft=bus.draft_read(agent.pk))
+    return as_json("draft", draft=draft_read(agent.pk))
 
 
 def changed(*what: str) -> str:

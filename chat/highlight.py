@@ -6,7 +6,7 @@ from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 from snowballstemmer import stemmer
 
-from agents.external_context.words import CJK_RUN
+from agents.text.cjk import CJK_RUN
 
 EXCERPT = 420  # characters
 LEAD = 80  # characters before the first match
@@ -52,12 +52,12 @@ def _spans(text: str, query: str) -> list[tuple[int, int]]:
         pieces = (piece for piece in WORD.findall(CJK_RUN.sub(" ", word)) if piece.lower() not in UNMARKED)
         stems.update(_stem(piece) for piece in pieces)
     latin = CJK_RUN.sub(lambda run: " " * len(run.group()), text)  # as the index has it: no word spans both
-    found = [match.span() for match in WORD.finditer(latin) if _stem(match.group()) in stems]
+    spans = [match.span() for match in WORD.finditer(latin) if _stem(match.group()) in stems]
     pairs = {run[at : at + 2] for run in runs for at in range(max(1, len(run) - 1))}
     if pairs:
         pattern = "|".join(re.escape(piece) for piece in sorted(pairs | runs, key=len, reverse=True))
-        found += [match.span() for match in re.finditer(pattern, text)]
-    return _apart(sorted(found))
+        spans += [match.span() for match in re.finditer(pattern, text)]
+    return _apart(sorted(spans))
 
 
 def _stem(word: str) -> str:
@@ -66,10 +66,10 @@ def _stem(word: str) -> str:
 
 
 def _apart(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    kept: list[tuple[int, int]] = []
+    merged: list[tuple[int, int]] = []
     for left, right in spans:
-        if kept and left <= kept[-1][1] and (left < kept[-1][1] or right - left <= 2):
-            kept[-1] = (kept[-1][0], max(right, kept[-1][1]))
+        if merged and left <= merged[-1][1] and (left < merged[-1][1] or right - left <= 2):
+            merged[-1] = (merged[-1][0], max(right, merged[-1][1]))
         else:
-            kept.append((left, right))
-    return kept
+            merged.append((left, right))
+    return merged

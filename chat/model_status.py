@@ -41,5 +41,5 @@ class ModelStatus:
 
 def model_status() -> ModelStatus:
     """Reads one small file when the local model is used."""
-    local = bool(settings.LLM["local"])
-    return ModelStatus(settings.LLM["model"], local, read_state(settings.PATHS) if local else None)
+    llm = settings.LLM
+    return ModelStatus(llm.model, llm.local, read_state(settings.PATHS) if llm.local else None)

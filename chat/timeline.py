@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from django.db.models import OuterRef, Subquery
 from django.utils.safestring import SafeString
 
-from agents import diff
 from agents.function_executor import MOST_CALLS
 from agents.llm.types import INNER_THOUGHTS, REQUEST_HEARTBEAT, SEND_MESSAGE
 from agents.models import BlockRevision, Message
-from agents.models.message import DERIVED
-from agents.text import storable
+from agents.text import diff
+from agents.text.clean import storable
 from chat import markdown
 
 Kind = Message.Kind
@@ -105,17 +104,17 @@ def result_text(message: Message | None) -> str:
 
 def _results(assistants: list[Message]) -> dict[int, dict[str, Message]]:
     """Results by assistant message and call id: they follow it in the timeline."""
-    found: dict[int, dict[str, Message]] = {message.pk: {} for message in assistants}
+    results: dict[int, dict[str, Message]] = {message.pk: {} for message in assistants}
     if not assistants:
-        return found
+        return results
     first, last = assistants[0], assistants[-1]
     rows = Message.objects.filter(agent=first.agent_id, kind=Kind.FUNCTION_RESULT, retracted_at=None)
-    rows = rows.filter(seq__gt=first.seq, seq__lte=(last.seq or 0) + MOST_CALLS).defer(*DERIVED)
+    rows = rows.filter(seq__gt=first.seq, seq__lte=(last.seq or 0) + MOST_CALLS).without_search_columns()
     seqs = [message.seq or 0 for message in assistants]
     for result in rows.order_by("seq"):
         owner = assistants[bisect(seqs, result.seq or 0) - 1]
-        found[owner.pk].setdefault(result.call_id, result)
-    return found
+        results[owner.pk].setdefault(result.call_id, result)
+    return results
 
 
 def _edits(assistants: list[Message]) -> dict[int, list[Edit]]:
@@ -123,9 +122,9 @@ def _edits(assistants: list[Message]) -> dict[int, list[Edit]]:
 
     This agent's own alone: one that was made from a checkpoint shares steps with the agent it comes from.
     """
-    found: dict[int, list[Edit]] = {}
+    edits: dict[int, list[Edit]] = {}
     if not assistants:
-        return found
+        return edits
     before = BlockRevision.objects.filter(block=OuterRef("block"), number=OuterRef("number") - 1)
     revisions = BlockRevision.objects.filter(
         step__in={message.step_id for message in assistants if message.step_id}, agent=assistants[0].agent_id
@@ -133,5 +132,5 @@ def _edits(assistants: list[Message]) -> dict[int, list[Edit]]:
     revisions = revisions.annotate(old=Subquery(before.values("value")[:1]))
     for revision in revisions.select_related("block").order_by("block", "number"):
         pieces = diff.words(revision.old or "", revision.value)
-        found.setdefault(revision.step_id or 0, []).append(Edit(revision, pieces))
-    return found
+        edits.setdefault(revision.step_id or 0, []).append(Edit(revision, pieces))
+    return edits

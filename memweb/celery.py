@@ -1,4 +1,4 @@
-"""The Celery app: two queues, no result backend (the run row is the result, DESIGN section 3)."""
+"""The Celery app: queues "runs", "background" and "ingest"; no result backend, since the run row is the result."""
 
 import os
 

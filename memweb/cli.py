@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from memweb.env import env
+from memweb.stack.env import env
 from memweb.stack.plan import plan_for
 from memweb.stack.supervisor import Supervisor
 

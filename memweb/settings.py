@@ -1,16 +1,15 @@
-"""Django settings. Values a person may change come from `memweb.env`; the rest is wiring."""
+"""Django settings. Values a person may change come from `memweb.stack.env`; the rest is wiring."""
 
 import contextlib
 import secrets
 from pathlib import Path
-from typing import Any
 
 import django_stubs_ext
 from csp.constants import NONE, SELF
 from psycopg.conninfo import conninfo_to_dict
 
-from memweb.env import PROJECT_FOLDER, env
-from memweb.stack.catalogue import find as local_model
+from memweb.celery import app as celery_app  # noqa: F401 - made first: `agents.dispatch` sends tasks by the current app
+from memweb.stack.env import PROJECT_FOLDER, env
 from memweb.stack.paths import StackPaths, celery_broker_url
 
 django_stubs_ext.monkeypatch()
@@ -97,9 +96,9 @@ TEMPLATES = [
 def _database(url: str) -> dict[str, object]:
     """Django's form of a `postgresql://` URL; every option that libpq knows works."""
     options: dict[str, object] = dict(conninfo_to_dict(url))
-    known = {name: options.pop(part, "") for name, part in DATABASE_PARTS.items()}
+    named = {name: options.pop(part, "") for name, part in DATABASE_PARTS.items()}
     options["pool"] = {"min_size": 0, "max_size": 12, "timeout": 15, "max_idle": 60}
-    return {"ENGINE": "django.db.backends.postgresql", **known, "OPTIONS": options}
+    return {"ENGINE": "django.db.backends.postgresql", **named, "OPTIONS": options}
 
 
 DATABASE_PARTS = {"NAME": "dbname", "USER": "user", "PASSWORD": "password", "HOST": "host", "PORT": "port"}
@@ -185,33 +184,7 @@ TIME_ZONE = "UTC"
 
 # The engine
 
-
-def _llm() -> dict[str, Any]:
-    """A person's own endpoint if one is set, else the local model that the supervisor serves."""
-    common: dict[str, Any] = {"timeout": ENV.memweb_request_timeout}
-    if ENV.has_own_endpoint:
-        key = ENV.openai_api_key.get_secret_value() if ENV.openai_api_key else "none"
-        return common | {
-            "local": False,
-            "base_url": ENV.openai_base_url,
-            "api_key": key,
-            "model": ENV.memweb_model or "gpt-4o-mini",
-            "mode": "tools" if ENV.memweb_function_mode == "auto" else ENV.memweb_function_mode,
-            "context_window": ENV.memweb_context_window or 16_384,
-        }
-    model = local_model(ENV.memweb_local_model)
-    key = ENV.memweb_local_model_key.get_secret_value() if ENV.memweb_local_model_key else "none"
-    return common | {
-        "local": True,
-        "base_url": ENV.memweb_local_model_url or "http://127.0.0.1:9/v1",  # until the supervisor says otherwise
-        "api_key": key,
-        "model": model.name,
-        "mode": model.function_mode if ENV.memweb_function_mode == "auto" else ENV.memweb_function_mode,
-        "context_window": ENV.memweb_context_window or model.window,
-    }
-
-
-LLM: dict[str, Any] = _llm()
+LLM = ENV.llm()
 TIKTOKEN_FOLDER = PATHS.tiktoken
 EMBEDDINGS = ENV.memweb_embeddings
 if EMBEDDINGS == "auto":

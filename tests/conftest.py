@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 from django.contrib.auth.models import User
@@ -53,7 +54,7 @@ def serve_model(settings: Settings) -> Iterator[ServeModel]:
 
         def serve(brain: Brain | list[Answer]) -> ScriptedServer:
             server = stack.enter_context(ScriptedServer(brain))
-            settings.LLM = {**settings.LLM, "base_url": server.url, "timeout": 5.0}
+            settings.LLM = replace(settings.LLM, base_url=server.url, timeout=5.0)
             return server
 
         yield serve

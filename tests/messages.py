@@ -12,7 +12,7 @@ import polib
 from babel.messages.extract import extract
 from django.utils.translation.template import templatize
 
-from memweb.env import PROJECT_FOLDER
+from memweb.stack.env import PROJECT_FOLDER
 
 FOLDER = PROJECT_FOLDER / "locale" / "zh_Hans" / "LC_MESSAGES"
 PYTHON = ("agents", "chat", "memweb")

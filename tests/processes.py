@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from django.db import connection
 
-from memweb.env import PROJECT_FOLDER
+from memweb.stack.env import PROJECT_FOLDER
 from tests import plugin
 
 START_SECONDS = 60

@@ -10,7 +10,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 from agents.llm.scripted import ScriptedServer
-from memweb.env import PROJECT_FOLDER
+from memweb.stack.env import PROJECT_FOLDER
 from tests.e2e.brain import brain
 from tests.e2e.conftest import CHROMIUM, QUIET, Product
 from tests.e2e.page import add_agent, create_agent, drop_files, open_tab, pdf, send, talk

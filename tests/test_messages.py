@@ -9,7 +9,7 @@ import pytest
 from django.template.base import Lexer, TokenType
 from django.utils import translation
 
-from memweb.env import PROJECT_FOLDER
+from memweb.stack.env import PROJECT_FOLDER
 from tests.messages import FOLDER, texts
 
 DOMAINS = ("django", "djangojs")

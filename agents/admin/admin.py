@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
-from django.db.models import Count, F, Model, QuerySet
+from django.db.models import Count, F, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from agents import services
 from agents.admin import origins, revisions, usage
+from agents.admin.bases import EngineOnly, ReadOnly, Searched, link, links
 from agents.admin.forms import BlockForm, PresetForm
 from agents.exceptions import InvalidInput
 from agents.models import (
@@ -32,6 +32,7 @@ from agents.models import (
     Run,
     Step,
 )
+from agents.selectors import usage as figures
 
 if TYPE_CHECKING:
     UserAdminBase = UserAdmin[User]
@@ -42,38 +43,7 @@ admin.site.site_header = admin.site.site_title = "memweb"
 admin.site.index_title = _("Agents and their memory")
 admin.site.unregister(User)
 
-HEAVY = ("embedding", "words")  # columns of messages and passages that nobody reads
 STATE = ("id", "archive", "queue_start", "timeline_version", "created_at", "last_active_at")  # of an agent
-
-
-def link(row: Model) -> SafeString:
-    """To the row's page here."""
-    page = f"admin:{row._meta.app_label}_{row._meta.model_name}_change"
-    return format_html('<a href="{}">{}</a>', reverse(page, args=[row.pk]), row)
-
-
-def links(rows: Any, otherwise: Any) -> Any:
-    return format_html_join(", ", "{}", ((link(row),) for row in rows)) or otherwise
-
-
-class ReadOnly:
-    """For what only the engine writes."""
-
-    def has_add_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        return False
-
-
-class EngineOnly(ReadOnly):
-    """For what also goes only with something else: its agent, or the person whose agent it is."""
-
-    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
-        meta = self.model._meta  # type: ignore[attr-defined]
-        page = (request.resolver_match and request.resolver_match.url_name) or ""
-        own_page = page.startswith(f"{meta.app_label}_{meta.model_name}_")
-        return not own_page and request.user.has_perm(f"agents.delete_{meta.model_name}")
 
 
 @admin.register(Persona, Human)
@@ -104,11 +74,11 @@ class PresetAdmin(admin.ModelAdmin[Any]):
         if preset._state.adding:
             return _("none")
         changed, same = _("changed since"), _("as it began")
-        told = (
+        rows = (
             (link(place.agent), link(place.block), same if place.block.value == preset.text else changed)
             for place in origins.places_of(preset)[:50]
         )
-        return format_html_join("", "<div>{}: {}, {}</div>", told) or _("none")
+        return format_html_join("", "<div>{}: {}, {}</div>", rows) or _("none")
 
 
 @admin.register(Block)
@@ -129,9 +99,12 @@ class BlockAdmin(admin.ModelAdmin[Block]):
         written = ("label", "owner", "value", "limit", "description", "read_only")
         if obj is None:
             return [(None, {"fields": written})]
-        kept = ("from_revision",) if self.has_change_permission(request, obj) else ()
+        hidden = ("from_revision",) if self.has_change_permission(request, obj) else ()
         return [
-            (None, {"fields": ("label", "owner", "value", "last_change", "limit", "description", "read_only", *kept)}),
+            (
+                None,
+                {"fields": ("label", "owner", "value", "last_change", "limit", "description", "read_only", *hidden)},
+            ),
             (_("Where it is"), {"fields": ("used_by", "began_with")}),
             (_("History"), {"fields": ("revision", "updated_at", "history")}),
         ]
@@ -241,7 +214,7 @@ class AgentAdmin(admin.ModelAdmin[Agent]):
             services.agent_delete(agent=agent)
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Agent]":
-        return super().get_queryset(request).annotate(**usage.by_agent())
+        return super().get_queryset(request).annotate(**figures.by_agent())
 
     def save_model(self, request: HttpRequest, obj: Agent, form: Any, change: bool) -> None:
         """Only what was changed here: a run may have moved the agent's counters since the page was opened."""
@@ -259,7 +232,7 @@ class PersonAdmin(UserAdminBase):
     change_list_template = "admin/agents/change_list.html"
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[User]":
-        return super().get_queryset(request).annotate(**usage.by_person())
+        return super().get_queryset(request).annotate(**figures.by_person())
 
     @admin.display(description=_("agents"), ordering="used_agents")
     def agent_count(self, person: Any) -> Any:
@@ -286,8 +259,8 @@ class CheckpointAdmin(ReadOnly, admin.ModelAdmin[Checkpoint]):
 
     @admin.display(description=_("blocks"))
     def block_texts(self, checkpoint: Checkpoint) -> Any:
-        told = ((block["label"], block["value"]) for block in checkpoint.blocks)
-        return format_html_join("", '<p><b>{}</b></p><p class="words">{}</p>', told) or _("none")
+        rows = ((block["label"], block["value"]) for block in checkpoint.blocks)
+        return format_html_join("", '<p><b>{}</b></p><p class="words">{}</p>', rows) or _("none")
 
 
 @admin.register(Preferences)
@@ -306,7 +279,7 @@ class ArchiveAdmin(admin.ModelAdmin[Archive]):
     search_fields = ("name", "owner__username")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Archive]":
-        return super().get_queryset(request).annotate(**usage.of_archive())
+        return super().get_queryset(request).annotate(**figures.of_archive())
 
 
 @admin.register(Document)
@@ -328,18 +301,8 @@ class DocumentAdmin(admin.ModelAdmin[Document]):
         return False
 
 
-class Kept(EngineOnly, admin.ModelAdmin[Any]):
-    """What there may be a hundred thousand of."""
-
-    exclude = HEAVY
-    show_full_result_count = False
-
-    def get_queryset(self, request: HttpRequest) -> "QuerySet[Any]":
-        return super().get_queryset(request).defer(*HEAVY)
-
-
 @admin.register(Passage)
-class PassageAdmin(Kept):
+class PassageAdmin(Searched):
     list_display = ("__str__", "archive", "document", "page", "place", "tokens", "created_at", "retracted_at")
     list_select_related = ("archive", "document")
     list_filter = ("archive__owner", ("retracted_at", admin.EmptyFieldListFilter))
@@ -347,15 +310,15 @@ class PassageAdmin(Kept):
 
 
 @admin.register(Message)
-class MessageAdmin(Kept):
-    list_display = ("__str__", "agent", "said", "tokens", "created_at", "retracted_at", "versions")
+class MessageAdmin(Searched):
+    list_display = ("__str__", "agent", "beginning", "tokens", "created_at", "retracted_at", "versions")
     list_filter = ("kind", "agent__owner", "failed", "stopped", ("retracted_at", admin.EmptyFieldListFilter))
     list_select_related = ("agent",)
     search_fields = ("content", "agent__name")
     ordering = ("-id",)
 
     @admin.display(description=_("content"))
-    def said(self, message: Message) -> str:
+    def beginning(self, message: Message) -> str:
         return message.content[:80] + "…" * (len(message.content) > 80)
 
     @admin.display(description=_("edits"))

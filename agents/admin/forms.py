@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from agents.models import Block
 from agents.models.block import DEFAULT_LIMIT
-from agents.text import typed
+from agents.text.clean import typed
 
 
 class CountedText(forms.Textarea):
@@ -24,7 +24,7 @@ class CountedText(forms.Textarea):
         super().__init__({"class": "vLargeTextField", "rows": 12, "cols": 100})
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        own = {key: given for key, given in (attrs or {}).items() if key != "maxlength"}
+        own = {key: value for key, value in (attrs or {}).items() if key != "maxlength"}
         counted = _("%(used)s of %(limit)s characters")
         text = value or ""
         return format_html(

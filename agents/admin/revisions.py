@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from django.db.models import F, Prefetch, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from agents import diff
-from agents.diff import Piece
 from agents.models import Block, BlockRevision
+from agents.text import diff
+from agents.text.diff import Piece
 
 SHOWN = 30  # revisions on a block's page
 CONTEXT = 30  # characters around a change in a list
@@ -38,12 +38,13 @@ class Change:
 
 def history(block: Block) -> list[Change]:
     """The newest changes, newest first."""
-    revisions = list(_told(block.revisions.all())[: SHOWN + 1])
+    revisions = list(_with_authors(block.revisions.all())[: SHOWN + 1])
     older = [*revisions[1:], None]
     return [change(new, old) for new, old in zip(revisions, older, strict=True)][:SHOWN]
 
 
 def change(new: BlockRevision, old: BlockRevision | None) -> Change:
+    """What `new` changed; `old` is the revision before it, if there is one."""
     before = old.value if old else ""
     small = len(before) + len(new.value) <= diff.MOST_COMPARED
     return Change(new, diff.words(before, new.value) if small else None)
@@ -51,7 +52,7 @@ def change(new: BlockRevision, old: BlockRevision | None) -> Change:
 
 def last_two() -> "Prefetch[str]":
     """For a list of blocks: their newest revision and the one before, as `last_two`."""
-    newest = _told(BlockRevision.objects.filter(number__gte=F("block__revision") - 1))
+    newest = _with_authors(BlockRevision.objects.filter(number__gte=F("block__revision") - 1))
     return Prefetch("revisions", newest, to_attr="last_two")
 
 
@@ -72,5 +73,5 @@ def _short(piece: Piece, *, first: bool, last: bool) -> Piece:
     return replace(piece, text=f"{start}…{end}")
 
 
-def _told(revisions: "QuerySet[BlockRevision]") -> "QuerySet[BlockRevision]":
+def _with_authors(revisions: "QuerySet[BlockRevision]") -> "QuerySet[BlockRevision]":
     return revisions.select_related("user", "agent", "step").order_by("-number")

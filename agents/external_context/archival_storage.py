@@ -1,22 +1,26 @@
 """Archival storage: passages an agent filed, a person added, or a document was cut into (paper section 2.1)."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q, QuerySet, prefetch_related_objects
 
-from agents import bus, tokens
-from agents.events import DocumentChanged, Event, PassagesChanged
+from agents.broadcast import bus
+from agents.broadcast.events import DocumentChanged, Event, PassagesChanged
 from agents.external_context import words
-from agents.external_context.hybrid import PAGE_SIZE, Arms, Hit, Page, candidates, page_of, weighted
+from agents.external_context.hybrid import PAGE_SIZE, Hit, Page, SearchColumns, candidates, page_of, weighted
 from agents.external_context.vector_index import ARCHIVAL
 from agents.llm.embeddings import Vector, get_embedder
+from agents.locks import try_lock
 from agents.models import Agent, Archive, Document, Passage, Run, Step
-from agents.single import alone
-from agents.text import storable
+from agents.models.searched import SearchedQuerySet
+from agents.text import tokens
+from agents.text.clean import storable
 
 WEIGHTS = {"embedding": 0.7, "words": 0.3}
-ARMS = Arms(ARCHIVAL, vectors=("embedding",), words=("words",))
+COLUMNS = SearchColumns(ARCHIVAL, vectors=("embedding",), words=("words",))
 EMBED_BATCH = 32
 REBUILT = ("text", "tokens", "embedding", "embedding_model", "words")  # what follows from a passage's text
 
@@ -26,28 +30,35 @@ def archives_of(agent: Agent) -> list[int]:
     return [agent.archive_id, *agent.attached_archives.values_list("pk", flat=True)]
 
 
-def passages_of(agent: Agent) -> "QuerySet[Passage]":
+def passages_of(agent: Agent) -> "SearchedQuerySet[Passage]":
     """Those of its archives. One query to find out which."""
     return Passage.objects.filter(archive__in=archives_of(agent), retracted_at=None)
 
 
-def find(agent: Agent, query: str, *, page: int = 1, size: int = PAGE_SIZE, run: Run | None = None) -> Page[Passage]:
-    """Passages about `query`, best first. From the first search of `run` on its pages stay as they are: what others add
-    meanwhile (a document that is being read) is left out, what the run files itself is found."""
+@dataclass(frozen=True)
+class AsOf:
+    """A run's view of the archives: as they were at a time, and what the run itself filed since."""
+
+    run: Run
+    time: datetime
+
+
+def find(agent: Agent, query: str, *, page: int = 1, size: int = PAGE_SIZE, as_of: AsOf | None = None) -> Page[Passage]:
+    """Passages about `query`, best first. `as_of` leaves out what others added since (a document that is being read),
+    so that a result's pages do not shift."""
     rows = passages_of(agent)
-    if run is not None:
-        searches = agent.messages.filter(run=run, function="archival_memory_search").order_by("seq")
-        if begun := searches.values_list("created_at", flat=True).first():
-            rows = rows.filter(Q(created_at__lte=begun) | Q(step__in=run.steps.values("pk")))
-    found = page_of(search(agent, rows, query), page, size)
-    prefetch_related_objects([hit.row for hit in found.hits], "document")
-    return found
+    if as_of is not None:
+        rows = rows.filter(Q(created_at__lte=as_of.time) | Q(step__in=as_of.run.steps.values("pk")))
+    results = page_of(search(agent, rows, query), page, size)
+    prefetch_related_objects([hit.row for hit in results.hits], "document")
+    return results
 
 
 def search(agent: Agent, rows: "QuerySet[Passage]", query: str) -> list[Hit[Passage]]:
-    """The best of `rows`, some of the agent's, for `query`, best first. Three queries."""
-    found = candidates(rows, archives_of(agent), ARMS, query)
-    hits = [Hit(candidate.row, score) for candidate, score in zip(found, weighted(found, WEIGHTS), strict=True)]
+    """The best of `rows`, some of the agent's, for `query`, best first. Three statements."""
+    nominated = candidates(rows, archives_of(agent), COLUMNS, query)
+    scores = weighted(nominated, WEIGHTS)
+    hits = [Hit(candidate.row, score) for candidate, score in zip(nominated, scores, strict=True)]
     return sorted(hits, key=lambda hit: (-hit.score, -hit.row.pk))
 
 
@@ -96,8 +107,10 @@ def embed_missing() -> Iterator[int]:
     meanwhile has its vector from there. None if another worker is at it."""
     embedder = get_embedder()
     last = 0
-    with alone("embed passages") as first:
-        while first and (batch := list(not_embedded().filter(pk__gt=last).order_by("pk").only("text")[:EMBED_BATCH])):
+    with try_lock("embed passages") as acquired:
+        while acquired and (
+            batch := list(not_embedded().filter(pk__gt=last).order_by("pk").only("text")[:EMBED_BATCH])
+        ):
             vectors = embedder.embed_passages([passage.text for passage in batch])
             for passage, vector in zip(batch, vectors, strict=True):
                 same = Passage.objects.filter(pk=passage.pk, text=passage.text)

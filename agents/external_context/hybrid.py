@@ -1,8 +1,20 @@
 """Hybrid search, the same for recall and archival storage: by meaning (vectors) and by words (BM25).
 
-Each column that is searched brings its best 100 rows, and all that were brought are scored by every column; a storage
-then makes its order of the scores. Two statements: what is asked and of how much, then the search. Only a large store
-has an index of its vectors, which is approximate; a small one is searched exactly.
+Each searched column nominates its best 100 rows, and all nominated rows are scored by every column; a storage then
+ranks these candidates by their scores. Two statements: a plan (how large the stores are, how common each word is), and
+the search. Only a large store has an index of its vectors, which is approximate; a small one is searched exactly.
+
+The search for "harbour lights" in the small archive 7, shortened:
+
+    WITH match_0 AS (SELECT id FROM passage                                        -- lookup of the rarer words
+                     WHERE archive_id = 7 AND words @@ '''harbour'' | ''light''' LIMIT 10000),
+         candidate_0 AS (...), term_0 AS (...), occurrence_0 AS (...), weight_0 AS (...), length_0 AS (...),
+         best_0 AS (SELECT id FROM ... ORDER BY sum(weight) DESC LIMIT 100),       -- nominated by their words
+         scan_1 AS (SELECT id, embedding <=> '[...]' AS distance FROM passage
+                    WHERE archive_id = 7 ORDER BY distance LIMIT 100),
+         nearest_1 AS (SELECT id FROM scan_1 ORDER BY distance + 0 LIMIT 100)      -- nominated by their vectors
+    SELECT row.*, <bm25 of row> AS score_words, 1 - (row.embedding <=> '[...]') AS score_embedding
+    FROM (SELECT id FROM best_0 UNION SELECT id FROM nearest_1) AS nominated JOIN passage AS row USING (id)
 """
 
 import logging
@@ -21,61 +33,41 @@ from pgvector.django import CosineDistance, HalfVectorField
 
 from agents.exceptions import LLMError
 from agents.external_context import bm25, words
-from agents.external_context.bm25 import Asked
-from agents.external_context.vector_index import Kind
+from agents.external_context.bm25 import QueryTerms
+from agents.external_context.vector_index import StoreKind
 from agents.llm.embeddings import Vector, get_embedder
+from agents.text.cjk import spaced
 
 Row = TypeVar("Row", bound=models.Model)
 
 logger = logging.getLogger(__name__)
 
-ARM = 100  # rows
-REACHED = 1500  # rows that are read from an index, which gives them in about the right order, for the nearest of them
+CANDIDATE_LIMIT = 100  # rows that each column nominates
+INDEX_SCAN_LIMIT = 1500  # rows read from a vector index, whose order is approximate, to take the nearest of them
 PAGE_SIZE = 5
 MOST_COUNTED = 100_000  # rows
-# Where a search also filters (by day, say), the index is read on until enough is found, or so many rows were seen. In
-# any order: a strict one leaves out what is found late, and the rows are put in order anyway.
-SETTINGS = {
+# Where a search also filters (by day, say), an index scan goes on until it has enough rows, or has seen so many. In
+# relaxed order: a strict one leaves out near rows that are visited late, and the rows are sorted anyway.
+INDEX_SCAN_SETTINGS = {
     "hnsw.iterative_scan": "relaxed_order",
     "hnsw.ef_search": "1000",
     "hnsw.max_scan_tuples": "40000",
     "hnsw.scan_mem_multiplier": "8",  # of work_mem: with less it would stop earlier
 }
 
-PLAN = f"""
-    WITH large AS (
-        SELECT relname, reltuples FROM pg_class JOIN pg_index ON indexrelid = pg_class.oid
-        WHERE relname = ANY(%s) AND indisvalid AND relnamespace = current_schema()::regnamespace
-    )
-    SELECT {", ".join(f"set_config('{name}', '{value}', true)" for name, value in SETTINGS.items())},
-        (SELECT coalesce(json_object_agg(relname, reltuples), '{{{{}}}}') FROM large),
-        (SELECT count(*) FROM (
-            SELECT FROM {{table}} WHERE {{store}} = ANY(ARRAY(
-                SELECT store FROM unnest(%s::{{type}}[], %s::text[]) AS asked (store, name)
-                WHERE name NOT IN (SELECT relname FROM large)
-            )) LIMIT {MOST_COUNTED}
-        ) AS small),
-        (SELECT reltuples FROM pg_class WHERE oid = %s::regclass),
-        ({bm25.FREQUENCIES})
-"""
-SEARCH = """
-    WITH {parts}
-    SELECT {columns} FROM ({pool}) AS pool JOIN {table} AS row USING (id)
-"""
-
 
 @dataclass(frozen=True)
-class Arms:
-    """The columns that a kind of store is searched by."""
+class SearchColumns:
+    """The columns by which stores of a kind are searched."""
 
-    kind: Kind
+    kind: StoreKind
     words: tuple[str, ...]
     vectors: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Candidate(Generic[Row]):
-    """A row that some arm brought. `scores` by column: cosine similarity (none without a vector) and BM25."""
+    """A nominated row. `scores` by column: cosine similarity (none without a vector) and BM25."""
 
     row: Row
     scores: Mapping[str, float]
@@ -83,7 +75,7 @@ class Candidate(Generic[Row]):
 
 @dataclass(frozen=True)
 class Hit(Generic[Row]):
-    """A row with its score (weighted z-scores: 0 is about the average of what was found)."""
+    """A row that was found, with the score it is ranked by."""
 
     row: Row
     score: float
@@ -100,10 +92,12 @@ class Page(Generic[Row]):
 
     @property
     def pages(self) -> int:
+        """How many there are, at least one."""
         return max(1, -(-self.total // self.size))
 
     @property
     def has_next(self) -> bool:
+        """Whether there is a page after this one."""
         return self.number < self.pages
 
 
@@ -113,149 +107,186 @@ def page_of(hits: list[Hit[Row]], number: int, size: int) -> Page[Row]:
     return Page(hits[(number - 1) * size : number * size], number, size, len(hits))
 
 
-def candidates(rows: "QuerySet[Row]", stores: Sequence[Any], arms: Arms, text: str) -> list[Candidate[Row]]:
-    """The best of `rows` for `text` by each column of `arms`, in no order. Two queries; columns of arms are deferred.
+def candidates(
+    rows: "QuerySet[Row]", stores: Sequence[Any], columns: SearchColumns, query: str
+) -> list[Candidate[Row]]:
+    """The best of `rows` for `query` by each of the columns, in no order. Two statements; search columns are deferred.
 
-    `stores` names those that `rows` are of. If the embeddings endpoint fails, or a row has no vector of the configured
-    model yet, words alone count.
+    `stores` are the keys of the stores that the rows are of. If the embeddings endpoint fails, or a row has no vector
+    of the configured model yet, words alone count.
     """
     try:
-        vector: Vector | None = get_embedder().embed_query(text)
+        vector: Vector | None = get_embedder().embed_query(query)
     except LLMError as error:
         logger.warning("Searching by words alone: %s", error)
         vector = None
     with transaction.atomic():
-        return _Search(rows, arms, _plan(stores, arms, text), vector).run()
+        return _Search(rows, columns, _plan(stores, columns, query), vector).run()
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """Stores without and with an index of their own; the number of their rows."""
+    """Keys of the stores without and with a vector index of their own, and the query's terms by column."""
 
     small: list[Any]
     large: list[Any]
-    rows: float
-    asked: Mapping[str, Asked]  # by column
+    terms: Mapping[str, QueryTerms]
 
 
-def _plan(stores: Sequence[Any], arms: Arms, text: str) -> _Plan:
-    table = arms.kind.model._meta.db_table
-    names = [arms.kind.index_of(store) for store in stores]
-    asked = (words.CONFIG, words.spaced(text), table, list(arms.words))
+def _plan(stores: Sequence[Any], columns: SearchColumns, query: str) -> _Plan:
+    """One statement, which also sets INDEX_SCAN_SETTINGS for the transaction."""
+    kind = columns.kind
+    table = kind.model._meta.db_table
+    index_names = [kind.index_name(store) for store in stores]
     with connection.cursor() as cursor:
-        sql = PLAN.format(table=f'"{table}"', store=arms.kind.key, type=arms.kind.key_type)
-        cursor.execute(sql, [names, list(stores), names, table, *asked])
-        *_, indexed, counted, in_table, known = cursor.fetchone()
-    small = [store for store, name in zip(stores, names, strict=True) if name not in indexed]
-    large = [store for store, name in zip(stores, names, strict=True) if name in indexed]
-    rows = counted + sum(indexed.values())
-    # words are looked up among the rows of all, unless there are few of one's own
-    searched = max(in_table, rows) if large else rows
-    likely: dict[str, dict[str, float]] = {column: {} for column in arms.words}
-    for lexeme, of_column, frequency in known:
-        for column, found in likely.items():
-            found.setdefault(lexeme, 0.0)
+        cursor.execute(
+            _plan_sql(kind),
+            [
+                index_names,
+                *(value for setting in INDEX_SCAN_SETTINGS.items() for value in setting),
+                *(list(stores), index_names, table),
+                *(words.CONFIG, spaced(query), table, list(columns.words)),
+            ],
+        )
+        *_settings, rows_by_index, small_store_rows, table_rows, statistics = cursor.fetchone()
+    small = [store for store, name in zip(stores, index_names, strict=True) if name not in rows_by_index]
+    large = [store for store, name in zip(stores, index_names, strict=True) if name in rows_by_index]
+    store_rows = small_store_rows + sum(rows_by_index.values())
+    # a large store's words are looked up in the index of the whole table; few rows are filtered first
+    lookup_rows = max(table_rows, store_rows) if large else store_rows
+    frequencies: dict[str, dict[str, float]] = {column: {} for column in columns.words}
+    for lexeme, of_column, frequency in statistics:
+        for column, by_lexeme in frequencies.items():
+            by_lexeme.setdefault(lexeme, 0.0)
             if column == of_column:
-                found[lexeme] = float(frequency)  # 1 comes as a whole number
-    return _Plan(small, large, rows, {column: Asked(found, rows, searched) for column, found in likely.items()})
+                by_lexeme[lexeme] = float(frequency)  # 1 comes as a whole number
+    return _Plan(small, large, {c: QueryTerms(f, store_rows, lookup_rows) for c, f in frequencies.items()})
+
+
+def _plan_sql(kind: StoreKind) -> str:
+    """Selects: the settings as set; estimated rows by the name of each vector index; the rows of stores without one,
+    counted; estimated rows of the table; and `bm25.FREQUENCIES_SQL`."""
+    set_scan = ", ".join("set_config(%s, %s, true)" for _setting in INDEX_SCAN_SETTINGS)
+    return f"""
+        WITH large AS (
+            SELECT relname, reltuples FROM pg_class JOIN pg_index ON indexrelid = pg_class.oid
+            WHERE relname = ANY(%s) AND indisvalid AND relnamespace = current_schema()::regnamespace
+        )
+        SELECT {set_scan},
+            (SELECT coalesce(json_object_agg(relname, reltuples), '{{}}') FROM large),
+            (SELECT count(*) FROM (
+                SELECT FROM "{kind.model._meta.db_table}" WHERE {kind.key} = ANY(ARRAY(
+                    SELECT store FROM unnest(%s::{kind.key_type}[], %s::text[]) AS named (store, index_name)
+                    WHERE index_name NOT IN (SELECT relname FROM large)
+                )) LIMIT {MOST_COUNTED}
+            ) AS small),
+            (SELECT reltuples FROM pg_class WHERE oid = %s::regclass),
+            ({bm25.FREQUENCIES_SQL})
+    """
 
 
 class _Search(Generic[Row]):
-    """The statement, put together: parts are common table expressions, columns what is selected of the rows found."""
+    """The search statement, put together part by part; the module's docstring shows a whole one."""
 
-    def __init__(self, rows: "QuerySet[Row]", arms: Arms, plan: _Plan, vector: Vector | None) -> None:
+    def __init__(self, rows: "QuerySet[Row]", columns: SearchColumns, plan: _Plan, vector: Vector | None) -> None:
         self._rows = rows.order_by().select_related(None)
-        self._arms, self._plan, self._vector = arms, plan, vector
-        self._model = get_embedder().name
+        self._columns, self._plan, self._vector = columns, plan, vector
+        self._embedding_model = get_embedder().name
         self._table = f'"{rows.model._meta.db_table}"'
-        self._parts: list[str] = []
-        self._part_parameters: list[Any] = []
-        self._columns: list[str] = []
-        self._column_parameters: list[Any] = []
-        self._pool: list[str] = []
+        self._ctes: list[str] = []
+        self._cte_parameters: list[Any] = []
+        self._scores: list[str] = []
+        self._score_parameters: list[Any] = []
+        self._nominations: list[str] = []  # names of the CTEs whose ids are candidates
 
     def run(self) -> list[Candidate[Row]]:
+        """One statement."""
         model = self._rows.model
-        searched = (*self._arms.vectors, *self._arms.words)
-        for number, column in enumerate(self._arms.words):
-            self._said(number, column)
-        for column in self._arms.vectors if self._vector else ():
-            self._near(column, self._vector or [])
-        if not self._pool:
+        for number, column in enumerate(self._columns.words):
+            self._matching_rows(number, column)
+        if self._vector:
+            for column in self._columns.vectors:
+                self._nearest_rows(column, self._vector)
+        if not self._nominations:
             return []
-        heavy = {*searched, *self._arms.kind.columns}
-        shown = [f'row."{field.column}"' for field in model._meta.concrete_fields if field.name not in heavy]
-        sql = SEARCH.format(
-            parts=", ".join(self._parts),
-            columns=", ".join([*shown, *self._columns]),
-            pool=" UNION ".join(f"SELECT id FROM {name}" for name in self._pool),
-            table=self._table,
-        )
-        found = []
-        for row in model._default_manager.raw(sql, [*self._part_parameters, *self._column_parameters]):
+        searched = (*self._columns.vectors, *self._columns.words)
+        hidden = {*searched, *self._columns.kind.columns}
+        shown = [f'row."{field.column}"' for field in model._meta.concrete_fields if field.name not in hidden]
+        nominated = " UNION ".join(f"SELECT id FROM {name}" for name in self._nominations)
+        sql = f"""
+            WITH {", ".join(self._ctes)}
+            SELECT {", ".join([*shown, *self._scores])}
+            FROM ({nominated}) AS nominated JOIN {self._table} AS row USING (id)
+        """
+        results = []
+        for row in model._default_manager.raw(sql, [*self._cte_parameters, *self._score_parameters]):
             scores = {column: getattr(row, f"score_{column}", None) for column in searched}
-            found.append(Candidate(row, {column: score for column, score in scores.items() if score is not None}))
-        return found
+            results.append(Candidate(row, {column: score for column, score in scores.items() if score is not None}))
+        return results
 
-    def _near(self, column: str, vector: Vector) -> None:
-        """The nearest rows. An index is over the vectors of one store and model, cast to the model's dimension."""
-        store = self._arms.kind.store
-        embedded = self._rows.filter(embedding_model=self._model, **{f"{column}__isnull": False})
-        indexed = embedded.annotate(apart=CosineDistance(Cast(column, HalfVectorField(dimensions=len(vector))), vector))
-        exact = embedded.annotate(apart=CosineDistance(column, vector))
-        near = [indexed.filter(**{store: one}).order_by("apart")[:REACHED] for one in self._plan.large]
+    def _nearest_rows(self, column: str, vector: Vector) -> None:
+        """Nominate by a vector. An index is over the vectors of one store and model, cast to the model's dimension."""
+        store = self._columns.kind.store
+        embedded = self._rows.filter(embedding_model=self._embedding_model, **{f"{column}__isnull": False})
+        cast = Cast(column, HalfVectorField(dimensions=len(vector)))
+        by_index = embedded.annotate(distance=CosineDistance(cast, vector))
+        exact = embedded.annotate(distance=CosineDistance(column, vector))
+        scans = [by_index.filter(**{store: key}).order_by("distance")[:INDEX_SCAN_LIMIT] for key in self._plan.large]
         if self._plan.small:
-            near.append(exact.filter(**{f"{store}__in": self._plan.small}).order_by("apart")[:ARM])
-        for rows in near:
-            name = f"near_{len(self._pool)}"
-            self._part(f"reached_{name}", rows.values("id", "apart"))
+            scans.append(exact.filter(**{f"{store}__in": self._plan.small}).order_by("distance")[:CANDIDATE_LIMIT])
+        for rows in scans:
+            number = len(self._nominations)
+            self._add_cte(f"scan_{number}", rows.values("id", "distance"))
             # + 0: the planner believes that they come in order
-            self._parts.append(f"{name} AS (SELECT id FROM reached_{name} ORDER BY apart + 0 LIMIT {ARM})")
-            self._pool.append(name)
-        distance = f'CASE WHEN row.embedding_model = %s THEN 1 - (row."{column}" <=> %s::halfvec) END'
-        self._columns.append(f"{distance} AS score_{column}")
-        self._column_parameters += [self._model, HalfVector(vector).to_text()]
+            self._ctes.append(
+                f"nearest_{number} AS (SELECT id FROM scan_{number} ORDER BY distance + 0 LIMIT {CANDIDATE_LIMIT})"
+            )
+            self._nominations.append(f"nearest_{number}")
+        similarity = f'CASE WHEN row.embedding_model = %s THEN 1 - (row."{column}" <=> %s::halfvec) END'
+        self._scores.append(f"{similarity} AS score_{column}")
+        self._score_parameters += [self._embedding_model, HalfVector(vector).to_text()]
 
-    def _said(self, number: int, column: str) -> None:
-        """The best rows by their words."""
-        asked = self._plan.asked[column]
-        if not asked.lexemes:
+    def _matching_rows(self, number: int, column: str) -> None:
+        """Nominate by words."""
+        terms = self._plan.terms[column]
+        if not terms.lexemes:
             return
-        found = []
-        for lookup, most in asked.lookups(large=bool(self._plan.large)):
-            wanted = Cast(Value(lookup), SearchQueryField())
-            matches = CombinedExpression(F(column), "@@", wanted, output_field=BooleanField())
-            found.append(self._rows.filter(matches).values("id")[:most])
-        self._part(f"found_{number}", *found)
-        self._parts.append(bm25.SAID.format(n=number, column=f'"{column}"', table=self._table))
-        self._parts.append(bm25.BEST.format(n=number, most=ARM))
-        self._part_parameters += asked.parameters
-        self._pool.append(f"best_{number}")
-        self._columns.append(bm25.SCORE.format(n=number, column=f'"{column}"') + f" AS score_{column}")
+        matches = []
+        for tsquery, limit in terms.lookups(large=bool(self._plan.large)):
+            cast = Cast(Value(tsquery), SearchQueryField())
+            match = CombinedExpression(F(column), "@@", cast, output_field=BooleanField())
+            matches.append(self._rows.filter(match).values("id")[:limit])
+        self._add_cte(f"match_{number}", *matches)
+        quoted = f'"{column}"'
+        self._ctes += bm25.ranking_ctes(number, column=quoted, table=self._table, limit=CANDIDATE_LIMIT)
+        self._cte_parameters += terms.parameters
+        self._nominations.append(f"best_{number}")
+        self._scores.append(f"{bm25.score(number, column=quoted)} AS score_{column}")
 
-    def _part(self, name: str, *selected: "QuerySet[Any, Any]") -> None:
+    def _add_cte(self, name: str, *selections: "QuerySet[Any, Any]") -> None:
+        """The union of what the querysets select."""
         statements = []
-        for rows in selected:
+        for rows in selections:
             sql, parameters = rows.query.sql_with_params()
             statements.append(f"({sql})")
-            self._part_parameters += parameters
-        self._parts.append(f"{name} AS MATERIALIZED ({' UNION '.join(statements)})")
+            self._cte_parameters += parameters
+        self._ctes.append(f"{name} AS MATERIALIZED ({' UNION '.join(statements)})")
 
 
 def standardised(values: Iterable[float | None]) -> list[float]:
-    """z-scores of what is known; 0, the average, for the rest."""
+    """z-scores of the values there are; 0, the average, for None."""
     values = list(values)
-    known = [value for value in values if value is not None]
-    if not known:
+    present = [value for value in values if value is not None]
+    if not present:
         return [0.0] * len(values)
-    mean, spread = fmean(known), pstdev(known)
+    mean, spread = fmean(present), pstdev(present)
     return [(value - mean) / spread if spread and value is not None else 0.0 for value in values]
 
 
-def weighted(found: "list[Candidate[Row]]", weights: Mapping[str, float]) -> list[float]:
-    """Of each, the sum of its z-scores among them all."""
+def weighted(rows: "list[Candidate[Row]]", weights: Mapping[str, float]) -> list[float]:
+    """For each candidate the weighted sum of its z-scores among them all."""
     columns = [
-        [weight * z for z in standardised(candidate.scores.get(column) for candidate in found)]
+        [weight * z for z in standardised(candidate.scores.get(column) for candidate in rows)]
         for column, weight in weights.items()
     ]
     return [sum(scores) for scores in zip(*columns, strict=True)]

@@ -13,14 +13,14 @@ from statistics import fmean
 
 from django.db.models import QuerySet
 
-from agents.external_context.hybrid import Arms, Candidate, Hit, candidates, standardised, weighted
+from agents.external_context.hybrid import Candidate, Hit, SearchColumns, candidates, standardised, weighted
 from agents.external_context.speakers import speakers_of
 from agents.external_context.vector_index import RECALL
-from agents.external_context.words import CJK_RUN, spaced
 from agents.models import Agent, Message
+from agents.text.cjk import CJK_RUN, spaced
 
 WEIGHTS = {"context_embedding": 0.42, "embedding": 0.18, "words": 0.25, "context_words": 0.15}
-ARMS = Arms(RECALL, vectors=("context_embedding", "embedding"), words=("words", "context_words"))
+COLUMNS = SearchColumns(RECALL, vectors=("context_embedding", "embedding"), words=("words", "context_words"))
 TALK, TALK_BEST = 0.8, 3
 SPEAKER, LENGTH, QUESTION = 1.5, 0.4, 0.5
 WORD = re.compile(r"[\w']+")
@@ -28,17 +28,17 @@ OF_THE_PERSON = {"i", "my", "me", "mine", "i'm", "i've", "我"}
 OF_THE_AGENT = {"you", "your", "yours", "你", "您"}
 
 
-def search(agent: Agent, rows: "QuerySet[Message]", text: str) -> list[Hit[Message]]:
-    """The best messages of `rows`, some of the agent's, for `text`, best first. Four queries."""
-    found = candidates(rows, [agent.pk], ARMS, text)
-    scores = _ranked(found, _speaker(agent, text))
-    hits = [Hit(candidate.row, score) for candidate, score in zip(found, scores, strict=True)]
+def search(agent: Agent, rows: "QuerySet[Message]", query: str) -> list[Hit[Message]]:
+    """The best messages of `rows`, some of the agent's, for `query`, best first. Four statements."""
+    nominated = candidates(rows, [agent.pk], COLUMNS, query)
+    scores = _scores(nominated, _speaker(agent, query))
+    hits = [Hit(candidate.row, score) for candidate, score in zip(nominated, scores, strict=True)]
     return sorted(hits, key=lambda hit: (-hit.score, -(hit.row.seq or 0)))
 
 
-def _ranked(found: list[Candidate[Message]], speaker: str | None) -> list[float]:
-    messages = [candidate.row for candidate in found]
-    base = weighted(found, WEIGHTS)
+def _scores(nominated: list[Candidate[Message]], speaker: str | None) -> list[float]:
+    messages = [candidate.row for candidate in nominated]
+    base = weighted(nominated, WEIGHTS)
     talks: dict[int, list[float]] = defaultdict(list)
     for message, score in zip(messages, base, strict=True):
         talks[_talk(message)].append(score)
@@ -59,11 +59,11 @@ def _talk(message: Message) -> int:
     return message.session or -message.pk
 
 
-def _speaker(agent: Agent, text: str) -> str | None:
+def _speaker(agent: Agent, query: str) -> str | None:
     """Whose messages the query is about, if it names one of the two alone."""
     speakers = speakers_of(agent)
-    person = _names(text, {*OF_THE_PERSON, *speakers.person_names})
-    itself = _names(text, {*OF_THE_AGENT, *WORD.findall(speakers.agent_name)})
+    person = _names(query, {*OF_THE_PERSON, *speakers.person_names})
+    itself = _names(query, {*OF_THE_AGENT, *WORD.findall(speakers.agent_name)})
     if person == itself:
         return None
     return Message.Kind.USER_MESSAGE if person else Message.Kind.ASSISTANT
@@ -71,5 +71,5 @@ def _speaker(agent: Agent, text: str) -> str | None:
 
 def _names(text: str, names: set[str]) -> bool:
     """Whether one of them stands in it: as a word of its own, unless it is written without spaces."""
-    asked = {word.lower().removesuffix("'s") for word in WORD.findall(spaced(text))}
-    return any(name in text if CJK_RUN.search(name) else name.lower() in asked for name in names)
+    words = {word.lower().removesuffix("'s") for word in WORD.findall(spaced(text))}
+    return any(name in text if CJK_RUN.search(name) else name.lower() in words for name in names)

@@ -1,28 +1,27 @@
 """Recall storage: every message ever, to be searched (paper section 2.1)."""
 
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 
 from django.contrib.postgres.search import SearchVector
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from agents.external_context import recall_ranking, words
 from agents.external_context.hybrid import PAGE_SIZE, Hit, Page, page_of
 from agents.external_context.speakers import speakers_of
 from agents.llm.embeddings import get_embedder
+from agents.locks import try_lock
 from agents.models import Agent, Message
-from agents.models.message import DERIVED
-from agents.single import alone
+from agents.models.searched import SearchedQuerySet
+from agents.text.days import day_end, day_start
 
 SEARCHED_KINDS = (Message.Kind.USER_MESSAGE, Message.Kind.ASSISTANT)
 EMBED_BATCH = 32
 CONTEXT = 2  # messages before one that are read with it
 SESSION_GAP = timedelta(hours=3)  # of silence between two talks
-LAST_DAY = date(9000, 1, 1)  # later ones overflow
 
 
-def spoken(agent: Agent) -> "QuerySet[Message]":
+def spoken(agent: Agent) -> "SearchedQuerySet[Message]":
     """What was said, by either side: what search is about."""
     return agent.messages.filter(kind__in=SEARCHED_KINDS, seq__isnull=False, retracted_at=None).exclude(content="")
 
@@ -39,16 +38,12 @@ def find(
 
 def find_between(agent: Agent, start: date, end: date, *, page: int = 1, size: int = PAGE_SIZE) -> Page[Message]:
     """What was said from `start` to `end`, both days included, oldest first."""
-    after = _midnight(min(end, LAST_DAY) + timedelta(days=1))
-    rows = spoken(agent).filter(created_at__gte=_midnight(start), created_at__lt=after)
-    rows = rows.defer(*DERIVED).order_by("seq")
+    zone = timezone.get_current_timezone()
+    rows = spoken(agent).filter(created_at__gte=day_start(start, zone), created_at__lt=day_end(end, zone))
+    rows = rows.without_search_columns().order_by("seq")
     page = max(1, page)
     shown = [Hit(message, 0.0) for message in rows[(page - 1) * size : page * size]]
     return Page(shown, page, size, rows.count())
-
-
-def _midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, time.min))
 
 
 def index_words(message: Message) -> None:
@@ -62,10 +57,10 @@ def _dated(message: Message, text: str) -> SearchVector:
     return words.vector(f"{timezone.localtime(message.created_at):%d %B %Y}\n{text}")
 
 
-def not_embedded(agent: Agent) -> "QuerySet[Message]":
+def not_embedded(agent: Agent) -> "SearchedQuerySet[Message]":
     """Messages without vectors of the configured model, heavy columns deferred."""
     rows = spoken(agent).exclude(embedding_model=get_embedder().name, context_embedding__isnull=False)
-    return rows.defer(*DERIVED)
+    return rows.without_search_columns()
 
 
 def embed_missing(agent: Agent) -> Iterator[int]:
@@ -75,8 +70,8 @@ def embed_missing(agent: Agent) -> Iterator[int]:
     while it embeds; a message that was corrected meanwhile is embedded once more. None if another worker is at it.
     """
     last = 0
-    with alone(f"embed {agent.pk}") as first:
-        while first and (batch := list(not_embedded(agent).filter(seq__gt=last).order_by("seq")[:EMBED_BATCH])):
+    with try_lock(f"embed {agent.pk}") as acquired:
+        while acquired and (batch := list(not_embedded(agent).filter(seq__gt=last).order_by("seq")[:EMBED_BATCH])):
             done = _embed(agent, batch)
             last = (batch[-1].seq or 0) if done == len(batch) else 0
             yield done
@@ -87,17 +82,17 @@ def _embed(agent: Agent, batch: list[Message]) -> int:
     done = 0
     embedder = get_embedder()
     speakers = speakers_of(agent)
-    own = embedder.embed_passages([speakers.told(message) for message in batch])
+    own = embedder.embed_passages([speakers.line(message) for message in batch])
     for message, vector in zip(batch, own, strict=True):
         earlier = _before(agent, message)
-        told = [speakers.told(m) for m in (*reversed(earlier), message)]
-        context = embedder.embed_passages(["\n".join(told[-2:])])[0] if earlier else vector
+        lines = [speakers.line(m) for m in (*reversed(earlier), message)]
+        context = embedder.embed_passages(["\n".join(lines[-2:])])[0] if earlier else vector
         done += Message.objects.filter(pk=message.pk, content=message.content).update(
             embedding=vector,
             context_embedding=context,
             embedding_model=embedder.name,
-            words=_dated(message, told[-1]),
-            context_words=words.vector("\n".join(told)),
+            words=_dated(message, lines[-1]),
+            context_words=words.vector("\n".join(lines)),
             session=(earlier[0].session or earlier[0].seq) if earlier else message.seq,
         )
     return done
@@ -105,7 +100,7 @@ def _embed(agent: Agent, batch: list[Message]) -> int:
 
 def _before(agent: Agent, message: Message) -> list[Message]:
     """What was said before it in the same talk, newest first. One query."""
-    rows = spoken(agent).filter(seq__lt=message.seq).defer(*DERIVED).order_by("-seq")[:CONTEXT]
+    rows = spoken(agent).filter(seq__lt=message.seq).without_search_columns().order_by("-seq")[:CONTEXT]
     earlier: list[Message] = []
     at = message.created_at
     for row in rows:

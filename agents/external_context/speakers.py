@@ -16,7 +16,7 @@ class Speakers:
     agent_name: str
     person_names: tuple[str, ...]
 
-    def told(self, message: Message) -> str:
+    def line(self, message: Message) -> str:
         """A message as a line of the conversation."""
         name = self.agent_name if message.kind == Message.Kind.ASSISTANT else self.person_names[0]
         return f"{name}: {message.content}"
@@ -25,10 +25,10 @@ class Speakers:
 def speakers_of(agent: Agent) -> Speakers:
     """As core memory has it ("Name: Ann."), else as the person's account does. Two queries."""
     owner = agent.owner
-    found = [
+    named = [
         name
         for value in agent.blocks.filter(label="human").values_list("value", flat=True)
         for name in NAMED.findall(value)
         if name.lower() not in UNKNOWN
     ]
-    return Speakers(agent.name, (*found, *filter(None, [owner.first_name, owner.get_username()])))
+    return Speakers(agent.name, (*named, *filter(None, [owner.first_name, owner.get_username()])))

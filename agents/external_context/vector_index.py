@@ -17,19 +17,19 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Count
 
 from agents.llm.embeddings import get_embedder
+from agents.locks import try_lock
 from agents.models import Message, Passage
-from agents.single import alone
 
 logger = logging.getLogger(__name__)
 
 LARGE = 5_000  # rows; up to that many a search row by row takes about as long as one by index
 BUILD_MEMORY = "2GB"  # at most: enough for a million rows; beyond it the build is slower, not wrong
-BEGINNING = "vectors_"  # of an index's name
+NAME_PREFIX = "vectors_"
 
 
 @dataclass(frozen=True)
-class Kind:
-    """Of store: the rows of `model` that point to the same row by `store`, and their columns of vectors."""
+class StoreKind:
+    """A kind of store: the rows of `model` that point to the same row by `store`, and their columns of vectors."""
 
     model: type[models.Model]
     store: str
@@ -37,34 +37,37 @@ class Kind:
 
     @property
     def key(self) -> str:
-        """The column that `store` is."""
+        """The database column of `store`."""
         return f"{self.store}_id"
 
     @property
     def key_type(self) -> str:
+        """The column's type in the database."""
         return self.model._meta.get_field(self.store).db_type(connection) or ""
 
-    def index_of(self, store: Any) -> str:
-        """Its name, whether there is one or not: a store has all of its indexes or none."""
+    def index_name(self, store: Any) -> str:
+        """Name of a store's first index, whether it exists or not: a store has all of its indexes or none."""
         return _Index(self, self.columns[0], store).name
 
 
-RECALL = Kind(Message, "agent", ("context_embedding", "embedding"))
-ARCHIVAL = Kind(Passage, "archive", ("embedding",))
+RECALL = StoreKind(Message, "agent", ("context_embedding", "embedding"))
+ARCHIVAL = StoreKind(Passage, "archive", ("embedding",))
 
 
 @dataclass(frozen=True)
 class _Index:
-    kind: Kind
+    """The index of one store's vectors in one column, of the configured embedding model."""
+
+    kind: StoreKind
     column: str
     store: Any
 
     @property
     def name(self) -> str:
-        """The same for the same rows and model, and none else."""
+        """A hash of what the index is over: the same rows and model always give the same name."""
         embedder = get_embedder()
-        told = f"{self.kind.model._meta.db_table} {self.column} {self.store} {embedder.name} {embedder.dimension}"
-        return BEGINNING + hashlib.sha256(told.encode()).hexdigest()[:16]
+        over = f"{self.kind.model._meta.db_table} {self.column} {self.store} {embedder.name} {embedder.dimension}"
+        return NAME_PREFIX + hashlib.sha256(over.encode()).hexdigest()[:16]
 
     def build(self) -> None:
         """Writers go on meanwhile. Half precision: it costs no recall, and half the room."""
@@ -81,23 +84,24 @@ class _Index:
 def ensure() -> None:
     """Give each large store its indexes, and drop those that serve none: of a store that is gone or has become small,
     of a model no longer configured, or left half built. Not inside a transaction; minutes for a million rows."""
-    with alone("vector indexes") as first:
-        if first:
-            wanted = {index.name: index for index in _wanted()}
+    with try_lock("vector indexes") as acquired:
+        if acquired:
+            needed = {index.name: index for index in _needed()}
             present = _present()
-            for name in present.keys() - wanted.keys() | {name for name, valid in present.items() if not valid}:
+            for name in present.keys() - needed.keys() | {name for name, valid in present.items() if not valid}:
                 _drop(name)
                 present.pop(name)
-            for name in reversed(wanted):  # the first of a store last: it tells that all are there
+            for name in reversed(needed):  # the first of a store last: it tells that all are there
                 if name not in present:
-                    logger.info("Building the index of %s for %s", wanted[name].column, wanted[name].store)
+                    logger.info("Building the index of %s for %s", needed[name].column, needed[name].store)
                     try:
-                        wanted[name].build()
+                        needed[name].build()
                     except DatabaseError:  # the disk is full, say: the other stores can do without
                         logger.exception("The index was not built; memweb tries again later")
 
 
-def _wanted() -> Iterator[_Index]:
+def _needed() -> Iterator[_Index]:
+    """Those of the stores that are large."""
     for kind in (RECALL, ARCHIVAL):
         rows = kind.model._default_manager.order_by()
         large = rows.values(kind.store).annotate(rows=Count("pk")).filter(rows__gt=LARGE)
@@ -121,7 +125,7 @@ def _present() -> dict[str, bool]:
         cursor.execute(
             "SELECT relname, indisvalid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid"
             " WHERE relname LIKE %s AND relnamespace = current_schema()::regnamespace",
-            [BEGINNING.replace("_", r"\_") + "%"],
+            [NAME_PREFIX.replace("_", r"\_") + "%"],
         )
         return dict(cursor.fetchall())
 

@@ -2,15 +2,17 @@
 
 from agents.exceptions import FunctionError, LLMError
 from agents.external_context import archival_storage
-from agents.functions.recall_memory import checked_page, checked_query, heading
+from agents.external_context.archival_storage import AsOf
+from agents.functions.paging import checked_page, checked_query, page_text
 from agents.functions.registry import Context, function
+from agents.llm.types import Role
 from agents.models import Passage
 
 LONGEST_PASSAGE = 8000  # characters
 PAGE_SIZE = 3  # passages of a document are of some 900 characters: what a result is cut at would hide a fourth
 
 
-@function()
+@function(role=Role.FILES)
 def archival_memory_insert(context: Context, content: str) -> str:
     """File something for good in archival storage.
 
@@ -28,7 +30,7 @@ def archival_memory_insert(context: Context, content: str) -> str:
     return "Filed."
 
 
-@function(heartbeat_default=True)
+@function(role=Role.SEARCHES_MEMORY, heartbeat_default=True)
 def archival_memory_search(context: Context, query: str, page: int = 1) -> str:
     """Search archival storage and the documents in it, by meaning and by words.
 
@@ -36,15 +38,20 @@ def archival_memory_search(context: Context, query: str, page: int = 1) -> str:
         query: What to look for.
         page: Which page of results, from 1.
     """
-    found = archival_storage.find(
-        context.agent, checked_query(query), page=checked_page(page), size=PAGE_SIZE, run=context.run
+    results = archival_storage.find(
+        context.agent, checked_query(query), page=checked_page(page), size=PAGE_SIZE, as_of=_as_of(context)
     )
-    if not found.total:
-        empty = not archival_storage.passages_of(context.agent).exists()
-        return "Archival storage is empty." if empty else "Nothing in archival storage matches. Try other words."
-    if not found.hits:
-        return f"There is no page {found.number}: {found.total} found, {found.pages} pages."
-    return "\n".join([heading(found), *(_line(hit.row) for hit in found.hits)])
+    nothing = "Nothing in archival storage matches. Try other words."
+    if not results.total and not archival_storage.passages_of(context.agent).exists():
+        nothing = "Archival storage is empty."
+    return page_text(results, _line, nothing)
+
+
+def _as_of(context: Context) -> AsOf | None:
+    """From the first search of a run on its pages stay as they are; None before it. One query."""
+    searches = context.agent.messages.filter(run=context.run, function=archival_memory_search.__name__)
+    time = searches.order_by("seq").values_list("created_at", flat=True).first()
+    return AsOf(context.run, time) if time else None
 
 
 def _line(passage: Passage) -> str:

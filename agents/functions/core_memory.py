@@ -2,12 +2,13 @@
 
 from agents.exceptions import FunctionError, InvalidInput, StaleEdit
 from agents.functions.registry import Context, function
+from agents.llm.types import Role
 from agents.main_context import working_context
 from agents.main_context.working_context import Editor
 from agents.models import Block
 
 
-@function()
+@function(role=Role.WRITES_CORE_MEMORY)
 def core_memory_append(context: Context, label: str, content: str) -> str:
     """Add a line to a block of core memory.
 
@@ -22,7 +23,7 @@ def core_memory_append(context: Context, label: str, content: str) -> str:
     return _write(context, block, value)
 
 
-@function()
+@function(role=Role.WRITES_CORE_MEMORY)
 def core_memory_replace(context: Context, label: str, old_content: str, new_content: str) -> str:
     """Replace text in a block of core memory; with an empty new_content, delete it.
 
@@ -34,12 +35,12 @@ def core_memory_replace(context: Context, label: str, old_content: str, new_cont
     block = _block(context, label)
     if not old_content.strip():
         raise FunctionError("old_content is empty. Give the exact text to replace, or use core_memory_append.")
-    found = block.value.count(old_content)
-    if found == 0:
+    count = block.value.count(old_content)
+    if count == 0:
         raise FunctionError(f"old_content does not stand in “{label}”. It must match to the letter.")
-    if found > 1:
+    if count > 1:
         raise FunctionError(
-            f"old_content stands {found} times in “{label}”. Give a longer piece that stands there once."
+            f"old_content stands {count} times in “{label}”. Give a longer piece that stands there once."
         )
     value = block.value.replace(old_content, new_content.strip())
     if not new_content.strip():
@@ -60,10 +61,10 @@ def _block(context: Context, label: str) -> Block:
 def _write(context: Context, block: Block, value: str) -> str:
     """Write from the revision that the prompt showed, or from the one this very step made since."""
     mine = block.revisions.filter(step=context.step, number=block.revision).exists()
-    seen = block.revision if mine else context.block_revisions.get(block.pk, block.revision)
+    shown = block.revision if mine else context.block_revisions.get(block.pk, block.revision)
     try:
         editor = Editor(agent=context.agent, step=context.step)
-        written = working_context.write(block=block, value=value, from_revision=seen, editor=editor)
+        written = working_context.write(block=block, value=value, from_revision=shown, editor=editor)
     except StaleEdit as error:
         raise FunctionError(
             f"Somebody changed “{block.label}” while you were at work. It now says: {error.current_value} "

@@ -4,11 +4,12 @@ from datetime import timedelta
 
 from agents.exceptions import FunctionError
 from agents.functions.registry import Context, function
+from agents.llm.types import Role
 
 LONGEST_PAUSE = 7 * 24 * 60  # minutes
 
 
-@function()
+@function(role=Role.SPEAKS)
 def send_message(context: Context, message: str) -> str:
     """Say something to the person. Nothing else reaches them.
 

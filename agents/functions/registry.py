@@ -8,7 +8,8 @@
             content: What to file, complete in itself.
         '''
 
-The schema the model sees comes from the signature and the docstring; the same model validates what it sends back.
+The schema the LLM sees comes from the signature and the docstring, and validates what it sends back. `role` says what a
+function does to whoever must know (`agents.llm.types.Role`).
 """
 
 import inspect
@@ -21,9 +22,9 @@ from docstring_parser import parse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from agents.exceptions import FunctionError
-from agents.llm.types import INNER_THOUGHTS, REQUEST_HEARTBEAT, FunctionSchema
+from agents.llm.types import INNER_THOUGHTS, REQUEST_HEARTBEAT, FunctionSchema, Role
 from agents.models import Agent, Run, Step
-from agents.text import storable
+from agents.text.clean import storable
 
 RESULT_LIMIT = 3000  # characters
 HEARTBEAT_DESCRIPTION = "True to run another function right after this one."
@@ -46,9 +47,26 @@ Body = Callable[..., str]
 
 @dataclass(frozen=True)
 class Function:
+    """A registered function: its Python body, the model of its arguments, and what the LLM is told about it."""
+
     body: Body
     arguments: type[BaseModel]
     schema: FunctionSchema
+
+    @property
+    def role(self) -> Role:
+        """What it does, for whoever must know without knowing its name."""
+        return self.schema.role
+
+    def validate(self, arguments: str) -> "ValidCall":
+        """Check the JSON that the model wrote. Raises FunctionError with a sentence the model can act on."""
+        try:
+            valid = self.arguments.model_validate_json(arguments or "{}")
+        except ValidationError as error:
+            raise FunctionError(f"The arguments of {self.schema.name} do not fit: {_reasons(error)}.") from error
+        values = {name: _storable(getattr(valid, name)) for name in type(valid).model_fields}
+        values.pop(INNER_THOUGHTS)
+        return ValidCall(self, values, request_heartbeat=values.pop(REQUEST_HEARTBEAT))
 
 
 @dataclass(frozen=True)
@@ -63,40 +81,26 @@ class ValidCall:
 _registry: dict[str, Function] = {}
 
 
-def function(*, heartbeat_default: bool = False) -> Callable[[Body], Body]:
+def function(*, role: Role = Role.OTHER, heartbeat_default: bool = False) -> Callable[[Body], Body]:
     """Register a function. `heartbeat_default` is what a call without `request_heartbeat` means."""
 
     def register(body: Body) -> Body:
         arguments = _arguments_model(body, heartbeat_default)
         doc = parse(inspect.getdoc(body) or "")
         description = " ".join(part for part in (doc.short_description, doc.long_description) if part)
-        schema = FunctionSchema(body.__name__, description, _parameters(arguments))
+        schema = FunctionSchema(body.__name__, description, _parameters(arguments), role)
         _registry[body.__name__] = Function(body, arguments, schema)
         return body
 
     return register
 
 
-def schemas() -> tuple[FunctionSchema, ...]:
-    """Every registered function, in order of registration, as the model is told about them."""
-    return tuple(entry.schema for entry in _registry.values())
+def registered() -> dict[str, Function]:
+    """Every function by its name, in order of registration. Ask `toolset` which of them an agent may call."""
+    return dict(_registry)
 
 
-def validate(name: str, arguments: str) -> ValidCall:
-    """Check what the model wrote. Raises FunctionError with a sentence the model can act on."""
-    entry = _registry.get(name)
-    if entry is None:
-        raise FunctionError(f"There is no function “{name}”. You can call: {', '.join(_registry)}.")
-    try:
-        valid = entry.arguments.model_validate_json(arguments or "{}")
-    except ValidationError as error:
-        raise FunctionError(f"The arguments of {name} do not fit: {_reasons(error)}.") from error
-    given = {field: _stored(getattr(valid, field)) for field in type(valid).model_fields}
-    given.pop(INNER_THOUGHTS)
-    return ValidCall(entry, given, request_heartbeat=given.pop(REQUEST_HEARTBEAT))
-
-
-def _stored(value: Any) -> Any:
+def _storable(value: Any) -> Any:
     return storable(value) if isinstance(value, str) else value
 
 

@@ -9,8 +9,8 @@ from typing import NamedTuple, TypeVar
 from markdown_it import MarkdownIt
 from semantic_text_splitter import MarkdownSplitter, TextSplitter
 
-from agents import tokens
-from agents.text import storable
+from agents.text import tokens
+from agents.text.clean import storable
 
 PASSAGE_TOKENS = 200
 PLACE_LENGTH = 200
@@ -22,18 +22,23 @@ Row = TypeVar("Row")
 
 
 class Cut(NamedTuple):
+    """A piece of a document. `page` counts from 1; `place` names the heading, sheet, rows or keys, or is empty."""
+
     page: int | None
     place: str
     text: str
 
 
 class Heading(NamedTuple):
+    """A Markdown heading at the characters `start` to `end`; `path` holds the headings above it, and it."""
+
     start: int
     end: int
     path: tuple[str, ...]
 
 
 def cut_text(text: str, *, page: int | None = None, place: str = "") -> Iterator[Cut]:
+    """Pieces of plain text, all with the same page and place."""
     for piece in TextSplitter.from_callback(tokens.count, CAPACITY).chunks(storable(text)):
         yield Cut(page, place_of([place]), piece)
 
@@ -97,7 +102,7 @@ def _headings(text: str) -> list[Heading]:
         offsets.append(offsets[-1] + len(line) + 1)
     matter = FRONT_MATTER.match(text)
     parsed = BLOCKS.parse(text)
-    found: list[Heading] = []
+    headings: list[Heading] = []
     path: list[tuple[int, str]] = []
     for token, inline in pairwise(parsed):
         if token.type != "heading_open" or token.level or not token.map:
@@ -108,5 +113,5 @@ def _headings(text: str) -> list[Heading]:
             continue
         level = int(token.tag[1:])
         path = [(upper, name) for upper, name in path if upper < level] + [(level, title)]
-        found.append(Heading(start, end, tuple(name for _, name in path)))
-    return found
+        headings.append(Heading(start, end, tuple(name for _, name in path)))
+    return headings

@@ -6,16 +6,18 @@ from pathlib import Path
 from django.utils.translation import gettext as _
 
 from agents.exceptions import InvalidInput
-from agents.text import storable
+from agents.text.clean import storable
 
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 def text_of(path: str) -> str:
+    """The text of a file. Raises InvalidInput when its encoding is not recognised, or OSError."""
     return decoded(Path(path).read_bytes())
 
 
 def decoded(raw: bytes) -> str:
+    """The bytes as text that the database can store. Raises InvalidInput when the encoding is not recognised."""
     try:
         return storable(raw.decode(_encoding(raw)).replace("\x00", " "))
     except UnicodeError as error:

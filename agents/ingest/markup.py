@@ -24,11 +24,13 @@ TITLE_IS_A_HEADING = "p[style-name='Title'] => h1:fresh"
 
 
 def html(path: str) -> Iterator[Cut]:
+    """The visible text of an HTML file; its title names what stands before the first heading."""
     title, text = _markdown(_decoded_html(Path(path).read_bytes()))
     yield from cut_markdown(text, place=title)
 
 
 def docx(path: str) -> Iterator[Cut]:
+    """The text of a Word document, without its pictures."""
     with Path(path).open("rb") as file:
         converted = mammoth.convert_to_html(file, convert_image=lambda image: [], style_map=TITLE_IS_A_HEADING)
     yield from cut_markdown(_markdown(converted.value)[1])

@@ -10,6 +10,7 @@ from agents.ingest.cutting import Cut, cut_text
 
 
 def pptx(path: str, tell: Callable[[int, int], None]) -> Iterator[Cut]:
+    """The text of a presentation, slide by slide. `tell` gets the number of the next slide, and how many there are."""
     with Path(path).open("rb") as file:
         deck = Presentation(file)
         total = len(deck.slides)

@@ -23,6 +23,7 @@ Line = tuple[int, str]  # a row's number, as a spreadsheet shows it, and its tex
 
 
 def csv(path: str) -> Iterator[Cut]:
+    """Rows of a CSV file, whichever delimiter its first line has. Raises InvalidInput when it is no table."""
     text = text_of(path)
     delimiter = max(DELIMITERS, key=text.lstrip().partition("\n")[0].count)
     rows = csv_format.reader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -34,6 +35,7 @@ def csv(path: str) -> Iterator[Cut]:
 
 
 def xlsx(path: str) -> Iterator[Cut]:
+    """Rows of all sheets of an Excel workbook, formulas as the values last calculated."""
     with Path(path).open("rb") as file:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and the like that it leaves out
@@ -44,6 +46,7 @@ def xlsx(path: str) -> Iterator[Cut]:
 
 
 def json(path: str) -> Iterator[Cut]:
+    """Entries of a JSON file, each with the path of its keys. Raises InvalidInput when it is not valid JSON."""
     try:
         value = json_format.loads(text_of(path))
     except json_format.JSONDecodeError as error:

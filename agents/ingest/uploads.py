@@ -66,6 +66,7 @@ def check_upload(file: "UploadedFile[bytes]") -> str:
 
 
 def sha256_of(file: "UploadedFile[bytes]") -> str:
+    """The checksum in hexadecimal digits; the file is back at its beginning afterwards."""
     digest = hashlib.sha256()
     for chunk in file.chunks():
         digest.update(chunk)
@@ -119,9 +120,9 @@ def _check_members(members: list[ZipInfo], name: str, suffix: str) -> None:
             MEMBERS,
         )
         raise InvalidInput(reason % {"name": name, "limit": f"{MEMBERS:,}"})
-    found = {kind for start, kind in INSIDE.items() for member in members if member.filename.startswith(start)}
-    if suffix not in found:
-        raise _mistaken(name, _kind_name(found))
+    kinds = {kind for start, kind in INSIDE.items() for member in members if member.filename.startswith(start)}
+    if suffix not in kinds:
+        raise _mistaken(name, _kind_name(kinds))
     if any(member.flag_bits & 1 for member in members):
         reason = _("“%(name)s” is protected by a password. Save a copy without one and upload that.")
         raise InvalidInput(reason % {"name": name})
@@ -155,14 +156,14 @@ def _mistaken(name: str, content: str) -> InvalidInput:
     return InvalidInput(reason % {"name": name, "content": content})
 
 
-def _kind_name(found: set[str]) -> str:
+def _kind_name(kinds: set[str]) -> str:
     names = {
         ".docx": _("a Word document"),
         ".pptx": _("a PowerPoint presentation"),
         ".xlsx": _("an Excel workbook"),
         ".epub": _("an EPUB book"),
     }
-    return next((names[kind] for kind in names if kind in found), _("a ZIP file"))
+    return next((names[kind] for kind in names if kind in kinds), _("a ZIP file"))
 
 
 def _looks_like(head: bytes) -> str:

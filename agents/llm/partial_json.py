@@ -4,7 +4,7 @@ from typing import Any
 
 import jiter
 
-from agents.text import storable
+from agents.text.clean import storable
 
 
 def read(text: str) -> dict[str, Any]:
@@ -20,12 +20,13 @@ def read(text: str) -> dict[str, Any]:
 
 
 class Growing:
-    """One string inside an arriving object: `more(text)` gives what was added to it since last time."""
+    """One string inside an arriving object: `more(value)` gives what was added to it since last time."""
 
     def __init__(self) -> None:
         self.seen = ""
 
     def more(self, value: object) -> str:
+        """What `value` adds to the text so far; empty if it is no string or does not begin with that text."""
         if not isinstance(value, str):
             return ""
         value = storable(value)

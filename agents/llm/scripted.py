@@ -51,6 +51,7 @@ def say(message: str, *, thoughts: str = "I answer.", heartbeat: bool = False, *
 
 
 def call(name: str, *, thoughts: str = "I act.", heartbeat: bool = True, pause: float = 0, **arguments: Any) -> Answer:
+    """An answer that calls a function."""
     whole = {INNER_THOUGHTS: thoughts, **arguments, REQUEST_HEARTBEAT: heartbeat}
     return Answer(calls=((name, json.dumps(whole, ensure_ascii=False)),), pause=pause)
 
@@ -83,6 +84,7 @@ class ScriptedServer:
 
     @property
     def url(self) -> str:
+        """The base URL, for OPENAI_BASE_URL."""
         return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
 
     def __enter__(self) -> Self:

@@ -32,6 +32,7 @@ def with_inner_thoughts(parameters: dict[str, Any]) -> dict[str, Any]:
 
 
 def tool(schema: FunctionSchema) -> dict[str, Any]:
+    """A function in the form of a request's `tools`."""
     parameters = with_inner_thoughts(schema.parameters)
     return {
         "type": "function",

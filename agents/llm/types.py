@@ -7,6 +7,7 @@ Nothing here knows Django or `openai`.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
 ChatMessage = dict[str, Any]
@@ -17,18 +18,29 @@ INNER_THOUGHTS = "inner_thoughts"
 REQUEST_HEARTBEAT = "request_heartbeat"
 
 
+class Role(StrEnum):
+    """What a function does, so that nobody has to know one by its name."""
+
+    SPEAKS = "speaks"  # its `message` is the reply
+    WRITES_CORE_MEMORY = "writes_core_memory"
+    SEARCHES_MEMORY = "searches_memory"
+    FILES = "files"  # into archival storage, its `content`
+    OTHER = "other"
+
+
 @dataclass(frozen=True)
 class FunctionSchema:
-    """A function as the model is told about it; `parameters` is a JSON schema (an object)."""
+    """A function as the model is told about it; `parameters` is a JSON schema (an object). `role` is not told."""
 
     name: str
     description: str
     parameters: dict[str, Any]
+    role: Role = Role.OTHER
 
 
 @dataclass(frozen=True)
 class Section:
-    """One stretch of the main context. `tokens` is what it costs, as counted by `agents.tokens`."""
+    """One stretch of the main context. `tokens` is what it costs, as counted by `agents.text.tokens`."""
 
     name: str  # system_instructions | functions | core_memory | summary | queue
     text: str
@@ -71,6 +83,7 @@ class Prompt:
 
     @property
     def tokens(self) -> int:
+        """Of all sections."""
         return sum(section.tokens for section in self.sections)
 
 
@@ -104,6 +117,8 @@ class Thinking:
 
 @dataclass(frozen=True)
 class CallStarted:
+    """A call begins; its arguments follow."""
+
     index: int
     name: str
 
@@ -153,4 +168,6 @@ class RawChat(Protocol):
         slot: int,
         json_schema: dict[str, Any] | None = None,
         grammar: str | None = None,
-    ) -> Iterator[str | Usage]: ...
+    ) -> Iterator[str | Usage]:
+        """The answer to `messages`; at most `max_tokens` of it."""
+        ...

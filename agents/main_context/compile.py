@@ -1,14 +1,15 @@
 """Compiling the main context: the prompt, the gauge and the "exact prompt" view are this one list of sections."""
 
+import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from django.db.models import Q
 
-from agents import tokens
 from agents.llm.types import ChatMessage, FunctionSchema, Prompt, Section
 from agents.main_context import fifo_queue, working_context
-from agents.models import Agent, Block, Message, Step
+from agents.models import Agent, Block, Message, PromptPrefix, Step
+from agents.text import tokens
 
 THOUGHTS_TOKENS = 30  # `inner_thoughts` in each schema
 LEAST_QUEUE = 200  # tokens
@@ -34,6 +35,7 @@ class MainContext:
 
     @property
     def last_seq(self) -> int:
+        """Seq of the newest message in it; 0 if there is none."""
         return self.messages[-1].seq or 0 if self.messages else 0
 
 
@@ -50,24 +52,45 @@ def compile(
     messages = fifo_queue.messages_of(agent)
     if event and event.seq and event.seq < agent.queue_start:
         messages.insert(0, event)
-    core = working_context.render(blocks)
-    summary = fifo_queue.summary_text(agent.summary, agent.queue_start)
-    fixed = [
-        _section("system_instructions", agent.system_instructions),
-        Section("functions", _functions_text(functions), _functions_tokens(functions)),
-        _section("core_memory", core),
-        _section("summary", summary),
-    ]
+    fixed = _fixed_sections(agent, blocks, functions)
+    texts = {section.name: section.text for section in fixed}
     queue = _queue(messages, fixed, budget)
     prompt = Prompt(
-        system=_system(agent.system_instructions, core),
+        system=_system(agent.system_instructions, texts["core_memory"]),
         blocks=working_context.prompt_blocks(blocks),
-        summary=summary,
+        summary=texts["summary"],
         queue=queue,
         functions=functions,
         sections=(*fixed, _queue_section(queue)),
     )
     return MainContext(prompt, blocks, messages)
+
+
+def fixed_tokens(agent: Agent, functions: tuple[FunctionSchema, ...]) -> int:
+    """What stands before the queue's messages costs. One query, whatever the queue's length."""
+    return sum(section.tokens for section in _fixed_sections(agent, working_context.blocks_of(agent), functions))
+
+
+def _fixed_sections(agent: Agent, blocks: list[Block], functions: tuple[FunctionSchema, ...]) -> list[Section]:
+    return [
+        _section("system_instructions", agent.system_instructions),
+        Section("functions", _functions_text(functions), _functions_tokens(functions)),
+        _section("core_memory", working_context.render(blocks)),
+        _section("summary", fifo_queue.summary_text(agent.summary, agent.queue_start)),
+    ]
+
+
+def prefix_of(agent: Agent, context: MainContext) -> PromptPrefix:
+    """What stands before the queue, stored once for all steps that share it. One query, two when it is new."""
+    texts = {section.name: section.text for section in context.prompt.sections}
+    parts = {
+        "system_instructions": agent.system_instructions,
+        "core_memory": texts["core_memory"],
+        "summary": texts["summary"],
+        "functions": [asdict(function) for function in context.prompt.functions],
+    }
+    sha256 = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return PromptPrefix.objects.get_or_create(agent=agent, sha256=sha256, defaults=parts)[0]
 
 
 def recompile(step: Step) -> Prompt | None:
@@ -79,10 +102,10 @@ def recompile(step: Step) -> Prompt | None:
     if prefix is None:
         return None
     event = step.run.event
-    wanted = Q(seq__gte=step.queue_start, seq__lte=step.last_seq)
+    in_view = Q(seq__gte=step.queue_start, seq__lte=step.last_seq)
     if event and event.seq and event.seq < step.queue_start:
-        wanted |= Q(pk=event.pk)
-    messages = fifo_queue.messages_then(agent, step.created_at, wanted)
+        in_view |= Q(pk=event.pk)
+    messages = fifo_queue.messages_then(agent, step.created_at, in_view)
     functions = tuple(FunctionSchema(**function) for function in prefix.functions)
     texts = {
         "system_instructions": prefix.system_instructions,

@@ -12,10 +12,9 @@ from typing import Any
 from django.db.models import Q
 from django.utils import timezone
 
-from agents import tokens
 from agents.llm.types import INNER_THOUGHTS, ChatMessage
 from agents.models import Agent, Message, Summary
-from agents.models.message import DERIVED
+from agents.text import tokens
 
 Kind = Message.Kind
 TURN_STARTS = {Kind.USER_MESSAGE, Kind.HEARTBEAT, Kind.SYSTEM_ALERT, Kind.LOGIN}
@@ -27,19 +26,20 @@ CUT_NOTE = " … [cut to fit the window; the whole text is in recall storage]"
 def messages_of(agent: Agent, *, queue_start: int | None = None, last_seq: int | None = None) -> list[Message]:
     """The queue, oldest first; other bounds give another stretch of the timeline. One query."""
     start = agent.queue_start if queue_start is None else queue_start
-    found = agent.messages.filter(seq__gte=start, retracted_at=None).exclude(kind=Kind.NOTICE)
+    rows = agent.messages.filter(seq__gte=start, retracted_at=None).exclude(kind=Kind.NOTICE)
     if last_seq is not None:
-        found = found.filter(seq__lte=last_seq)
-    return list(found.defer(*DERIVED).order_by("seq"))
+        rows = rows.filter(seq__lte=last_seq)
+    return list(rows.without_search_columns().order_by("seq"))
 
 
-def messages_then(agent: Agent, at: datetime, wanted: Q) -> list[Message]:
+def messages_then(agent: Agent, at: datetime, chosen: Q) -> list[Message]:
     """Messages as they were at that time: before they were edited, and also those taken back since. One query."""
-    found = agent.messages.filter(wanted, Q(retracted_at=None) | Q(retracted_at__gt=at)).exclude(kind=Kind.NOTICE)
-    return [as_then(message, at) for message in found.defer(*DERIVED).order_by("seq")]
+    rows = agent.messages.filter(chosen, Q(retracted_at=None) | Q(retracted_at__gt=at)).exclude(kind=Kind.NOTICE)
+    return [as_then(message, at) for message in rows.without_search_columns().order_by("seq")]
 
 
 def as_then(message: Message, at: datetime) -> Message:
+    """The message with the texts that it had at that time, unsaved."""
     for version in message.earlier:
         if datetime.fromisoformat(version["until"]) > at:
             message.content, message.inner_monologue = version["content"], version["inner_monologue"]
@@ -49,6 +49,7 @@ def as_then(message: Message, at: datetime) -> Message:
 
 
 def stamp(time: datetime) -> str:
+    """A time as the model reads it."""
     return timezone.localtime(time).strftime("%a %Y-%m-%d %H:%M %Z")
 
 
@@ -58,6 +59,7 @@ def package(type: str, time: datetime, **fields: str) -> str:
 
 
 def package_result(*, ok: bool, message: str, time: datetime) -> str:
+    """A function's result as the model reads it."""
     status = "OK" if ok else "Failed"
     return json.dumps({"status": status, "message": message, "time": stamp(time)}, ensure_ascii=False)
 

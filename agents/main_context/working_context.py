@@ -6,12 +6,12 @@ from xml.sax.saxutils import quoteattr
 
 from django.db import transaction
 
-from agents import bus
-from agents.events import BlockChanged, BlocksChanged, ContextChanged
+from agents.broadcast import bus
+from agents.broadcast.events import BlockChanged, BlocksChanged, ContextChanged
 from agents.exceptions import BlockOverLimit, StaleEdit
 from agents.llm.types import PromptBlock
 from agents.models import Agent, Block, BlockRevision, Step
-from agents.text import typed
+from agents.text.clean import typed
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -32,6 +32,7 @@ class Editor:
 
     @property
     def kind(self) -> str:
+        """As the revision names it: a `BlockRevision.Editor`."""
         if self.rollback:
             return BlockRevision.Editor.ROLLBACK
         if self.agent:
@@ -45,6 +46,7 @@ def blocks_of(agent: Agent) -> list[Block]:
 
 
 def prompt_blocks(blocks: list[Block]) -> tuple[PromptBlock, ...]:
+    """The blocks as data, for a mode that shows them its own way, and for files."""
     return tuple(
         PromptBlock(block.label, block.value, block.limit, block.description, block.read_only) for block in blocks
     )

@@ -1,4 +1,4 @@
-"""The data model (DESIGN section 5), a file per part of the memory hierarchy."""
+"""The data model, a file per part of the memory hierarchy."""
 
 from agents.models.agent import Agent, Human, Persona
 from agents.models.archive import Archive, Document, Passage
@@ -7,22 +7,3 @@ from agents.models.checkpoint import Checkpoint
 from agents.models.message import Message, Summary
 from agents.models.person import Preferences
 from agents.models.run import PromptPrefix, Run, Step
-
-__all__ = [
-    "Agent",
-    "AgentBlock",
-    "Archive",
-    "Block",
-    "BlockRevision",
-    "Checkpoint",
-    "Document",
-    "Human",
-    "Message",
-    "Passage",
-    "Persona",
-    "Preferences",
-    "PromptPrefix",
-    "Run",
-    "Step",
-    "Summary",
-]

@@ -9,6 +9,8 @@ from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
 
+from agents.models.searched import SearchedQuerySet
+
 
 class Archive(models.Model):
     """A named archival store. Its `writer`, if any, is the agent that owns it; `readers` may search it too."""
@@ -60,6 +62,7 @@ class Document(models.Model):
 
     @property
     def percent(self) -> int:
+        """How much of it is done, rounded down; 0 until the total is known."""
         return 100 * self.done // self.total if self.total else 0
 
 
@@ -76,6 +79,8 @@ class Passage(models.Model):
     no more; it can be brought back until the reaper deletes it.
     """
 
+    SEARCH_COLUMNS = ("embedding", "words")
+
     archive = models.ForeignKey(Archive, models.CASCADE, related_name="passages")
     document = models.ForeignKey(Document, models.CASCADE, null=True, blank=True, related_name="passages")
     page = models.PositiveIntegerField(null=True, blank=True)
@@ -90,6 +95,8 @@ class Passage(models.Model):
     embedding = HalfVectorField(null=True, blank=True)
     embedding_model = models.CharField(max_length=120, blank=True)
     words = SearchVectorField(null=True, blank=True)
+
+    objects = SearchedQuerySet.as_manager()
 
     class Meta:
         verbose_name, verbose_name_plural = _("passage"), _("passages")

@@ -87,5 +87,6 @@ class BlockRevision(models.Model):
 
     @property
     def editor_name(self) -> str:
+        """The agent or person who made the edit; the kind of editor if that one is gone."""
         who: Agent | object | None = self.agent if self.editor == self.Editor.AGENT else self.user
         return str(who) if who else self.get_editor_display()

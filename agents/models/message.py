@@ -6,8 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
 
-# Columns that only search needs, large beside the rest: defer them wherever messages are shown or told.
-DERIVED = ("embedding", "words", "context_embedding", "context_words")
+from agents.models.searched import SearchedQuerySet
 
 
 class Message(models.Model):
@@ -28,6 +27,8 @@ class Message(models.Model):
         SYSTEM_ALERT = "system_alert", _("system alert")
         LOGIN = "login", _("login")
         NOTICE = "notice", _("notice")  # for people only: never in a prompt
+
+    SEARCH_COLUMNS = ("embedding", "words", "context_embedding", "context_words")
 
     agent = models.ForeignKey("agents.Agent", models.CASCADE, related_name="messages")
     seq = models.PositiveBigIntegerField(null=True, blank=True)
@@ -53,6 +54,8 @@ class Message(models.Model):
     session = models.PositiveBigIntegerField(null=True, blank=True)
     context_embedding = HalfVectorField(null=True, blank=True)
     context_words = SearchVectorField(null=True, blank=True)
+
+    objects = SearchedQuerySet.as_manager()
 
     class Meta:
         verbose_name, verbose_name_plural = _("message"), _("messages")

@@ -59,20 +59,6 @@ class Run(models.Model):
     def __str__(self) -> str:
         return f"run {self.pk}"
 
-    @property
-    def timeline(self) -> "list[tuple[Step, float, float]]":
-        """Steps with their time to the first token and the rest of their time, in percent of the longest step."""
-        steps = list(self.steps.all())
-        longest = max((step.latency for step in steps), default=0) or 1
-        return [
-            (
-                step,
-                round(100 * min(step.time_to_first_token, step.latency) / longest, 1),
-                round(100 * max(step.latency - step.time_to_first_token, 0) / longest, 1),
-            )
-            for step in steps
-        ]
-
 
 class PromptPrefix(models.Model):
     """What stands before the queue in a prompt; one row for all steps that were shown the same.
@@ -138,4 +124,5 @@ class Step(models.Model):
 
     @property
     def cached_percent(self) -> float:
+        """The part of the prompt that a cache served, to one decimal; 0 for an empty prompt."""
         return round(100 * self.cached_tokens / self.prompt_tokens, 1) if self.prompt_tokens else 0

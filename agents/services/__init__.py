@@ -1,6 +1,7 @@
-"""Everything that writes, called by pages, terminal, API and tasks alike. Reads are in `selectors`."""
+"""Everything that writes, called by pages, terminal, API and tasks alike. Reads are in `agents.selectors`."""
 
-from agents.services.agent import (
+from agents.services.agent_files import AgentFile, agent_export, agent_import
+from agents.services.agents import (
     AWAY_HOURS,
     AgentDraft,
     agent_create,
@@ -36,20 +37,16 @@ from agents.services.blocks import (
     blocks_order,
 )
 from agents.services.checkpoints import checkpoint_create, checkpoint_delete, checkpoint_restore
-from agents.services.commands import COMMANDS, CommandOutcome, command_run
-from agents.services.conversation import (
+from agents.services.messages import (
     LONGEST_MESSAGE,
     alert_send,
     heartbeat_send,
     message_send,
     message_withdraw,
     queue_flush,
-    run_cancel,
-    run_next,
 )
-from agents.services.people import person_reads
-from agents.services.portability import AgentFile, agent_export, agent_import
 from agents.services.rewriting import reply_rewrite, thought_rewrite
+from agents.services.runs import run_cancel, run_next
 from agents.services.turns import (
     Choices,
     Hand,
@@ -62,65 +59,3 @@ from agents.services.turns import (
     turn_retract,
     turn_retry,
 )
-
-__all__ = [
-    "AWAY_HOURS",
-    "COMMANDS",
-    "LONGEST_MESSAGE",
-    "AgentDraft",
-    "AgentFile",
-    "BlockSettings",
-    "Choices",
-    "CommandOutcome",
-    "Hand",
-    "Keep",
-    "PutBack",
-    "agent_create",
-    "agent_delete",
-    "agent_export",
-    "agent_import",
-    "agent_instruct",
-    "agent_rename",
-    "agent_visit",
-    "alert_send",
-    "archive_attach",
-    "archive_create",
-    "archive_delete",
-    "archive_detach",
-    "block_attach_new",
-    "block_delete",
-    "block_describe",
-    "block_detach",
-    "block_edit",
-    "block_record_import",
-    "block_restore",
-    "block_share",
-    "block_undo",
-    "blocks_order",
-    "checkpoint_create",
-    "checkpoint_delete",
-    "checkpoint_restore",
-    "command_run",
-    "document_add",
-    "document_delete",
-    "document_retry",
-    "heartbeat_send",
-    "message_send",
-    "message_withdraw",
-    "messages_pop",
-    "passage_add",
-    "passage_edit",
-    "passages_bring_back",
-    "passages_retract",
-    "person_reads",
-    "queue_flush",
-    "reply_rewrite",
-    "run_cancel",
-    "run_next",
-    "run_retry",
-    "thought_rewrite",
-    "turn_delete",
-    "turn_edit",
-    "turn_retract",
-    "turn_retry",
-]

@@ -13,7 +13,7 @@ from agents.exceptions import InvalidInput
 from agents.external_context import archival_storage
 from agents.functions.archival_memory import LONGEST_PASSAGE
 from agents.models import Agent, Archive, Document, Passage
-from agents.text import typed
+from agents.text.clean import typed
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -94,6 +94,7 @@ def passages_retract(*, passages: "QuerySet[Passage]") -> list[int]:
 
 
 def passages_bring_back(*, passages: "QuerySet[Passage]") -> list[int]:
+    """Undo `passages_retract`. Returns the ids that are back."""
     return _mark(passages.exclude(retracted_at=None), retracted=False)
 
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from agents import diff
 from agents.exceptions import InvalidInput, StaleEdit
 from agents.main_context import working_context
 from agents.main_context.working_context import Editor
 from agents.models import Agent, AgentBlock, Block, BlockRevision
 from agents.models.block import DEFAULT_LIMIT
-from agents.text import typed
+from agents.text import diff
+from agents.text.clean import typed
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -32,6 +32,7 @@ class BlockSettings:
 
     @classmethod
     def of(cls, block: Block) -> "BlockSettings":
+        """As the block has them now."""
         return cls(label=block.label, description=block.description, limit=block.limit, read_only=block.read_only)
 
 

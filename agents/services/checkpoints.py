@@ -9,14 +9,14 @@ from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from agents import tokens
 from agents.exceptions import InvalidInput
 from agents.external_context import recall_storage
 from agents.main_context import fifo_queue, working_context
 from agents.models import Agent, Checkpoint, Message, Passage, Summary
-from agents.services.agent import AgentDraft, agent_create
+from agents.services.agents import AgentDraft, agent_create
 from agents.services.blocks import BlockSettings, block_attach_new
-from agents.text import typed
+from agents.text import tokens
+from agents.text.clean import typed
 
 LONGEST_NAME = 80  # characters
 
@@ -54,9 +54,9 @@ def checkpoint_restore(*, checkpoint: Checkpoint, name: str) -> Agent:
         agent = agent_create(owner=source.owner, draft=draft)
         agent.blocks.all().delete()
         agent.messages.all().delete()
-        for kept in checkpoint.blocks:
-            settings = BlockSettings(**{name: value for name, value in kept.items() if name != "value"})
-            block_attach_new(agent=agent, settings=settings, value=kept["value"])
+        for stored in checkpoint.blocks:
+            settings = BlockSettings(**{name: value for name, value in stored.items() if name != "value"})
+            block_attach_new(agent=agent, settings=settings, value=stored["value"])
         _copy_messages(source, agent, checkpoint)
         _copy_passages(source, agent, checkpoint.created_at)
         agent.attached_archives.set(source.attached_archives.all())
@@ -69,6 +69,7 @@ def checkpoint_restore(*, checkpoint: Checkpoint, name: str) -> Agent:
 
 
 def checkpoint_delete(*, checkpoint: Checkpoint) -> None:
+    """Agents that were made from it stay."""
     checkpoint.delete()
 
 
@@ -109,12 +110,12 @@ def _copy_passages(source: Agent, target: Agent, until: datetime) -> None:
 
 def _copy(model: type[Model], changed: dict[str, Any], where: str, values: list[Any]) -> None:
     """Rows copied inside the database, vectors and all; columns in `changed` get that value instead."""
-    kept = [f.column for f in model._meta.concrete_fields if not f.primary_key and f.column not in changed]
-    columns = ", ".join(f'"{name}"' for name in [*changed, *kept])
-    taken = ", ".join([*("%s" for _name in changed), *(f'"{name}"' for name in kept)])
+    same = [f.column for f in model._meta.concrete_fields if not f.primary_key and f.column not in changed]
+    columns = ", ".join(f'"{name}"' for name in [*changed, *same])
+    values_sql = ", ".join([*("%s" for _name in changed), *(f'"{name}"' for name in same)])
     table = model._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(
-            f'INSERT INTO "{table}" ({columns}) SELECT {taken} FROM "{table}" WHERE {where}',
+            f'INSERT INTO "{table}" ({columns}) SELECT {values_sql} FROM "{table}" WHERE {where}',
             [*changed.values(), *values],
         )

@@ -7,14 +7,15 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from agents import bus, dispatch
-from agents.events import ContextChanged, MessageEdited
+from agents import dispatch, runs
+from agents.broadcast import bus
+from agents.broadcast.events import ContextChanged, MessageEdited
 from agents.exceptions import InvalidInput
 from agents.external_context import recall_storage
 from agents.llm.types import INNER_THOUGHTS, SEND_MESSAGE
 from agents.main_context import fifo_queue
-from agents.models import Agent, Message, Run
-from agents.text import typed
+from agents.models import Agent, Message
+from agents.text.clean import typed
 
 
 def reply_rewrite(*, agent: Agent, text: str) -> Message:
@@ -57,10 +58,10 @@ def _checked(text: str) -> str:
 def _last(agent: Agent, *, with_text: str) -> Message:
     """The newest assistant message that has such a text. Holds the agent's row, so that no run starts meanwhile."""
     Agent.objects.select_for_update(no_key=True).get(pk=agent.pk)
-    if agent.runs.filter(status=Run.Status.RUNNING).exists():
+    if runs.is_at_work(agent):
         raise InvalidInput(_("%(agent)s is at work. Stop that first.") % {"agent": agent.name})
-    found = agent.messages.filter(kind=Message.Kind.ASSISTANT, seq__isnull=False, retracted_at=None)
-    message = found.exclude(**{with_text: ""}).order_by("-seq").first()
+    rows = agent.messages.filter(kind=Message.Kind.ASSISTANT, seq__isnull=False, retracted_at=None)
+    message = rows.exclude(**{with_text: ""}).order_by("-seq").first()
     if message is None:
         raise InvalidInput(_("There is nothing to correct yet."))
     return message
@@ -68,8 +69,8 @@ def _last(agent: Agent, *, with_text: str) -> Message:
 
 def _keep_earlier(message: Message) -> None:
     """For the exact prompt of past steps."""
-    kept = {"content": message.content, "inner_monologue": message.inner_monologue, "calls": message.calls}
-    message.earlier = [*message.earlier, {"until": timezone.now().isoformat(), **json.loads(json.dumps(kept))}]
+    version = {"content": message.content, "inner_monologue": message.inner_monologue, "calls": message.calls}
+    message.earlier = [*message.earlier, {"until": timezone.now().isoformat(), **json.loads(json.dumps(version))}]
 
 
 def _set_argument(call: dict[str, Any], name: str, value: str) -> None:

@@ -12,14 +12,15 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from agents import bus, selectors
-from agents.events import ContextChanged, TimelineCut
+from agents import runs, selectors
+from agents.broadcast import bus
+from agents.broadcast.events import ContextChanged, TimelineCut
 from agents.exceptions import Conflict, InvalidInput, RollbackConflict
 from agents.external_context import archival_storage
 from agents.main_context import working_context
 from agents.main_context.working_context import Editor
 from agents.models import Agent, Block, BlockRevision, Message, Passage, Run
-from agents.services.conversation import message_send, queue_run
+from agents.services.messages import message_send
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -89,7 +90,7 @@ def _again(run: Run, hand: Hand) -> Run:
         agent = _hold(run.agent)
         last = selectors.last_turn(agent)
         event = run.event if last and run.event_id == last.pk else None
-        again = queue_run(agent, Run.Trigger.RETRY, event=event, key=key)
+        again = runs.queue(agent, Run.Trigger.RETRY, event=event, key=key)
         if event and event.seq:
             _retract(agent, event.seq + 1, hand)
         return again
@@ -151,7 +152,7 @@ def _present(agent: Agent) -> "QuerySet[Message]":
 def _hold(agent: Agent) -> Agent:
     """The agent's row, locked until the transaction ends, so that no worker claims a run. Raises InvalidInput."""
     agent.refresh_from_db(from_queryset=Agent.objects.select_for_update(no_key=True).select_related(None))
-    if agent.runs.filter(status=Run.Status.RUNNING).exists():
+    if runs.is_at_work(agent):
         raise InvalidInput(_("%(agent)s is at work. Stop that first.") % {"agent": agent.name})
     if selectors.waiting(agent).exists():
         raise InvalidInput(_("Messages are waiting. Withdraw them first, or let them be answered."))
@@ -199,9 +200,9 @@ def _roll_back_blocks(agent: Agent, steps: set[int], hand: Hand) -> None:
         choice = hand.choices.get(plan.block.pk)
         if plan.conflict and isinstance(choice, Keep):
             continue
-        seen = choice.revision if plan.conflict and isinstance(choice, PutBack) else plan.block.revision
+        from_revision = choice.revision if plan.conflict and isinstance(choice, PutBack) else plan.block.revision
         editor = Editor(user=hand.person, restores=plan.before.number, rollback=True)
-        working_context.write(block=plan.block, value=plan.before.value, from_revision=seen, editor=editor)
+        working_context.write(block=plan.block, value=plan.before.value, from_revision=from_revision, editor=editor)
 
 
 def _plan(block: Block, steps: set[int]) -> _Rollback | None:
@@ -223,7 +224,7 @@ def _standing(block: Block) -> list[BlockRevision]:
     standing: list[BlockRevision] = []
     for revision in block.revisions.order_by("number"):
         if revision.editor == BlockRevision.Editor.ROLLBACK:
-            standing = [kept for kept in standing if kept.number <= (revision.restores or 0)]
+            standing = [earlier for earlier in standing if earlier.number <= (revision.restores or 0)]
         else:
             standing.append(revision)
     return standing

@@ -5,10 +5,12 @@ from django import template
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from chat import timeline
+from chat import drawing, timeline
 
 register = template.Library()
 register.filter("result_text", timeline.result_text)
+register.filter("drawn", drawing.gauge)
+register.filter("step_bars", drawing.step_bars)
 
 ROW, ROWS, SHEET = re.compile(r"Row (\d+)"), re.compile(r"Rows (\d+)–(\d+)"), re.compile(r"Sheet: (.+)", re.DOTALL)
 UNITS = ((86400, "d"), (3600, "h"), (60, "m"))  # seconds
@@ -27,10 +29,10 @@ def ago(moment: datetime) -> str:
 @register.filter
 def place(text: str) -> str:
     """A passage's place in its document, as ingestion wrote it down, in the page's language."""
-    if found := ROW.fullmatch(text):
-        return gettext("Row %(number)s") % {"number": found[1]}
-    if found := ROWS.fullmatch(text):
-        return gettext("Rows %(first)s–%(last)s") % {"first": found[1], "last": found[2]}
-    if found := SHEET.fullmatch(text):
-        return gettext("Sheet: %(name)s") % {"name": found[1]}
+    if match := ROW.fullmatch(text):
+        return gettext("Row %(number)s") % {"number": match[1]}
+    if match := ROWS.fullmatch(text):
+        return gettext("Rows %(first)s–%(last)s") % {"first": match[1], "last": match[2]}
+    if match := SHEET.fullmatch(text):
+        return gettext("Sheet: %(name)s") % {"name": match[1]}
     return text

@@ -10,14 +10,15 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
-from agents import selectors, services
+from agents import commands, selectors, services
 from agents.exceptions import InvalidInput
+from agents.language import person_reads
 from chat import timeline
 from chat.access import agent_for, person
 from chat.forms import AgentForm
 from chat.model_status import model_status
-from chat.views.messages import history
-from chat.views.numbers import number
+from chat.parameters import number
+from chat.views.timeline import history
 
 TABS = {
     "context": _("Context"),
@@ -51,7 +52,7 @@ def agent_page(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     """The newest rows; with `at`, also those around that seq, far back as it may be."""
     agent = agent_for(request, agent_id)
     services.agent_visit(agent=agent)
-    services.person_reads(person=person(request), language=get_language())
+    person_reads(person=person(request), language=get_language())
     messages = selectors.timeline_before(agent)
     first_seq = messages[0].seq or 0 if messages else 0
     at = number(request.GET, "at")
@@ -65,7 +66,7 @@ def agent_page(request: HttpRequest, agent_id: UUID) -> HttpResponse:
         "waiting": selectors.waiting(agent),
         "run": selectors.running(agent),
         "tabs": TABS,
-        "commands": services.COMMANDS.values(),
+        "commands": commands.COMMANDS.values(),
         "view": selectors.context_view(agent),
         "model_status": model_status(),
     }
@@ -77,7 +78,7 @@ def palette(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     """Everything that Ctrl+K reaches: agents, tabs, commands, the page's own doings."""
     agent = agent_for(request, agent_id)
     others = selectors.agents_of(person(request)).exclude(pk=agent.pk)
-    context = {"agent": agent, "agents": others, "tabs": TABS, "commands": services.COMMANDS.values()}
+    context = {"agent": agent, "agents": others, "tabs": TABS, "commands": commands.COMMANDS.values()}
     return render(request, "chat/_palette.html", context)
 
 
@@ -127,3 +128,9 @@ def agent_delete(request: HttpRequest, agent_id: UUID) -> HttpResponse:
         return render(request, "chat/_agent_delete.html", {"agent": agent, "counts": counts})
     services.agent_delete(agent=agent)
     return HttpResponseClientRedirect(reverse("home"))
+
+
+@require_GET
+def model_banner(request: HttpRequest) -> HttpResponse:
+    """What the local model is doing, for as long as it is not ready."""
+    return render(request, "chat/_model_banner.html", {"model_status": model_status()})

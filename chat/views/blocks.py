@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -11,26 +10,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import reswap, retarget
 
-from agents import diff, selectors, services
+from agents import selectors, services
+from agents.access import owned_by
 from agents.exceptions import InvalidInput, StaleEdit
 from agents.main_context import working_context
 from agents.models import Agent, Block, BlockRevision
-from chat.access import agent_for, owned_by, part_for, person
+from agents.text import diff
+from chat.access import agent_for, part_for, person
+from chat.answers import toast
 from chat.forms import BlockForm
-from chat.views.numbers import number
-from chat.views.toast import toast
+from chat.parameters import number
 
 Context = dict[str, Any]
-REVISIONS = 15  # a page of history
-
-
-def block_card(block_id: int, agent: Agent) -> Context:
-    """A block with its last change, if it ever changed, and its other agents."""
-    block = agent.blocks.get(pk=block_id)
-    newest = list(block.revisions.select_related("user", "agent")[:2])
-    change = diff.words(newest[1].value, newest[0].value) if len(newest) == 2 else None
-    others = block.agents.exclude(pk=agent.pk)
-    return {"block": block, "last": newest[0] if newest else None, "change": change, "others": others}
 
 
 @require_GET
@@ -41,7 +32,7 @@ def block(request: HttpRequest, agent_id: UUID, block_id: int) -> HttpResponse:
 
 
 def _card(request: HttpRequest, agent: Agent, subject: Block, *, flash: bool = False) -> HttpResponse:
-    context = {"agent": agent, "card": block_card(subject.pk, agent), "flash": flash}
+    context = {"agent": agent, "card": selectors.block_card(agent, subject), "flash": flash}
     return render(request, "chat/_block.html", context)
 
 
@@ -181,15 +172,10 @@ def block_history(request: HttpRequest, agent_id: UUID, block_id: int) -> HttpRe
     """Every revision with its difference from the one before; `old` and `new` compare any two."""
     agent = agent_for(request, agent_id)
     subject = _block(agent, block_id)
-    revisions = subject.revisions.select_related("user", "agent", "step")
-    page = Paginator(revisions, REVISIONS).get_page(number(request.GET, "page") or 1)
-    numbers = [r.number for r in page]
-    kept = subject.revisions.filter(number__gte=min(numbers) - 1, number__lte=max(numbers))
-    texts = {r.number: r.value for r in kept}
-    rows = [(r, diff.words(texts.get(r.number - 1, ""), r.value)) for r in page]
+    history = selectors.revisions_page(subject, number(request.GET, "page") or 1)
     old, new = (subject.revisions.filter(number=number(request.GET, name) or 0).first() for name in ("old", "new"))
     compared = diff.words(old.value, new.value) if old and new else None
-    context = {"agent": agent, "block": subject, "page": page, "rows": rows}
+    context = {"agent": agent, "block": subject, "page": history.page, "rows": history.rows}
     compared_context = {"old": old, "new": new, "compared": compared}
     return render(request, "chat/_block_history.html", context | compared_context)
 
@@ -200,9 +186,9 @@ def revision_restore(request: HttpRequest, agent_id: UUID, revision_id: int) -> 
     agent, revision = agent_for(request, agent_id), _revision(request, revision_id)
     if revision is None:
         return toast(_("That block was deleted, and its history with it."))
-    seen = number(request.POST, "from") or 0
+    from_revision = number(request.POST, "from") or 0
     try:
-        services.block_restore(revision=revision, from_revision=seen, editor=person(request))
+        services.block_restore(revision=revision, from_revision=from_revision, editor=person(request))
     except StaleEdit as error:
         return _to_form(request, agent, revision, error, revision.value)
     except InvalidInput as error:
@@ -237,7 +223,7 @@ def _revision(request: HttpRequest, pk: int) -> BlockRevision | None:
 
 
 def _block(agent: Agent, block_id: int) -> Block:
-    found = agent.blocks.filter(pk=block_id).first()
-    if found is None:
+    block = agent.blocks.filter(pk=block_id).first()
+    if block is None:
         raise Http404
-    return found
+    return block

@@ -8,15 +8,14 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from agents import selectors, services, tokens
-from agents.main_context import working_context
+from agents import selectors, services
 from agents.models import Agent, Step
+from agents.text import tokens
+from chat import lists
 from chat.access import agent_for, part_for
-from chat.views import lists
-from chat.views.blocks import block_card
-from chat.views.lists import Context
-from chat.views.numbers import number
-from chat.views.toast import toast
+from chat.answers import toast
+from chat.lists import Context
+from chat.parameters import number
 
 STEPS = 40  # of the newest steps that the Context tab offers
 
@@ -52,8 +51,7 @@ def _step(request: HttpRequest, pk: int | None) -> Step | None:
 
 
 def memory_tab(request: HttpRequest, agent: Agent) -> Context:
-    cards = [block_card(block.pk, agent) for block in working_context.blocks_of(agent)]
-    return {"cards": cards, "attachable": selectors.blocks_to_attach(agent)}
+    return {"cards": selectors.block_cards(agent), "attachable": selectors.blocks_to_attach(agent)}
 
 
 READERS: dict[str, Callable[[HttpRequest, Agent], Context]] = {

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from memweb.env import PROJECT_FOLDER, Env
 from memweb.stack.children import Child
+from memweb.stack.env import PROJECT_FOLDER, Env
 from memweb.stack.model_state import ModelState, write_state
 from memweb.stack.paths import StackPaths
 from memweb.stack.postgres import Postgres
@@ -128,7 +128,7 @@ def _local_model(env: Env, paths: StackPaths) -> Program:
         message = f"{why} memweb starts it again; its log is {paths.logs / 'local-model.log'}."
         write_state(paths, ModelState("failed", message=message, model=env.memweb_local_model))
 
-    return Program("local-model", _python("memweb.stack.local_model"), essential=False, on_end=tell_the_page)
+    return Program("local-model", _python("memweb.local_model"), essential=False, on_end=tell_the_page)
 
 
 def _worker(queue: str, threads: int) -> list[str]:

@@ -26,7 +26,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass
-class Kept:
+class Watched:
     """Restart policy of one service or program: 0.5 s, 1 s, 2 s ... between starts while it keeps dying quickly."""
 
     name: str
@@ -72,7 +72,7 @@ class Supervisor:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._children: list[Child] = []
-        self._kept: list[Kept] = []
+        self._watched: list[Watched] = []
 
     def run(self) -> int:
         self._plan.paths.create()
@@ -86,8 +86,8 @@ class Supervisor:
                 self._start()
                 while True:
                     time.sleep(TICK)
-                    for kept in self._kept:
-                        kept.tend(time.monotonic())
+                    for watched in self._watched:
+                        watched.tend(time.monotonic())
             except KeyboardInterrupt:
                 say("Stopping…")
             except StackError as error:
@@ -106,12 +106,12 @@ class Supervisor:
         for service in plan.services:
             say(f"Starting {service.name}…")
             service.start()
-            self._keep_service(service)
+            self._watch_service(service)
         for program in plan.set_up:
             say(f"{program.name}…")
             self._run_to_end(program)
         for program in plan.programs:
-            self._keep_program(program)
+            self._watch_program(program)
         if plan.programs:
             self._wait_for_web()
             say(f"memweb is ready. Open this address in your browser:\n\n    {self._login_url()}\n")
@@ -124,20 +124,20 @@ class Supervisor:
         for service in reversed(self._plan.services):
             service.stop()
 
-    def _keep_service(self, service: Service) -> None:
+    def _watch_service(self, service: Service) -> None:
         name = service.name
-        kept = Kept(
+        watched = Watched(
             name,
             start=service.start,
             running=lambda: service.running,
             ended=lambda: how_it_ended(service.child) if service.child else f"{name} ended.",
             details=lambda: f"Its log is {self._plan.paths.logs / name}.log.",
         )
-        self._kept.append(kept)
+        self._watched.append(watched)
 
-    def _keep_program(self, program: Program) -> None:
+    def _watch_program(self, program: Program) -> None:
         child = self._child(program)
-        kept = Kept(
+        watched = Watched(
             program.name,
             start=child.start,
             running=lambda: child.running,
@@ -147,8 +147,8 @@ class Supervisor:
             details=lambda: f"{last_words(child)}\nIts log is {self._plan.paths.logs / program.name}.log.",
         )
         child.start()
-        kept.started_at = child.started_at
-        self._kept.append(kept)
+        watched.started_at = child.started_at
+        self._watched.append(watched)
 
     def _child(self, program: Program, *, log_name: str | None = None) -> Child:
         child = Child(
@@ -174,10 +174,10 @@ class Supervisor:
     def _wait_for_web(self) -> None:
         deadline = time.monotonic() + WEB_TIMEOUT
         while not answers_http(self._plan.host, self._plan.port):
-            for kept in self._kept:
-                kept.tend(time.monotonic())
-                if kept.essential and kept.quick_deaths >= QUICK_DEATHS:
-                    raise StackError(f"{kept.name} does not start. See the lines above.")
+            for watched in self._watched:
+                watched.tend(time.monotonic())
+                if watched.essential and watched.quick_deaths >= QUICK_DEATHS:
+                    raise StackError(f"{watched.name} does not start. See the lines above.")
             if time.monotonic() > deadline:
                 raise StackError(
                     f"The page did not answer within {WEB_TIMEOUT:.0f} seconds. See {self._plan.paths.logs}/web.log."

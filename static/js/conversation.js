@@ -98,7 +98,7 @@ function onFrame(event) {
 }
 
 function onRows(event) {
-  if (event.detail.message.includes('class="row assistant')) {
+  if (bringsReply(event.detail.message)) {
     clearDraft();
     const rows = document.querySelectorAll("#timeline-rows .row.assistant .reply");
     const last = rows[rows.length - 1];
@@ -107,6 +107,11 @@ function onRows(event) {
   offerCode(document.getElementById("timeline-rows"));
   hint();
   toEnd();
+}
+
+// Whether a frame holds a row of the agent's, a new one or one drawn again.
+function bringsReply(frame) {
+  return new DOMParser().parseFromString(frame, "text/html").querySelector(".row.assistant") !== null;
 }
 
 // Everything from a seq on was taken back.

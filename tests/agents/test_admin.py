@@ -14,8 +14,10 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from agents import bus, ingest, services
-from agents.events import BlockChanged, Event
+from agents import ingest, services
+from agents.broadcast import bus
+from agents.broadcast.events import BlockChanged, Event
+from agents.language import person_reads
 from agents.llm.scripted import say
 from agents.models import (
     Agent,
@@ -102,7 +104,7 @@ def everything(agent: Agent, serve_model: ServeModel, settings: Settings, tmp_pa
     file = SimpleUploadedFile("log.txt", b"The lamp burns.")
     ingest.work(services.document_add(archive=agent.archive, file=file))
     services.checkpoint_create(agent=agent, name="before the storm")
-    services.person_reads(person=agent.owner, language="en")
+    person_reads(person=agent.owner, language="en")
     return agent
 
 

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agents import services
+from agents.language import person_reads
 from agents.models import (
     Agent,
     AgentBlock,
@@ -138,7 +139,7 @@ def more_of_everything(number: int) -> None:
         [Passage(archive=d.archive, document=d, text="A.") for d in agent.archive.documents.all()]
     )
     services.checkpoint_create(agent=agent, name="first")
-    services.person_reads(person=owner, language="en")
+    person_reads(person=owner, language="en")
     Persona.objects.create(owner=owner, name="Mine", text="My name is Sam.")
 
 

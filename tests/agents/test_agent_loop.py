@@ -1,6 +1,7 @@
 """The loop: steps, chaining, the model's mistakes, and when a run ends."""
 
 import json
+from dataclasses import replace
 from unittest.mock import patch
 
 import pytest
@@ -37,7 +38,7 @@ def test_a_message_gets_a_reply_through_send_message(agent: Agent, serve_model: 
 def test_both_gateway_modes_hold_the_same_conversation(
     agent: Agent, serve_model: ServeModel, settings: Settings, mode: str
 ) -> None:
-    settings.LLM = {**settings.LLM, "mode": mode}
+    settings.LLM = replace(settings.LLM, mode=mode)
     serve_model([call("core_memory_append", label="human", content="Name: Ann."), say("Hello Ann.")])
     run = exchange(agent, "I am Ann.")
     assert run.status == Run.Status.DONE and run.steps.count() == 2
@@ -49,8 +50,8 @@ def test_a_broker_that_is_away_delays_and_fails_nothing(agent: Agent, serve_mode
     serve_model([say("Still here.")])
     away = ConnectionError("broker away")
     with (
-        patch("agents.bus.cache.set", side_effect=away),
-        patch("agents.bus.cache.delete", side_effect=away),
+        patch("agents.broadcast.draft.cache.set", side_effect=away),
+        patch("agents.broadcast.draft.cache.delete", side_effect=away),
         patch("agents.dispatch.current_app.send_task", side_effect=OperationalError("broker away")),
     ):
         run = exchange(agent, "Hi")
@@ -138,9 +139,12 @@ def test_user_messages_are_packaged_as_json(agent: Agent, serve_model: ServeMode
 def test_several_calls_in_one_answer_run_in_order(agent: Agent, serve_model: ServeModel) -> None:
     first = call("core_memory_append", label="human", content="A.").calls
     second = say("Noted.").calls
-    serve_model([Answer(calls=first + second)])
-    serve = exchange(agent, "A.")
-    assert serve.steps.count() == 2 or agent.messages.filter(content="Noted.").exists()
+    serve_model([Answer(calls=first + second), say("That is all.")])
+    run = exchange(agent, "A.")
+    step = agent.messages.filter(step=run.steps.get(number=1), kind=Kind.FUNCTION_RESULT).order_by("seq")
+    assert [(row.function, row.failed) for row in step] == [("core_memory_append", False), ("send_message", False)]
+    assert agent.messages.filter(kind=Kind.ASSISTANT).order_by("seq")[0].content == "Noted."
+    assert run.steps.count() == 2  # the first call asked for another
 
 
 def test_nul_bytes_and_html_from_the_model_are_harmless(agent: Agent, serve_model: ServeModel) -> None:

@@ -38,7 +38,7 @@ def raw(name: str, arguments: str) -> Answer:
 def test_the_run_goes_on_and_the_page_opens(
     agent: Agent, serve_model: ServeModel, settings: Settings, client: Client, mode: str, first: Answer
 ) -> None:
-    settings.LLM = {**settings.LLM, "mode": mode}
+    settings.LLM = replace(settings.LLM, mode=mode)
     serve_model([replace(first, piece=1000), say("All is well.")])
     run = exchange(agent, "Hi")
     assert (run.status, run.error) == (Run.Status.DONE, "")

@@ -4,18 +4,20 @@ import pytest
 from django.contrib.auth.models import User
 
 from agents import selectors, services
+from agents.commands import CommandOutcome, command_run
 from agents.exceptions import InvalidInput
 from agents.external_context import recall_storage
 from agents.llm.scripted import call, say
 from agents.models import Agent, Archive, Block, Message, Passage, Run
-from agents.services import CommandOutcome, Hand
+from agents.services import Hand
 from tests.conftest import ServeModel, exchange, make_agent
 
 REMEMBERS = [call("core_memory_append", label="human", content="Name: Ann.", thoughts="A name."), say("Noted.")]
 
 
 def command(agent: Agent, line: str, *, confirmed: bool = False) -> CommandOutcome:
-    outcome = services.command_run(agent=agent, line=line, hand=Hand(agent.owner), confirmed=confirmed)
+    outcome = command_run(agent=agent, line=line, hand=Hand(agent.owner), confirmed=confirmed)
+    assert outcome is not None
     agent.refresh_from_db()
     return outcome
 
@@ -53,7 +55,7 @@ def test_memory_shows_every_block_with_its_size(talked: Agent) -> None:
 
 
 def test_pop_takes_three_messages_and_their_memory_edits(talked: Agent) -> None:
-    assert "4 messages were taken back" in command(talked, "/pop").said  # three, and the call of the oldest result
+    assert "4 messages were taken back" in command(talked, "/pop").sentence  # three, and the call of the oldest result
     assert human(talked).value == "We have just met."
     assert [m.content for m in recall_storage.spoken(talked)] == ["I am Ann"]
 

@@ -12,8 +12,9 @@ from pypdf import PdfReader, PdfWriter
 from pytest_django import Settings
 from reportlab.pdfgen.canvas import Canvas
 
-from agents import bus, ingest, services, tasks
-from agents.events import DocumentChanged, Event, PassagesChanged
+from agents import ingest, services, tasks
+from agents.broadcast import bus
+from agents.broadcast.events import DocumentChanged, Event, PassagesChanged
 from agents.exceptions import LLMError
 from agents.external_context import archival_storage
 from agents.ingest import BATCH, PASSAGE_TOKENS, reading

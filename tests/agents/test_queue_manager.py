@@ -5,12 +5,14 @@ from unittest.mock import patch
 import pytest
 from django.contrib.auth.models import User
 
-from agents import agent_loop, queue_manager, recursive_summary, services
+from agents import queue_manager, services
 from agents.exceptions import LLMError
 from agents.external_context import recall_storage
-from agents.functions import registry
+from agents.functions import toolset
+from agents.llm.gateway import config_of
 from agents.llm.scripted import Answer, Request, call, say
-from agents.main_context import fifo_queue
+from agents.llm.types import Role
+from agents.main_context import fifo_queue, recursive_summary
 from agents.main_context.compile import compile
 from agents.maintenance import reap
 from agents.models import Agent, Message, Summary
@@ -33,10 +35,10 @@ def talkative(request: Request) -> Answer:
 
 def fill(agent: Agent, until: int) -> None:
     """Talk until the uncut prompt has `until` tokens."""
-    config = agent_loop.config_of(agent)
+    config = config_of(agent)
     for number in range(100):
         agent.refresh_from_db()
-        if compile(agent, functions=registry.schemas(), budget=10**6).uncut_tokens >= until:
+        if compile(agent, functions=toolset.of(agent).schemas, budget=10**6).uncut_tokens >= until:
             return
         exchange(agent, f"message number {number} " + "and more " * 30)
     raise AssertionError(config)
@@ -44,7 +46,9 @@ def fill(agent: Agent, until: int) -> None:
 
 def summarise(agent: Agent, covers_to: int) -> Summary | None:
     agent.refresh_from_db()
-    return recursive_summary.write(agent, covers_to, config=agent_loop.config_of(agent), check=lambda: None)
+    return recursive_summary.write(
+        agent, covers_to, config=config_of(agent), searches=toolset.of(agent).names(Role.SEARCHES_MEMORY)
+    )
 
 
 def test_the_warning_mark_gives_one_alert_per_period(small: Agent, serve_model: ServeModel) -> None:
@@ -74,7 +78,9 @@ def test_the_flush_evicts_about_half_and_waits_for_no_summary(small: Agent, serv
     assert small.queue_start > 1
     assert small.summary is None
     assert summarize.called
-    assert not small.pressure_alerted or small.messages.filter(kind=Kind.SYSTEM_ALERT, seq__gte=small.queue_start)
+    flushed_at = small.messages.filter(kind=Kind.NOTICE).latest("seq").seq
+    alerts_since = small.messages.filter(kind=Kind.SYSTEM_ALERT, seq__gt=flushed_at)
+    assert small.pressure_alerted == alerts_since.exists()  # a new period: the next warning is not held back
 
 
 def test_a_ready_summary_is_swapped_in_at_the_flush(small: Agent, serve_model: ServeModel) -> None:
@@ -136,7 +142,7 @@ def test_the_prompt_never_exceeds_the_window_and_old_facts_are_found(small: Agen
         if number % 5 == 0:
             summarise(small, small.queue_start)
     view = [step.counted_tokens for run in small.runs.all() for step in run.steps.all()]
-    assert max(view) <= WINDOW - agent_loop.config_of(small).reply_reserve
+    assert max(view) <= WINDOW - config_of(small).reply_reserve
     last = [r for r in server.requests if "tools" in r][-1]
     assert "Bartholomew" not in str(last["messages"])
     assert "Bartholomew" in recall_storage.find(small, "what is the parrot called").hits[0].row.content
@@ -183,7 +189,7 @@ def test_a_flush_decided_on_an_old_view_does_not_undo_a_newer_one(small: Agent, 
     messages = fifo_queue.messages_of(old_view)
     assert queue_manager.flush(small, messages)
     summary = Summary.objects.create(agent=small, text="Newer.", covers_to=small.queue_start, tokens=2)
-    queue_manager.adopt_summary(small, summary)
+    recursive_summary.adopt(small, summary)
     assert not queue_manager.flush(old_view, messages)
     small.refresh_from_db()
     assert small.summary == summary

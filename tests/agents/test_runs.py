@@ -11,12 +11,12 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from agents import agent_loop, maintenance, services
+from agents import agent_loop, maintenance, runs, services
 from agents.exceptions import InvalidInput, LeaseLost
-from agents.lease import Lease
 from agents.llm.scripted import Answer, Request, call, last_event, say
 from agents.models import Agent, Message, Run
-from agents.services import Hand, conversation
+from agents.runs import Lease
+from agents.services import Hand
 from tests.conftest import ServeModel, exchange, make_agent
 
 Kind = Message.Kind
@@ -67,7 +67,7 @@ def test_two_running_runs_of_one_agent_cannot_exist(agent: Agent) -> None:
 
 def test_a_second_worker_leaves_a_held_run_alone(agent: Agent) -> None:
     services.message_send(agent=agent, text="hi")
-    assert conversation._claim(agent.pk) is not None
+    assert runs.claim(agent.pk) is not None
     assert services.run_next(agent_id=agent.pk) is False
 
 
@@ -81,7 +81,7 @@ def crash(agent: Agent) -> Run:
 def test_a_run_of_a_dead_worker_goes_on_at_its_first_missing_step(agent: Agent, serve_model: ServeModel) -> None:
     server = serve_model([call("core_memory_append", label="human", content="Name: Ann."), say("Hi Ann.")])
     services.message_send(agent=agent, text="I am Ann.")
-    run = conversation._claim(agent.pk)
+    run = runs.claim(agent.pk)
     assert run and run.lease_token
     next(agent_loop.run(run, lease=Lease(run.pk, run.lease_token)))  # one step, then the worker dies
     crash(agent)
@@ -95,7 +95,7 @@ def test_a_run_of_a_dead_worker_goes_on_at_its_first_missing_step(agent: Agent, 
 def test_a_worker_that_lost_its_lease_commits_nothing(agent: Agent, serve_model: ServeModel) -> None:
     serve_model([say("too late")])
     services.message_send(agent=agent, text="hi")
-    run = conversation._claim(agent.pk)
+    run = runs.claim(agent.pk)
     assert run and run.lease_token
     Run.objects.filter(pk=run.pk).update(lease_token=uuid.uuid4())
     with pytest.raises(LeaseLost):
@@ -106,7 +106,7 @@ def test_a_worker_that_lost_its_lease_commits_nothing(agent: Agent, serve_model:
 
 def test_the_reaper_enqueues_what_a_dead_worker_held_and_what_was_missed(agent: Agent, alice: User) -> None:
     services.message_send(agent=agent, text="hi")
-    conversation._claim(agent.pk)
+    runs.claim(agent.pk)
     crash(agent)
     other = make_agent(alice, "Otto")
     missed = services.message_send(agent=other, text="hi")
@@ -118,7 +118,7 @@ def test_the_reaper_enqueues_what_a_dead_worker_held_and_what_was_missed(agent: 
 
 def test_the_reaper_leaves_running_runs_alone(agent: Agent) -> None:
     services.message_send(agent=agent, text="hi")
-    conversation._claim(agent.pk)
+    runs.claim(agent.pk)
     with patch("agents.dispatch.run_agent") as run_agent:
         maintenance.reap()
     run_agent.assert_not_called()
@@ -179,12 +179,12 @@ def test_an_overflow_that_stays_fails_with_the_reason(agent: Agent, serve_model:
 def test_stop_keeps_the_partial_reply_marked(agent: Agent, serve_model: ServeModel) -> None:
     server = serve_model([say("Once upon a time there was a keeper", piece=4, hang_after=14)])
     services.message_send(agent=agent, text="a story")
-    run = conversation._claim(agent.pk)
+    run = runs.claim(agent.pk)
     assert run and run.lease_token
     services.run_cancel(agent=agent)
-    with patch("agents.lease.LOOK_SECONDS", 0.3):
+    with patch("agents.runs.CHECK_SECONDS", 0.3):
         lease = Lease(run.pk, run.lease_token)
-        lease.looked_at = time.monotonic()
+        lease.checked_at = time.monotonic()
         list(agent_loop.run(run, lease=lease))
     run.refresh_from_db()
     stopped = agent.messages.get(kind=Kind.ASSISTANT)
@@ -225,7 +225,7 @@ def test_a_quiet_agent_gets_its_timed_heartbeat_unless_paused(agent: Agent, serv
 def test_deleting_an_agent_in_the_middle_of_a_run_ends_the_run(agent: Agent, serve_model: ServeModel) -> None:
     serve_model([say("hi")])
     services.message_send(agent=agent, text="hi")
-    run = conversation._claim(agent.pk)
+    run = runs.claim(agent.pk)
     assert run and run.lease_token
     services.agent_delete(agent=agent)
     with pytest.raises(LeaseLost):
@@ -263,12 +263,12 @@ def test_the_same_key_with_another_text_is_another_message(agent: Agent) -> None
 def test_a_claimer_never_waits_for_a_worker_that_is_committing(agent: Agent) -> None:
     """Its lease may have run out while a function took long; the run's row is locked then."""
     services.message_send(agent=agent, text="hi")
-    conversation._claim(agent.pk)
+    runs.claim(agent.pk)
     run = crash(agent)
     claimed: list[Run | None] = []
 
     def claim() -> None:
-        claimed.append(conversation._claim(agent.pk))
+        claimed.append(runs.claim(agent.pk))
         connection.close()
 
     with transaction.atomic():

@@ -17,8 +17,8 @@ from django.test import Client
 from django.urls import reverse
 from reportlab.pdfgen.canvas import Canvas
 
-from agents import bus
-from agents.events import DocumentChanged
+from agents.broadcast import bus
+from agents.broadcast.events import DocumentChanged
 from agents.models import Agent
 from memweb.asgi import application
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from agents import services
 from agents.llm.scripted import call, say
 from agents.models import Agent, Block, BlockRevision
-from chat.views.blocks import REVISIONS
+from agents.selectors.blocks import REVISIONS
 from tests.chat.conftest import field, plain, post, toast, told
 from tests.conftest import ServeModel, exchange, make_agent
 

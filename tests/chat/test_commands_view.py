@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
-from agents import services
+from agents import commands, services
 from agents.external_context import recall_storage
 from agents.llm.scripted import call, say
 from agents.models import Agent, Block, Message, Run
@@ -85,7 +85,7 @@ def test_memory_lists_the_blocks(browser: Client, talked: Agent) -> None:
 def test_help_lists_every_command(browser: Client, agent: Agent) -> None:
     text = plain(dialog(send(browser, agent, "/help")))
     assert text.startswith("Commands /dump [n] show the last n messages as stored, 10 unless given")
-    assert all(f"/{name} " in text for name in services.COMMANDS)
+    assert all(f"/{name} " in text for name in commands.COMMANDS)
 
 
 def test_what_a_listing_shows_is_text(browser: Client, agent: Agent, alice: User) -> None:
@@ -179,7 +179,7 @@ def test_exit_leads_to_all_agents(browser: Client, agent: Agent) -> None:
 def test_commands_are_offered_at_the_composer_and_in_the_palette(browser: Client, agent: Agent) -> None:
     page = browser.get(reverse("agent", args=[agent.pk])).content.decode()
     palette = browser.get(reverse("palette", args=[agent.pk])).content.decode()
-    for name in services.COMMANDS:
+    for name in commands.COMMANDS:
         assert f"/{name}" in page and f'data-command="/{name}' in palette
 
 
@@ -258,6 +258,6 @@ def test_a_command_at_which_memweb_itself_failed_can_be_sent_again_too(
     browser: Client, agent: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as broken, pytest.raises(RuntimeError):
-        broken.setattr(services, "command_run", Mock(side_effect=RuntimeError))
+        broken.setattr(commands, "command_run", Mock(side_effect=RuntimeError))
         send(browser, agent, "/heartbeat", key="k1")
     assert toast(send(browser, agent, "/heartbeat", key="k1")) == "Sam was woken."

@@ -257,9 +257,8 @@ def long(agent: Agent) -> Agent:
 
 
 def links(markup: str) -> list[tuple[str, str]]:
-    return [
-        (html.unescape(href), seq) for href, seq in re.findall(r'href="([^"]*\?at=[^"]*)" data-jump="(\d+)"', markup)
-    ]
+    anchors = re.findall(r'href="([^"]*\?at=[^"]*)"\s+data-jump="(\d+)"', markup)
+    return [(html.unescape(href), seq) for href, seq in anchors]
 
 
 def test_every_hit_links_to_its_place_in_the_conversation(browser: Client, long: Agent) -> None:

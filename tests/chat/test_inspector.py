@@ -15,8 +15,9 @@ from django.utils import timezone
 from agents import queue_manager, selectors, services
 from agents.llm.scripted import Answer, call, say
 from agents.models import Agent, Archive, BlockRevision, Message, Run, Step, Summary
+from chat import drawing
+from chat.lists import PAGE
 from chat.views.agents import TABS
-from chat.views.lists import PAGE
 from tests.chat.conftest import plain
 from tests.conftest import ServeModel, exchange, make_agent
 
@@ -125,7 +126,7 @@ def test_the_gauge_shows_both_marks_and_sections_that_add_up(browser: Client, fu
     text = plain(tab(browser, full, "context"))
     assert f"{view.used:,} of 8,192 tokens" in text
     assert f"warning mark at {view.marks.warning:,}" in text and f"flush mark at {view.marks.flush:,}" in text
-    assert sum(segment.tokens for segment in view.segments) == view.main.prompt.tokens
+    assert sum(segment.tokens for segment in drawing.gauge(view).segments) == view.main.prompt.tokens
     assert "of 8,192 tokens" in plain(browser.get(reverse("gauge", args=[full.pk])).content.decode())
 
 

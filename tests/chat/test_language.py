@@ -12,9 +12,9 @@ from django.utils.translation import get_language, override
 
 from agents import agent_loop
 from agents.agent_loop import Outcome
-from agents.lease import Lease
 from agents.llm.scripted import Answer
 from agents.models import Agent, Preferences, Run
+from agents.runs import Lease
 from tests.conftest import ServeModel, exchange
 
 CHINESE = "zh-hans"
@@ -43,7 +43,7 @@ def test_the_button_leads_back_to_the_page_in_the_other_language(browser: Client
     markup = page(browser, agent).content.decode()
     form = re.search(rf'<form method="post" action="{reverse("set_language")}">(.*?)</form>', markup, re.DOTALL)
     assert form and f'name="next" value="{url}"' in form[1]
-    assert re.findall(r'name="language" value="([^"]*)"', form[1]) == [CHINESE]
+    assert re.findall(r'name="language"\s+value="([^"]*)"', form[1]) == [CHINESE]
     answer = choose(browser, CHINESE, to=url)
     assert answer.status_code == 302 and answer["Location"] == url
     shown = page(browser, agent)

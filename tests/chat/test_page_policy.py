@@ -19,7 +19,7 @@ from agents.llm.scripted import Answer, call, say
 from agents.models import Agent, Message, Run, Step
 from chat import frames
 from chat.views.agents import TABS
-from memweb.env import PROJECT_FOLDER
+from memweb.stack.env import PROJECT_FOLDER
 from tests.conftest import ServeModel, exchange
 
 POLICY = (

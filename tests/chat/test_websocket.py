@@ -13,8 +13,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from agents import bus, queue_manager, selectors, services
-from agents.events import DraftDelta, MessagesAdded
+from agents import queue_manager, services
+from agents.broadcast import bus
+from agents.broadcast.draft import draft_save
+from agents.broadcast.events import DraftDelta, MessagesAdded
 from agents.llm.scripted import call, say
 from agents.models import Agent, Message
 from tests.chat.conftest import Socket, kind, open_socket, plain, seqs
@@ -160,7 +162,7 @@ def test_a_reply_streams_in_pieces_that_say_where_they_belong(
 
 def test_a_page_opened_in_the_middle_of_a_reply_gets_the_whole_draft(agent: Agent, browser: Client) -> None:
     draft = {"run": 7, "step": 1, "parts": {"thinking": "Hm.", "call": "", "reply": "Once upon"}}
-    bus.draft_keep(agent.pk, draft)
+    draft_save(agent.pk, draft)
 
     async def talk(socket: Socket) -> None:
         frames = await socket.resume(1)
@@ -373,7 +375,7 @@ def test_a_reply_corrected_by_a_person_is_drawn_again_in_its_place(
         await run_in_thread(services.reply_rewrite, agent=agent, text="Good evening.")
         frames = await socket.everything()
         row = next(frame for frame in frames if kind(frame) == "html")
-        assert f'id="message-{reply.pk}" data-seq="3" hx-swap-oob="true"' in row
+        assert f'id="message-{reply.pk}" data-seq="3" hx-swap-oob="true"' in " ".join(row.split())
         assert "Good evening." in plain(row) and "Hello." not in plain(row) and "corrected by you" in plain(row)
         assert of_kind(frames, "version") == [{"type": "version", "version": 1}]
         assert frames.index(row) < [kind(frame) for frame in frames].index("version")
@@ -419,7 +421,7 @@ def test_the_page_as_it_was_drawn_resumes_without_a_reload(
 def test_a_page_that_missed_too_much_is_loaded_anew(
     agent: Agent, browser: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(selectors, "TIMELINE_CATCH_UP", 2)
+    monkeypatch.setattr("agents.selectors.timeline.TIMELINE_CATCH_UP", 2)
     add(agent, "two", "three", "four")
 
     async def talk(socket: Socket) -> None:

@@ -20,6 +20,10 @@ def brain(request: Request) -> Answer:
 
 
 def _to(text: str) -> Answer:
+    return _to_a_fact(text) or _to_a_word(text)
+
+
+def _to_a_fact(text: str) -> Answer | None:
     if name := re.search(r"my name is (\w+)", text, re.IGNORECASE):
         thoughts = f"They are called {name[1]}. That belongs in core memory, so that I never ask again."
         return call("core_memory_append", thoughts=thoughts, label="human", content=f"Name: {name[1]}.")
@@ -29,6 +33,10 @@ def _to(text: str) -> Answer:
     if works := re.search(r"works at (\w+)", text):
         line = f"Works at {works[1]}."
         return call("core_memory_append", thoughts="Where they work.", label="human", content=line, pause=0.1)
+    return None
+
+
+def _to_a_word(text: str) -> Answer:
     if "circles" in text:
         return call("core_memory_append", thoughts="Round and round.", label="nowhere", content="x")
     if "file this" in text:

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from agents.llm.scripted import ScriptedServer
-from memweb.env import PROJECT_FOLDER
+from memweb.stack.env import PROJECT_FOLDER
 from tests.e2e.brain import brain
 from tests.processes import until
 

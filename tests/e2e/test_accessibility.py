@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from memweb.env import PROJECT_FOLDER
+from memweb.stack.env import PROJECT_FOLDER
 from tests.e2e.conftest import Product
 from tests.e2e.page import block, create_agent, open_tab, replies, talk
 

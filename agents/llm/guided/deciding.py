@@ -74,9 +74,9 @@ def decide(prompt: Prompt, situation: Situation, model: Model) -> Plan:
     if write:
         return _call(_WHY[label], write.name, write.arguments, heartbeat=True)
     if label in ("find", "past"):
-        found = search(prompt, situation.text, situation.said, situation.time)
-        if found:
-            return _call(_WHY[label], found.name, found.arguments, heartbeat=True)
+        call = search(prompt, situation.text, situation.conversation, situation.time)
+        if call:
+            return _call(_WHY[label], call.name, call.arguments, heartbeat=True)
     return _answer(prompt, situation, label)
 
 
@@ -85,9 +85,10 @@ def _answer(prompt: Prompt, situation: Situation, label: str) -> Reply:
     message, why = situation.text, _WHY["known" if label == "known" else "chat"]
     if label == "known":
         whole = not stems(message)  # "What do you know about me?"
-        told = remark("everything", message, notes_for(prompt, message, NOTES)) if whole else remark("known", message)
-        beginning = _openings("everything" if whole else "known", message)
-        return Reply(why, (told, *_clock(situation)), notes=not whole, openings=beginning)
+        kind = "everything" if whole else "known"
+        instruction = remark(kind, message, notes_for(prompt, message, NOTES) if whole else "")
+        beginning = _openings(kind, message)
+        return Reply(why, (instruction, *_clock(situation)), notes=not whole, openings=beginning)
     cautions = _cautions(prompt, situation)
     beginning = openings("caution", message) if cautions and is_about_food(message) else ()
     any_number = label == "chat" and not is_personal(message)
@@ -104,10 +105,10 @@ def _after_results(prompt: Prompt, situation: Situation, model: Model) -> Plan:
     kind = _kind(last)
     if kind == "found" and not answers(model, message, essence(last.message)):
         kind = "nothing"
-    told = clip(essence(last.message) if kind == "found" else last.message, MAX_RESULT)
+    result = clip(essence(last.message) if kind == "found" else last.message, MAX_RESULT)
     asks, searched = any(is_question(sentence) for sentence in sentences(message)), last.name in SEARCHES
     beginning = _openings(kind, message) if searched or not asks else ()
-    remarks = (remark(kind, message, told), *_clock(situation))
+    remarks = (remark(kind, message, result), *_clock(situation))
     return Reply("I have what I need. I answer.", remarks, notes=asks or searched, openings=beginning)
 
 
@@ -154,15 +155,15 @@ def _housekeeping(prompt: Prompt, situation: Situation) -> Plan:
 
 def _unsaved(prompt: Prompt, situation: Situation) -> str:
     """The user's statement that says most and is not kept yet, in the user's words."""
-    kept = "\n".join([*(block.value for block in prompt.blocks), *situation.archived])
+    saved = "\n".join([*(block.value for block in prompt.blocks), *situation.archived])
     best, most = "", 1.0
-    for line in situation.said:
-        told = statements(line.text) if line.speaker == "user" else ""
-        if not told or not is_personal(told) or overlap(told, kept) > 0.6:
+    for line in situation.conversation:
+        statement = statements(line.text) if line.speaker == "user" else ""
+        if not statement or not is_personal(statement) or overlap(statement, saved) > 0.6:
             continue
-        weight = 2.0 * len(numbers(told) | names(told)) + min(len(told), 200) / 50
+        weight = 2.0 * len(numbers(statement) | names(statement)) + min(len(statement), 200) / 50
         if weight > most:
-            best, most = told, weight
+            best, most = statement, weight
     return f"The user said: “{clip(best, 600)}”" if best else ""
 
 

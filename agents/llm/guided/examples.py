@@ -94,20 +94,24 @@ def label_message(notes: str, before: str, message: str) -> ChatMessage:
 
 
 def write_message(kind: str, lines: tuple[str, ...], message: str) -> ChatMessage:
+    """The message with the numbered lines that it may correct; `kind` is `fact`, `style` or `archive`."""
     numbered = "\n".join(f"{number}. {line}" for number, line in enumerate(lines, start=1)) or "(none)"
     return {"role": "user", "content": f"Lines:\n{numbered}\nMessage ({kind}): {message}"}
 
 
 def check_message(notes: str, question: str) -> ChatMessage:
+    """The question whether `notes` answer `question`."""
     return {"role": "user", "content": f"Notes: {notes}\nQuestion: {question}"}
 
 
 def label_prefix() -> list[ChatMessage]:
+    """The fixed beginning of the call that gives a message its label."""
     turns = [(label_message(notes, "", text), label) for notes, text, label in _LABEL_EXAMPLES]
     return _as_turns(_LABEL_RULES, turns)
 
 
 def write_prefix() -> list[ChatMessage]:
+    """The fixed beginning of the call that writes a note."""
     turns = [
         (write_message(kind, lines, text), f'{{"replaces": {number}, "note": "{note}"}}')
         for kind, lines, text, number, note in _WRITE_EXAMPLES
@@ -116,6 +120,7 @@ def write_prefix() -> list[ChatMessage]:
 
 
 def check_prefix() -> list[ChatMessage]:
+    """The fixed beginning of the call that checks whether notes hold an answer."""
     return _as_turns(_CHECK_RULES, [(check_message(notes, text), answer) for notes, text, answer in _CHECK_EXAMPLES])
 
 

@@ -31,10 +31,10 @@ def label_event(prompt: Prompt, situation: Situation, model: Model) -> str:
     is labelled by what it tells; the reply after the write answers the question.
     """
     message = situation.text
-    told = statements(message)
+    statement = statements(message)
     asks = any(is_question(sentence) for sentence in sentences(message))
-    if asks and told and (introduces(told) or (is_personal(told) and len(stems(told)) > 1)):
-        label = _telling(prompt, situation, model, told)
+    if asks and statement and (introduces(statement) or (is_personal(statement) and len(stems(statement)) > 1)):
+        label = _telling(prompt, situation, model, statement)
         if label in ("new", "changed", "style", "save"):
             return label
     if not asks:
@@ -44,13 +44,13 @@ def label_event(prompt: Prompt, situation: Situation, model: Model) -> str:
     return _where_answer_is(prompt, situation, model, _ask(prompt, situation, model, message, READING))
 
 
-def _telling(prompt: Prompt, situation: Situation, model: Model, told: str) -> str:
-    label = _ask(prompt, situation, model, without_greeting(told), TELLING)
-    if label in ("chat", "new", "find") and sets_style(told):
+def _telling(prompt: Prompt, situation: Situation, model: Model, text: str) -> str:
+    label = _ask(prompt, situation, model, without_greeting(text), TELLING)
+    if label in ("chat", "new", "find") and sets_style(text):
         return "style"
-    if label == "save" and asks_to_find(told):
+    if label == "save" and asks_to_find(text):
         return "find"
-    return "new" if label == "chat" and introduces(told) else label
+    return "new" if label == "chat" and introduces(text) else label
 
 
 def _where_answer_is(prompt: Prompt, situation: Situation, model: Model, label: str) -> str:
@@ -63,29 +63,29 @@ def _where_answer_is(prompt: Prompt, situation: Situation, model: Model, label: 
     about_storage = speaks_of_storage(message)
     if label in ("chat", "known") and not about_storage and not _is_about_user(prompt, message):
         return "chat"
-    said = [line.text for line in situation.said if line.speaker == "user"]
-    known = notes_for(prompt, message, 600)
-    shared = overlap(message, "\n".join([known, *said, prompt.summary]))
+    user_lines = [line.text for line in situation.conversation if line.speaker == "user"]
+    notes = notes_for(prompt, message, 600)
+    shared = overlap(message, "\n".join([notes, *user_lines, prompt.summary]))
     if shared == 1.0 or (label == "known" and shared > 0.5):
         return "known"
-    if shared == 0 and ((label in ("find", "past") and not said) or (label == "chat" and not about_storage)):
+    if shared == 0 and ((label in ("find", "past") and not user_lines) or (label == "chat" and not about_storage)):
         return label
-    if _says(model, message, nearest_lines([*known.splitlines(), *said[-8:]], message, 500)):
+    if _says(model, message, nearest_lines([*notes.splitlines(), *user_lines[-8:]], message, 500)):
         return "known"
     return "find" if label == "known" or (label == "chat" and about_storage) else label
 
 
-def answers(model: Model, question: str, found: str) -> bool:
+def answers(model: Model, question: str, result: str) -> bool:
     """Whether a search found what was asked for; a search by meaning always finds something. At most one model call.
 
     Half of the question's words are enough in a single hit, not in a page of them.
     """
     if not stems(question):
         return True
-    shared, enough = overlap(question, found), 0.5
-    if shared > enough or (shared == enough and "\n" not in found.strip()):
+    shared, enough = overlap(question, result), 0.5
+    if shared > enough or (shared == enough and "\n" not in result.strip()):
         return True
-    return _says(model, question, clip(found, 800))
+    return _says(model, question, clip(result, 800))
 
 
 def _says(model: Model, question: str, notes: str) -> bool:
@@ -99,7 +99,7 @@ def _is_about_user(prompt: Prompt, message: str) -> bool:
 
 
 def _ask(prompt: Prompt, situation: Situation, model: Model, message: str, allowed: tuple[str, ...]) -> str:
-    before = clip(situation.said[-1].text, 120) if len(message) < 20 and situation.said else ""
+    before = clip(situation.conversation[-1].text, 120) if len(message) < 20 and situation.conversation else ""
     notes = notes_for(prompt, message, _LABEL_NOTES).replace("\n", " ")
     messages = [*examples.label_prefix(), examples.label_message(notes, before, clip(message, 800))]
     return model.word("label", messages, allowed)

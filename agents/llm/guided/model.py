@@ -25,6 +25,7 @@ class Model:
     def pieces(
         self, kind: str, messages: list[ChatMessage], *, max_tokens: int, grammar: str | None = None
     ) -> Iterator[str]:
+        """The answer in pieces as they arrive, after `grammar` (GBNF) if there is one."""
         yield from self._run(kind, messages, max_tokens, {"grammar": grammar})
 
     def word(self, kind: str, messages: list[ChatMessage], words: tuple[str, ...]) -> str:

@@ -4,7 +4,7 @@ import re
 
 from agents.llm.guided.words import CJK, stems
 
-_TOLD = re.compile(
+_INTRODUCTION = re.compile(
     r"\b(?i:my name is|my name['’]s|call me|me llamo|je m['’]appelle|ich heiße|mi chiamo|meu nome é) "
     r"(?P<name>[^\W\d_][\w'’-]*(?: [A-Z][\w'’-]+)?)"
     r"|\b(?:I['’]m|I am|i['’]m|i am) (?P<weak>[A-Z][\w'’-]*(?: [A-Z][\w'’-]+)?)(?=\W*$|[.,!;]| and\b)"
@@ -16,7 +16,7 @@ _HEADING = re.compile(r"(user['’]?s? )?name\s*[:：]|姓名\s*[:：]|名字\s*
 
 def given_name(message: str) -> str:
     """The name the speaker gives as theirs; empty if they give none. “I'm German” is not taken for one."""
-    for match in _TOLD.finditer(message):
+    for match in _INTRODUCTION.finditer(message):
         name = match.group("name") or match.group("cjk") or ""
         weak = match.group("weak") or ""
         if weak and not _DEMONYM.search(weak):

@@ -35,8 +35,8 @@ def notes_for(prompt: Prompt, message: str, budget: int) -> str:
     for block in prompt.blocks:
         if block.label == PERSONA or is_blank(block):
             continue
-        known = _UNKNOWN.sub("", block.value).strip()
-        text = "\n".join(line for line in known.splitlines() if not _PLACEHOLDER.match(line.strip()))
+        value = _UNKNOWN.sub("", block.value).strip()
+        text = "\n".join(line for line in value.splitlines() if not _PLACEHOLDER.match(line.strip()))
         parts.append(text if block.label == HUMAN else f"{block.label}: {text}")
     whole = "\n".join(parts)
     if weight(whole) <= budget:
@@ -48,22 +48,23 @@ def nearest_lines(lines: list[str], message: str, budget: int) -> str:
     """The lines that share most words with `message`, in their own order, within `budget` in weight."""
     units = [unit for line in lines for unit in units_of(line)]
     ranked = sorted(range(len(units)), key=lambda index: -overlap(message, units[index]))
-    kept: list[int] = []
+    chosen: list[int] = []
     room = budget
     for index in ranked:
         if weight(units[index]) < room:
-            kept.append(index)
+            chosen.append(index)
             room -= weight(units[index]) + 1
-    return "\n".join(units[index] for index in sorted(kept)) or clip("\n".join(lines), budget)
+    return "\n".join(units[index] for index in sorted(chosen)) or clip("\n".join(lines), budget)
 
 
 def block_named(prompt: Prompt, label: str) -> PromptBlock | None:
+    """The block with this label; None if there is none or the agent may not change it."""
     return next((block for block in prompt.blocks if block.label == label and not block.read_only), None)
 
 
-def writable_block(prompt: Prompt, wanted: str) -> PromptBlock | None:
-    """The block to write to: the wanted one, else `human`, else any that is not the persona and not read-only."""
-    named = block_named(prompt, wanted) or block_named(prompt, HUMAN)
+def writable_block(prompt: Prompt, label: str) -> PromptBlock | None:
+    """The block to write to: the one named `label`, else `human`, else any but the persona that is not read-only."""
+    named = block_named(prompt, label) or block_named(prompt, HUMAN)
     if named:
         return named
     return next((block for block in prompt.blocks if not block.read_only and block.label != PERSONA), None)

@@ -46,7 +46,7 @@ def stream_reply(
     prompt: Prompt, situation: Situation, reply: Reply, model: Model
 ) -> Iterator[ArgumentsDelta | ReplyDelta]:
     """The reply as pieces of `send_message`'s arguments and of its text."""
-    messages = [*reply_prefix(prompt), *history(situation.said), _last(prompt, situation, reply)]
+    messages = [*reply_prefix(prompt), *history(situation.conversation), _last(prompt, situation, reply)]
     allowed = None if reply.any_number else numbers_about(situation.text, [str(each["content"]) for each in messages])
     grammar = reply_grammar(reply.openings, allowed)
     yield ArgumentsDelta(0, '{"message": "')
@@ -55,11 +55,11 @@ def stream_reply(
         text = piece.lstrip() if empty else piece
         if text:
             empty = False
-            yield from _said(text)
+            yield from _deltas(text)
     if empty:
-        yield from _said(_FALLBACK_ZH if CJK.search(situation.text) else _FALLBACK)
+        yield from _deltas(_FALLBACK_ZH if CJK.search(situation.text) else _FALLBACK)
     elif model.usage.completion - before >= MAX_TOKENS:
-        yield from _said("…")
+        yield from _deltas("…")
     yield ArgumentsDelta(0, f'", "{REQUEST_HEARTBEAT}": false}}')
 
 
@@ -72,12 +72,12 @@ def reply_prefix(prompt: Prompt) -> list[ChatMessage]:
     return [{"role": "system", "content": "\n\n".join(part for part in parts if part)}]
 
 
-def history(said: list[Line]) -> list[ChatMessage]:
+def history(conversation: list[Line]) -> list[ChatMessage]:
     """The last lines of the conversation as chat turns, within the token budget."""
     start = 0
-    while start < len(said) and sum(_tokens(clip(line.text, 800)) for line in said[start:]) > HISTORY_TOKENS:
+    while sum(_tokens(clip(line.text, 800)) for line in conversation[start:]) > HISTORY_TOKENS:
         start += HISTORY_STEP
-    return [{"role": line.speaker, "content": clip(line.text, 800)} for line in said[start:] if line.text]
+    return [{"role": line.speaker, "content": clip(line.text, 800)} for line in conversation[start:] if line.text]
 
 
 def reply_grammar(openings: tuple[str, ...], allowed: set[str] | None) -> str | None:
@@ -113,7 +113,7 @@ def _last(prompt: Prompt, situation: Situation, reply: Reply) -> ChatMessage:
     return {"role": "user", "content": "\n".join([*head, clip(text, MAX_MESSAGE), *reply.remarks, *language])}
 
 
-def _said(text: str) -> Iterator[ArgumentsDelta | ReplyDelta]:
+def _deltas(text: str) -> Iterator[ArgumentsDelta | ReplyDelta]:
     yield ArgumentsDelta(0, json.dumps(text, ensure_ascii=False)[1:-1])
     yield ReplyDelta(text)
 

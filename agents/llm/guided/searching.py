@@ -56,6 +56,8 @@ MAX_HITS, MAX_HIT = 6, 300  # lines, weight of one
 
 @dataclass(frozen=True)
 class Search:
+    """A call of one of the three search functions."""
+
     name: str
     arguments: dict[str, Any]
 
@@ -98,8 +100,8 @@ def search(prompt: Prompt, message: str, before: list[Line], time: str) -> Searc
     days = _days(message, time)
     if days and BY_DATE in names and not query_for(message, []) and not _ARCHIVE.search(message):
         return Search(BY_DATE, {"start_date": days[0].isoformat(), "end_date": days[1].isoformat(), "page": 1})
-    wanted = ARCHIVAL if _ARCHIVE.search(message) and not _TALK.search(message) else CONVERSATION
-    for name in (wanted, CONVERSATION, ARCHIVAL):
+    preferred = ARCHIVAL if _ARCHIVE.search(message) and not _TALK.search(message) else CONVERSATION
+    for name in (preferred, CONVERSATION, ARCHIVAL):
         if name in names:
             return Search(name, {"query": query or clip(message, 200), "page": 1})
     return None
@@ -121,9 +123,9 @@ def _cjk_only(text: str) -> str:
 
 def _days(message: str, time: str) -> tuple[date, date] | None:
     """The first and last day a message speaks of; needs the event's own time (a text with an ISO day)."""
-    given = [date.fromisoformat(day) for day in re.findall(_DAY, message) if _is_date(day)]
-    if given:
-        return min(given), max(given)
+    dates = [date.fromisoformat(day) for day in re.findall(_DAY, message) if _is_date(day)]
+    if dates:
+        return min(dates), max(dates)
     stamped = next((day for day in re.findall(_DAY, time) if _is_date(day)), None)
     if stamped is None:
         return None

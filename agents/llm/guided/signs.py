@@ -118,10 +118,10 @@ def relations(text: str) -> set[str]:
 
 def numbers_about(question: str, texts: list[str]) -> set[str]:
     """The numbers an answer may use: all of the texts', but for a question about someone else only those about them."""
-    asked = relations(question)
+    subjects = relations(question)
     units = [unit for text in texts for unit in sentences(text)]
-    if asked:
-        linked = asked.union(*(_called(unit, one) for unit in units for one in asked))
+    if subjects:
+        linked = subjects.union(*(_called(unit, one) for unit in units for one in subjects))
         units = [unit for unit in units if any(mentions(unit, one) for one in linked)]
     return numbers(" ".join(units)) | numbers(question)
 

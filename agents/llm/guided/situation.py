@@ -35,12 +35,13 @@ class Situation:
     text: str = ""
     time: str = ""
     done: list[Done] = field(default_factory=list)
-    said: list[Line] = field(default_factory=list)
+    conversation: list[Line] = field(default_factory=list)
     """The conversation before the event's own message."""
     archived: list[str] = field(default_factory=list)
 
     @property
     def failures(self) -> int:
+        """How many calls since the event have failed."""
         return sum(call.failed for call in self.done)
 
 
@@ -68,7 +69,7 @@ def _take_event(situation: Situation, entry: ChatMessage) -> None:
     if kind != "user_message" and situation.event in ("user_message", "login"):
         return  # a heartbeat or an alert in between: the person still waits
     if situation.event == "user_message":
-        situation.said.append(Line("user", situation.text))
+        situation.conversation.append(Line("user", situation.text))
     situation.event = kind if kind in ("user_message", "login", "heartbeat", "system_alert") else "none"
     situation.text = str(packed.get("message") or packed.get("reason") or "")
     situation.time = str(packed.get("time") or "")
@@ -80,8 +81,8 @@ def _take_result(situation: Situation, name: str, arguments: dict[str, Any], con
     failed = packed.get("status") == "Failed"
     if name == SEND_MESSAGE and not failed:
         if situation.event == "user_message":
-            situation.said.append(Line("user", situation.text))
-        situation.said.append(Line("assistant", str(arguments.get("message") or "")))
+            situation.conversation.append(Line("user", situation.text))
+        situation.conversation.append(Line("assistant", str(arguments.get("message") or "")))
         situation.event, situation.text, situation.done = "none", "", []
         return
     if name == "archival_memory_insert" and not failed:

@@ -59,14 +59,14 @@ def numbers(text: str) -> set[str]:
 
 def names(text: str) -> set[str]:
     """Capitalised words that do not begin a sentence or follow a colon, in small letters."""
-    found: set[str] = set()
+    words: set[str] = set()
     for sentence in sentences(text):
         for match in _WORD.finditer(sentence):
             before = sentence[: match.start()].rstrip(" \"'“”‘’([*-")
             word = _bare(match.group())
             if before and before[-1] not in ":：" and word[:1].isupper() and word.lower() not in STOP_WORDS:
-                found.add(word.lower())
-    return found
+                words.add(word.lower())
+    return words
 
 
 def mentions(text: str, word: str) -> bool:
@@ -78,12 +78,12 @@ def mentions(text: str, word: str) -> bool:
 
 def stems(text: str) -> set[str]:
     """The words that carry meaning, cut to comparable stems; Chinese, Japanese and Korean text as character pairs."""
-    found = {_stem(word) for word in content_words(text)}
+    terms = {_stem(word) for word in content_words(text)}
     for run in re.findall(rf"{CJK.pattern}+", text):
-        kept = re.sub(r"[的了吗呢是在我你他她它们有和就都也很什么哪里谁怎儿个这那请]", " ", run)
-        for part in kept.split():
-            found |= {part[i : i + 2] for i in range(len(part) - 1)} or {part}
-    return found
+        content = re.sub(r"[的了吗呢是在我你他她它们有和就都也很什么哪里谁怎儿个这那请]", " ", run)
+        for part in content.split():
+            terms |= {part[i : i + 2] for i in range(len(part) - 1)} or {part}
+    return terms
 
 
 def content_words(text: str) -> list[str]:
@@ -94,8 +94,8 @@ def content_words(text: str) -> list[str]:
 
 def overlap(part: str, whole: str) -> float:
     """The share of `part`'s stems that stand in `whole`, 0 to 1; 0 if it has none."""
-    wanted = stems(part)
-    return len(wanted & stems(whole)) / len(wanted) if wanted else 0.0
+    terms = stems(part)
+    return len(terms & stems(whole)) / len(terms) if terms else 0.0
 
 
 def is_question(sentence: str) -> bool:
@@ -112,10 +112,10 @@ def is_question(sentence: str) -> bool:
 
 def is_yes_no_question(text: str) -> bool:
     """Whether the last question of a text can be answered with yes or no (English and Chinese)."""
-    asked = next((part for part in reversed(sentences(text)) if is_question(part)), "")
-    if CJK.search(asked):
-        return re.search("吗|是否|有没有|是不是|对不对", asked) is not None
-    return re.match(r"\W*(do|does|did|is|are|am|was|were|can|could|will|would|have|has|had)\b", asked, re.I) is not None
+    last = next((part for part in reversed(sentences(text)) if is_question(part)), "")
+    if CJK.search(last):
+        return re.search("吗|是否|有没有|是不是|对不对", last) is not None
+    return re.match(r"\W*(do|does|did|is|are|am|was|were|can|could|will|would|have|has|had)\b", last, re.I) is not None
 
 
 def statements(text: str) -> str:

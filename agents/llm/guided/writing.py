@@ -37,7 +37,7 @@ _STORE_REQUEST = re.compile(
 
 @dataclass(frozen=True)
 class Write:
-    """A memory write that passed the guards, or (`name` empty) the reason why nothing is written."""
+    """A memory write that passed the guards: the function's name and its arguments."""
 
     name: str
     arguments: dict[str, Any]
@@ -48,18 +48,18 @@ def write_fact(prompt: Prompt, model: Model, message: str, label: str) -> Write 
 
     One model call. `label` is `new`, `changed` or `style`.
     """
-    told = _PLEASE_REMEMBER.sub("", without_greeting(statements(message) or message)).strip() or message
+    statement = _PLEASE_REMEMBER.sub("", without_greeting(statements(message) or message)).strip() or message
     block = writable_block(prompt, PERSONA if label == "style" else HUMAN)
     if block is None:
-        return _insert(prompt, told)
-    lines = _choices(block, told) if _tells_a_change(told, label) else ()
-    replaces, note = _draft(model, "style" if label == "style" else "fact", lines, told)
-    old = line_meant(lines, replaces, note, told)
-    old = old if may_replace(old, note, told, label) else ""
+        return _insert(prompt, statement)
+    lines = _choices(block, statement) if _tells_a_change(statement, label) else ()
+    replaces, note = _draft(model, "style" if label == "style" else "fact", lines, statement)
+    old = line_meant(lines, replaces, note, statement)
+    old = old if may_replace(old, note, statement, label) else ""
     note = note.replace(old, "").strip() if old and note != old else note
-    usable = grounded(note, told, old) and (label == "style" or not _FIRST_PERSON.search(of_the_user(note)))
-    note = with_heading(as_state(of_the_user(note)), old) if usable else verbatim(told)
-    name = given_name(told) if block.label == HUMAN else ""
+    usable = grounded(note, statement, old) and (label == "style" or not _FIRST_PERSON.search(of_the_user(note)))
+    note = with_heading(as_state(of_the_user(note)), old) if usable else verbatim(statement)
+    name = given_name(statement) if block.label == HUMAN else ""
     if name and not mentions(block.value, name.lower()):
         return _write_name(prompt, block, name_lines(name, note))
     if old and _can(prompt, REPLACE):
@@ -110,24 +110,24 @@ def another_way(prompt: Prompt, name: str, arguments: dict[str, Any]) -> Write |
     return _insert(prompt, text) if name == APPEND else None
 
 
-def grounded(note: str, message: str, known: str) -> bool:
+def grounded(note: str, message: str, context: str) -> bool:
     """Whether the note says what the message says: no number, name or topic of its own, and none of the message's lost.
 
-    `known`: the text it may also take names from (the line it corrects, the block it stands in).
+    `context`: the text it may also take names from (the line it corrects, the block it stands in).
     """
-    if not note.strip() or numbers(note) - numbers(message) - numbers(known):
+    if not note.strip() or numbers(note) - numbers(message) - numbers(context):
         return False
     if numbers(message) - numbers(note):
         return False
-    if relations(message) - relations(note) - relations(known):
+    if relations(message) - relations(note) - relations(context):
         return False
-    if any(not mentions(note, name) and not mentions(known, name) for name in names(message)):
+    if any(not mentions(note, name) and not mentions(context, name) for name in names(message)):
         return False
-    if any(not mentions(message, name) and not mentions(known, name) for name in names(note)):
+    if any(not mentions(message, name) and not mentions(context, name) for name in names(note)):
         return False
     if CJK.search(note) and overlap(message, note) < 0.5:  # names cannot be told by their spelling
         return False
-    return overlap(note, f"{message} {known} {_FORM}") >= 0.6 and overlap(note, message) >= 0.3
+    return overlap(note, f"{message} {context} {_FORM}") >= 0.6 and overlap(note, message) >= 0.3
 
 
 def line_meant(lines: tuple[str, ...], chosen: int, note: str, message: str) -> str:

@@ -9,12 +9,15 @@ from agents.models import Agent
 
 
 class Command(BaseCommand):
+    """May be stopped and started again at any time."""
+
     help = (
         "Embed all passages and messages with the configured embedding model. It goes on where it stopped; "
         "search works meanwhile, by words for what is not embedded yet."
     )
 
     def handle(self, *args: object, **options: object) -> None:
+        """Raises CommandError if another worker is at it."""
         name = get_embedder().name
         left = archival_storage.not_embedded().count()
         with tqdm(total=left, desc=f"passages with {name}", unit="") as bar:

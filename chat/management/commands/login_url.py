@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand
 from django.urls import reverse
 
 from chat.login_tokens import login_tokens
-from memweb.env import env
+from memweb.stack.env import env
 
 
 class Command(BaseCommand):

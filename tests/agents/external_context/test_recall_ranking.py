@@ -6,7 +6,7 @@ import pytest
 
 from agents import queue_manager, services
 from agents.external_context import recall_storage
-from agents.external_context.hybrid import Arms, candidates
+from agents.external_context.hybrid import SearchColumns, candidates
 from agents.external_context.recall_storage import SESSION_GAP
 from agents.external_context.vector_index import RECALL
 from agents.models import Agent, Message
@@ -88,8 +88,8 @@ def test_who_is_named_comes_first(agent: Agent, language: tuple[str, str, str], 
 
 def test_a_rare_word_counts_for_more_than_a_common_one(agent: Agent) -> None:
     said(agent, *[f"The lamp of tower {number}." for number in range(20)], "A sextant.")
-    arms = Arms(RECALL, words=("words",), vectors=())
-    rows = candidates(recall_storage.spoken(agent), [agent.pk], arms, "lamp sextant")
+    columns = SearchColumns(RECALL, words=("words",), vectors=())
+    rows = candidates(recall_storage.spoken(agent), [agent.pk], columns, "lamp sextant")
     best = max(rows, key=lambda candidate: candidate.scores["words"])
     assert best.row.content == "A sextant." and len(rows) == 21
 

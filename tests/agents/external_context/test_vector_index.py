@@ -56,7 +56,7 @@ def test_only_a_large_store_is_given_an_index(agent: Agent, bob: User, settings:
     archival_storage.insert(make_agent(bob, "Other").archive, "Alone.")
     assert settings.CELERY_BEAT_SCHEDULE["index vectors"]["task"] == tasks.index_vectors.name
     tasks.index_vectors()
-    assert list(indexes()) == [ARCHIVAL.index_of(agent.archive_id)]
+    assert list(indexes()) == [ARCHIVAL.index_name(agent.archive_id)]
 
 
 def test_a_store_with_an_index_is_searched_by_it(large: Agent) -> None:
@@ -66,7 +66,7 @@ def test_a_store_with_an_index_is_searched_by_it(large: Agent) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
         cursor.execute(f"EXPLAIN {search}")
-        assert ARCHIVAL.index_of(large.archive_id) in str(cursor.fetchall())
+        assert ARCHIVAL.index_name(large.archive_id) in str(cursor.fetchall())
 
 
 def test_the_same_is_found_with_an_index_as_without(agent: Agent) -> None:
@@ -115,7 +115,7 @@ def test_an_index_of_another_model_goes(large: Agent, settings: Settings) -> Non
 
 
 def test_an_index_that_was_left_half_built_is_built_again(large: Agent) -> None:
-    name = ARCHIVAL.index_of(large.archive_id)
+    name = ARCHIVAL.index_name(large.archive_id)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", [name])
         assert len(texts(large, "lighthouse")) == len(PLACES)  # row by row meanwhile
@@ -131,4 +131,4 @@ def test_an_archive_that_goes_takes_its_index_with_it(large: Agent, alice: User)
     assert len(indexes()) == 2
     other.delete()
     vector_index.ensure()
-    assert list(indexes()) == [ARCHIVAL.index_of(large.archive_id)]
+    assert list(indexes()) == [ARCHIVAL.index_name(large.archive_id)]

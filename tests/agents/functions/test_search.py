@@ -1,6 +1,7 @@
 """Searching functions: totals, pages, days, what is found at once, and bad input in words."""
 
 import json
+import re
 import uuid
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +15,8 @@ from django.utils import timezone
 from agents import queue_manager
 from agents.exceptions import FunctionError
 from agents.external_context import archival_storage, bm25, hybrid, recall_ranking, recall_storage
-from agents.functions import registry
+from agents.functions import registry, toolset
+from agents.functions.archival_memory import archival_memory_search
 from agents.functions.registry import Context
 from agents.main_context.fifo_queue import package_result
 from agents.models import Agent, Archive, Message, Passage, Run, Step
@@ -33,7 +35,7 @@ def run(agent: Agent, name: str, **arguments: object) -> str:
     run = Run.objects.create(agent=agent, idempotency_key=uuid.uuid4().hex)
     step = Step.objects.create(run=run, number=1, queue_start=1, last_seq=1)
     context = Context(agent, run, step, {}, run_start_seq=10**9, now=timezone.now())
-    call = registry.validate(name, json.dumps(arguments))
+    call = toolset.of(agent).validate(name, json.dumps(arguments))
     return call.function.body(context, **call.arguments)
 
 
@@ -172,7 +174,7 @@ def test_the_databases_statistics_tell_common_words_from_rare_ones(
     archival_storage.insert(agent.archive, "The lamp burns beside a sextant.")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE agents_passage")
-    only_words = replace(archival_storage.ARMS, vectors=())
+    only_words = replace(archival_storage.COLUMNS, vectors=())
     rows = archival_storage.passages_of(agent)
     found = hybrid.candidates(rows, [agent.archive_id], only_words, "lamp sextant")
     assert [candidate.row.text for candidate in found] == ["The lamp burns beside a sextant."]
@@ -185,8 +187,8 @@ def test_a_search_is_two_statements_however_much_is_found(agent: Agent) -> None:
         said(agent, f"lighthouse fact {number}")
         archival_storage.insert(agent.archive, f"lighthouse fact {number}")
     with CaptureQueriesContext(connection) as queries:
-        hybrid.candidates(recall_storage.spoken(agent), [agent.pk], recall_ranking.ARMS, "lighthouse")
-        hybrid.candidates(Passage.objects.all(), [agent.archive_id], archival_storage.ARMS, "lighthouse")
+        hybrid.candidates(recall_storage.spoken(agent), [agent.pk], recall_ranking.COLUMNS, "lighthouse")
+        hybrid.candidates(Passage.objects.all(), [agent.archive_id], archival_storage.COLUMNS, "lighthouse")
     asked = [query["sql"] for query in queries if "SAVEPOINT" not in query["sql"]]
     assert len(asked) == 4
 
@@ -196,16 +198,18 @@ def test_pages_stay_as_they_are_while_a_document_comes_in(agent: Agent) -> None:
     for number in range(7):
         archival_storage.insert(agent.archive, f"harbour fact {number}")
     run = Run.objects.create(agent=agent, idempotency_key="a")
-    first = archival_storage.find(agent, "harbour", size=3, run=run)
     step = Step.objects.create(run=run, number=1, queue_start=1, last_seq=1)
+    context = Context(agent, run, step, {}, run_start_seq=10**9, now=timezone.now())
+    first = archival_memory_search(context, "harbour")
     result = said(agent, package_result(ok=True, message="", time=timezone.now()), Kind.FUNCTION_RESULT)
     Message.objects.filter(pk=result.pk).update(function="archival_memory_search", run=run)
     archival_storage.insert(agent.archive, "harbour harbour")
-    second = archival_storage.find(agent, "harbour", page=2, size=3, run=run)
-    assert first.total == second.total == 7
-    assert not {hit.row.pk for hit in first.hits} & {hit.row.pk for hit in second.hits}
+    second = archival_memory_search(context, "harbour", page=2)
+    assert "of 7, page 1 of 3" in first and "of 7, page 2 of 3" in second
+    facts = [set(re.findall(r"harbour fact \d", page)) for page in (first, second)]
+    assert [len(page) for page in facts] == [3, 3] and not facts[0] & facts[1]
     archival_storage.insert(agent.archive, "harbour of this run", step=step)
-    assert archival_storage.find(agent, "harbour", run=run).total == 8
+    assert "of 8, page 1 of 3" in archival_memory_search(context, "harbour")
 
 
 def test_a_result_is_cut_with_a_note() -> None:

@@ -25,12 +25,13 @@ from agents.llm.types import (
 )
 from tests.conftest import ServeModel
 
+FUNCTIONS = tuple(function.schema for function in registry.registered().values())
 PROMPT = Prompt(
     system="You are Sam.",
     blocks=(),
     summary="",
     queue=({"role": "user", "content": '{"type": "user_message", "message": "Hi"}'},),
-    functions=registry.schemas(),
+    functions=FUNCTIONS,
 )
 MODES = ("tools", "json_schema")
 
@@ -81,7 +82,7 @@ def test_json_schema_mode_asks_for_the_schema_and_no_tools(serve_model: ServeMod
     assert "tools" not in request
     schema = request["response_format"]["json_schema"]["schema"]
     names = [option["properties"]["name"]["enum"][0] for option in schema["properties"]["call"]["anyOf"]]
-    assert names == [function.name for function in registry.schemas()]
+    assert names == [function.name for function in FUNCTIONS]
     assert "send_message" in request["messages"][0]["content"]
 
 
@@ -173,7 +174,7 @@ def test_a_prompt_the_server_finds_too_long_is_an_overflow(serve_model: ServeMod
 
 
 def test_an_unreachable_endpoint_names_the_setting(settings: Settings) -> None:
-    settings.LLM = {**settings.LLM, "base_url": "http://127.0.0.1:9/v1"}
+    settings.LLM = replace(settings.LLM, base_url="http://127.0.0.1:9/v1")
     with pytest.raises(LLMError, match=r"cannot be reached.*OPENAI_BASE_URL"):
         ask()
 

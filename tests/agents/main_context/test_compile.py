@@ -3,7 +3,7 @@
 import json
 
 from agents import selectors
-from agents.functions import registry
+from agents.functions import toolset
 from agents.llm.scripted import call, say
 from agents.main_context.compile import compile
 from agents.models import Agent
@@ -48,8 +48,8 @@ def test_every_function_shows_inner_thoughts_first_and_request_heartbeat(agent: 
         assert names[0] == "inner_thoughts" and names[-1] == "request_heartbeat"
 
 
-def test_the_eight_functions_are_there() -> None:
-    assert [schema.name for schema in registry.schemas()] == [
+def test_the_eight_functions_are_there(agent: Agent) -> None:
+    assert [schema.name for schema in toolset.of(agent).schemas] == [
         "send_message",
         "pause_heartbeats",
         "core_memory_append",
@@ -64,5 +64,5 @@ def test_the_eight_functions_are_there() -> None:
 def test_the_exact_prompt_is_what_is_sent(agent: Agent, serve_model: ServeModel) -> None:
     server = serve_model([say("hello")])
     exchange(agent, "hi")
-    shown = compile(agent, functions=registry.schemas(), budget=7000).prompt.messages()
+    shown = compile(agent, functions=toolset.of(agent).schemas, budget=7000).prompt.messages()
     assert json.dumps(shown[: len(server.requests[0]["messages"])]) == json.dumps(server.requests[0]["messages"])

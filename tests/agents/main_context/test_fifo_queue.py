@@ -3,9 +3,9 @@
 import json
 from datetime import UTC, datetime
 
-from agents import tokens
 from agents.main_context import fifo_queue
 from agents.models import Message, Summary
+from agents.text import tokens
 
 Kind = Message.Kind
 NOW = datetime(2026, 11, 22, 10, 2, tzinfo=UTC)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from memweb.env import Env
+from memweb.stack.env import Env
 from memweb.stack.model_state import read_state
 from memweb.stack.plan import Plan, plan_for
 

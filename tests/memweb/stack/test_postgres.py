@@ -1,4 +1,5 @@
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -177,8 +178,6 @@ def test_it_ends_when_its_manager_is_killed(paths: StackPaths) -> None:
 
 def signal_of_end(pidfd: int) -> bool:
     """True once the process is gone; waits at most ten seconds."""
-    import select
-
     readable, _, _ = select.select([pidfd], [], [], 10)
     os.close(pidfd)
     return bool(readable)

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from memweb.env import PROJECT_FOLDER
+from memweb.stack.env import PROJECT_FOLDER
 from memweb.stack.paths import StackPaths
-from memweb.stack.supervisor import LONGEST_PAUSE, QUICK_DEATHS, Kept
+from memweb.stack.supervisor import LONGEST_PAUSE, QUICK_DEATHS, Watched
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -148,20 +148,20 @@ class Flaky:
     def start(self) -> None:
         self.starts += 1
 
-    def kept(self) -> Kept:
-        return Kept("flaky", self.start, lambda: self.alive, lambda: "flaky ended.", lambda: "the details")
+    def watched(self) -> Watched:
+        return Watched("flaky", self.start, lambda: self.alive, lambda: "flaky ended.", lambda: "the details")
 
 
 def test_pauses_grow_while_a_child_keeps_dying(capsys: pytest.CaptureFixture[str]) -> None:
     flaky = Flaky()
-    kept = flaky.kept()
+    watched = flaky.watched()
     pauses, now = [], 0.0
     for _ in range(9):
-        kept.tend(now)
-        assert kept.due_at is not None
-        pauses.append(kept.due_at - now)
-        now = kept.due_at
-        kept.tend(now)
+        watched.tend(now)
+        assert watched.due_at is not None
+        pauses.append(watched.due_at - now)
+        now = watched.due_at
+        watched.tend(now)
     assert pauses == [0.5, 1, 2, 4, 8, 16, LONGEST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE]
     assert capsys.readouterr().out.count("the details") == 1
     assert flaky.starts == 9
@@ -169,11 +169,11 @@ def test_pauses_grow_while_a_child_keeps_dying(capsys: pytest.CaptureFixture[str
 
 def test_a_child_that_lived_long_is_forgiven() -> None:
     flaky = Flaky()
-    kept = flaky.kept()
+    watched = flaky.watched()
     for now in (0.0, 1.0):
-        kept.tend(now)
-    assert kept.quick_deaths == 1
+        watched.tend(now)
+    assert watched.quick_deaths == 1
     flaky.alive = True
-    kept.tend(100.0)
-    assert kept.quick_deaths == 0
+    watched.tend(100.0)
+    assert watched.quick_deaths == 0
     assert QUICK_DEATHS > 1

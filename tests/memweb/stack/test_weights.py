@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from memweb.local_model import Reporter
 from memweb.stack import catalogue, weights
 from memweb.stack.catalogue import LocalModel
 from memweb.stack.exceptions import WeightsError
-from memweb.stack.local_model import Reporter
 from memweb.stack.model_state import ModelState, read_state, write_state
 from memweb.stack.paths import StackPaths
 

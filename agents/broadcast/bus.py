@@ -1,0 +1,85 @@
+"""From the engine to open pages: one group per agent, one per person.
+
+Sending is done by one background thread per process, in order, so that a slow or absent broker can delay no run.
+Delivery is at most once: a listener that needs certainty reads the database.
+"""
+
+import asyncio
+import logging
+import os
+import threading
+from typing import Any
+from uuid import UUID
+
+from channels.layers import get_channel_layer
+from django.db import transaction
+
+from agents.broadcast.events import Event
+
+logger = logging.getLogger(__name__)
+
+BACKLOG = 5000  # events held while the broker is away; more are dropped
+
+
+def agent_group(agent_id: UUID) -> str:
+    """Who has a page of this agent open."""
+    return f"agent.{agent_id}"
+
+
+def owner_group(user_id: int) -> str:
+    """Whoever has any page of this person open."""
+    return f"owner.{user_id}"
+
+
+def publish(group: str, event: Event) -> None:
+    """Send now, without waiting for it."""
+    _publisher().put(group, {"type": "agent.event", **event.payload()})
+
+
+def publish_on_commit(group: str, event: Event) -> None:
+    """Send when the transaction commits; never if it rolls back."""
+    transaction.on_commit(lambda: publish(group, event))
+
+
+class _Publisher:
+    """An event loop in a thread of its own: the channel layer is async, the engine is not."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.loop = asyncio.new_event_loop()
+        self.queue: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(BACKLOG)
+        threading.Thread(target=self._run, name="bus", daemon=True).start()
+
+    def put(self, group: str, message: dict[str, Any]) -> None:
+        self.loop.call_soon_threadsafe(self._enqueue, group, message)
+
+    def _enqueue(self, group: str, message: dict[str, Any]) -> None:
+        try:
+            self.queue.put_nowait((group, message))
+        except asyncio.QueueFull:
+            logger.warning("The broker has been away for long: an event for %s was dropped.", group)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_until_complete(self._send_all())
+
+    async def _send_all(self) -> None:
+        while True:
+            group, message = await self.queue.get()
+            layer = get_channel_layer()
+            try:
+                await layer.group_send(group, message)
+            except Exception as error:  # noqa: BLE001 - any client library's error: pages catch up from the database
+                logger.warning("An event could not be sent: %s", error)
+
+
+_lock = threading.Lock()
+_current: _Publisher | None = None
+
+
+def _publisher() -> _Publisher:
+    global _current
+    with _lock:
+        if _current is None or _current.pid != os.getpid():  # threads do not survive a fork
+            _current = _Publisher()
+        return _current

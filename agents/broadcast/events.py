@@ -1,0 +1,143 @@
+"""What the engine tells whoever listens. Sent on commit through `bus`; delivery may fail, the database is the truth.
+
+Event
+├── MessagesAdded       the timeline grew: read on from your last seq
+├── WaitingChanged      messages that wait for a run came or went
+├── RunChanged          a run was queued, started, ended
+├── StepStarted ┐
+├── DraftDelta  ├       what the model is writing now, not yet committed
+├── DraftDropped┘
+├── TimelineCut         the timeline ends earlier: everything from a seq on was taken back
+├── MessageEdited       a message in the timeline reads otherwise now
+├── BlockChanged        a core memory block has another text or other settings
+├── BlocksChanged       an agent's blocks came, went or changed places
+├── ContextChanged      the prompt is another one: gauge, queue, summary
+├── PassagesChanged     an archive gained or lost passages
+├── DocumentChanged     a document's progress or status
+└── AgentsChanged       an agent was made, renamed or deleted
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+DraftPart = Literal["thinking", "call", "reply"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """What every event is: its fields are plain JSON types."""
+
+    def payload(self) -> dict[str, Any]:
+        """The event as it is sent: its fields, with its class's name under `event`."""
+        return {"event": type(self).__name__, **asdict(self)}
+
+
+def event_of(payload: dict[str, Any]) -> Event:
+    """The event that was sent as this payload. Raises KeyError for a class that is not in this file."""
+    fields = dict(payload)
+    classes = {event.__name__: event for event in Event.__subclasses__()}
+    return classes[fields.pop("event")](**fields)
+
+
+@dataclass(frozen=True)
+class MessagesAdded(Event):
+    """The timeline grew up to `last_seq`."""
+
+    last_seq: int
+
+
+@dataclass(frozen=True)
+class WaitingChanged(Event):
+    """Messages that wait for a run came or went."""
+
+
+@dataclass(frozen=True)
+class RunChanged(Event):
+    """A run was queued, started or ended."""
+
+    run: int
+    status: str
+
+
+@dataclass(frozen=True)
+class StepStarted(Event):
+    """The model is asked."""
+
+    run: int
+    step: int
+
+
+@dataclass(frozen=True)
+class DraftDelta(Event):
+    """`text` goes at character `offset` of `part`, so that a reader notices a gap."""
+
+    run: int
+    step: int
+    part: DraftPart
+    offset: int
+    text: str
+
+
+@dataclass(frozen=True)
+class DraftDropped(Event):
+    """The draft is void: the step is tried again, or ended without a message."""
+
+    run: int
+    step: int
+
+
+@dataclass(frozen=True)
+class TimelineCut(Event):
+    """`version` is the agent's timeline version now: a page that has another missed something and starts anew.
+
+    What came after `to_seq` stays: an answer to an edited message may reach a page before the cut does.
+    """
+
+    from_seq: int
+    to_seq: int
+    version: int
+
+
+@dataclass(frozen=True)
+class MessageEdited(Event):
+    """A message in the timeline reads otherwise now; `version` as in TimelineCut."""
+
+    message: int
+    version: int
+
+
+@dataclass(frozen=True)
+class BlocksChanged(Event):
+    """An agent's blocks came, went or changed places."""
+
+
+@dataclass(frozen=True)
+class BlockChanged(Event):
+    """A block has another text or other settings."""
+
+    block: int
+    label: str
+
+
+@dataclass(frozen=True)
+class ContextChanged(Event):
+    """The prompt is another one."""
+
+
+@dataclass(frozen=True)
+class PassagesChanged(Event):
+    """An archive gained or lost passages."""
+
+    archive: int
+
+
+@dataclass(frozen=True)
+class DocumentChanged(Event):
+    """A document's progress or status."""
+
+    document: int
+
+
+@dataclass(frozen=True)
+class AgentsChanged(Event):
+    """An agent was made, renamed or deleted."""

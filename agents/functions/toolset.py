@@ -1,0 +1,38 @@
+"""Which functions an agent has: the one answer to it, for prompts, for calls, and for the page."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agents.exceptions import FunctionError
+from agents.functions import registry
+from agents.functions.registry import Function, ValidCall
+from agents.llm.types import FunctionSchema, Role
+from agents.models import Agent
+
+
+@dataclass(frozen=True)
+class Toolset:
+    """An agent's functions by name, in the order in which the model is told about them."""
+
+    functions: Mapping[str, Function]
+
+    @property
+    def schemas(self) -> tuple[FunctionSchema, ...]:
+        """As the model is told about them."""
+        return tuple(function.schema for function in self.functions.values())
+
+    def validate(self, name: str, arguments: str) -> ValidCall:
+        """Check a call as the model wrote it. Raises FunctionError with a sentence the model can act on."""
+        function = self.functions.get(name)
+        if function is None:
+            raise FunctionError(f"There is no function “{name}”. You can call: {', '.join(self.functions)}.")
+        return function.validate(arguments)
+
+    def names(self, role: Role) -> frozenset[str]:
+        """The functions that have this role."""
+        return frozenset(name for name, function in self.functions.items() if function.role == role)
+
+
+def of(agent: Agent) -> Toolset:
+    """What this agent may call: all registered functions, the same for every agent."""
+    return Toolset(registry.registered())

@@ -1,0 +1,23 @@
+"""One worker at a time for work that two could take up."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection
+
+
+@contextmanager
+def try_lock(name: str) -> Iterator[bool]:
+    """An advisory lock, held by no row: true for the first who asks for `name`, false for others until it is freed.
+
+    Never waits. The database frees it when the worker's connection ends, however that happens.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(hashtext(%s))", [name])
+        acquired = bool(cursor.fetchone()[0])
+    try:
+        yield acquired
+    finally:
+        if acquired:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])

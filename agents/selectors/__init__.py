@@ -1,0 +1,27 @@
+"""Everything that reads for a page, a terminal or the API, one file a subject. Writes are in `agents.services`."""
+
+from agents.selectors.agents import agents_of, humans_for, model_name, personas_for
+from agents.selectors.archives import archives_of, archives_to_attach, documents_of, filed_in, passages_of_kind
+from agents.selectors.blocks import BlockCard, Revisions, block_card, block_cards, blocks_to_attach, revisions_page
+from agents.selectors.context import (
+    ContextView,
+    Gauge,
+    StepView,
+    context_view,
+    step_view,
+    steps_of,
+)
+from agents.selectors.runs import newest_prompts, running, runs_of
+from agents.selectors.timeline import (
+    CatchUp,
+    evicted,
+    last_turn,
+    newest,
+    timeline_after,
+    timeline_around,
+    timeline_before,
+    timeline_between,
+    timeline_message,
+    timeline_whole,
+    waiting,
+)

@@ -1,0 +1,198 @@
+"""An agent as a file: exported whole, and imported as a new agent on this or another installation."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+from django.db import DataError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agents import dispatch, selectors
+from agents.exceptions import InvalidInput
+from agents.external_context import archival_storage, recall_storage
+from agents.main_context import fifo_queue, working_context
+from agents.models import Agent, Message, Passage, Summary
+from agents.models.agent import MIN_CONTEXT_WINDOW
+from agents.services.agents import AgentDraft, agent_create
+from agents.services.blocks import BlockSettings, block_attach_new
+from agents.text import tokens
+from agents.text.clean import storable
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+FORMAT: Literal["memweb-agent"] = "memweb-agent"
+BATCH = 500  # rows written at once
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class BlockFile(_Part):
+    """A core memory block. `limit` is in characters."""
+
+    label: str
+    value: str
+    limit: int
+    description: str = ""
+    read_only: bool = False
+
+
+class CallFile(_Part):
+    """A function call; `arguments` is JSON as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class MessageFile(_Part):
+    """Times are UTC."""
+
+    kind: Message.Kind
+    time: datetime
+    content: str = ""
+    inner_monologue: str = ""
+    calls: list[CallFile] = []
+    call_id: str = Field("", max_length=120)
+    function: str = Field("", max_length=80)
+    failed: bool = False
+    stopped: bool = False
+    in_window: bool = False
+
+
+class PassageFile(_Part):
+    """A passage that the agent or a person filed."""
+
+    text: str
+    time: datetime
+
+
+class AgentFile(_Part):
+    """What an exported agent is. Documents are not part of it: upload them again."""
+
+    format: Literal["memweb-agent"]
+    version: Literal[1]
+    name: str
+    model: str = ""
+    context_window: int | None = Field(None, ge=MIN_CONTEXT_WINDOW, le=2_000_000)
+    system_instructions: str
+    core_memory: list[BlockFile]
+    summary: str = ""
+    messages: list[MessageFile]
+    passages: list[PassageFile]
+
+
+def agent_export(*, agent: Agent) -> AgentFile:
+    """The agent with its memory and its whole conversation. Reads every row once."""
+    passages = agent.archive.passages.filter(document=None, retracted_at=None).only("text", "created_at")
+    return AgentFile(
+        format=FORMAT,
+        version=1,
+        name=agent.name,
+        model=agent.model,
+        context_window=agent.context_window,
+        system_instructions=agent.system_instructions,
+        core_memory=[
+            BlockFile(**vars(block)) for block in working_context.prompt_blocks(working_context.blocks_of(agent))
+        ],
+        summary=agent.summary.text if agent.summary else "",
+        messages=[_message_file(agent, message) for message in selectors.timeline_whole(agent)],
+        passages=[PassageFile(text=p.text, time=p.created_at) for p in passages.order_by("pk").iterator()],
+    )
+
+
+def _message_file(agent: Agent, message: Message) -> MessageFile:
+    return MessageFile(
+        kind=Message.Kind(message.kind),
+        time=message.created_at,
+        content=message.content,
+        inner_monologue=message.inner_monologue,
+        calls=[CallFile(**call) for call in message.calls],
+        call_id=message.call_id,
+        function=message.function,
+        failed=message.failed,
+        stopped=message.stopped,
+        in_window=(message.seq or 0) >= agent.queue_start,
+    )
+
+
+def agent_import(*, owner: "User", raw: bytes, name: str = "") -> Agent:
+    """A new agent from an exported file; `name` instead of the one in it. Raises InvalidInput; nothing is made then."""
+    try:
+        file = AgentFile.model_validate_json(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "JSON"
+        sentence = _("This is not an agent exported by memweb: %(where)s, %(reason)s.")
+        raise InvalidInput(sentence % {"where": where, "reason": first["msg"]}) from error
+    try:
+        with transaction.atomic():
+            return _make(owner, file, name)
+    except (ValueError, TypeError, OverflowError, DataError) as error:  # fits the form and cannot be kept
+        sentence = _("This file cannot be imported: %(reason)s.") % {"reason": str(error)[:200]}
+        raise InvalidInput(sentence) from error
+
+
+def _make(owner: "User", file: AgentFile, name: str) -> Agent:
+    draft = AgentDraft(
+        name=name or file.name,
+        persona="",
+        human="",
+        model=storable(file.model)[:120],
+        context_window=file.context_window,
+    )
+    agent = agent_create(owner=owner, draft=draft)
+    agent.blocks.all().delete()
+    agent.messages.all().delete()
+    for block in file.core_memory:
+        settings = BlockSettings(**block.model_dump(exclude={"value"}))
+        block_attach_new(agent=agent, settings=settings, value=block.value)
+    agent.system_instructions = storable(file.system_instructions)
+    _bring_messages(agent, file)
+    _bring_passages(agent, file)
+    agent.save()
+    dispatch.embed_messages(agent.pk)
+    dispatch.embed_passages()
+    return agent
+
+
+def _bring_messages(agent: Agent, file: AgentFile) -> None:
+    rows = []
+    for seq, entry in enumerate(file.messages, start=1):
+        fields: dict[str, Any] = entry.model_dump(exclude={"kind", "time", "in_window"})
+        texts = {name: _storable(value) for name, value in fields.items()}
+        message = Message(agent=agent, seq=seq, kind=entry.kind, created_at=_aware(entry.time), **texts)
+        message.tokens = fifo_queue.wire_tokens(fifo_queue.wire(message))
+        recall_storage.index_words(message)
+        rows.append(message)
+    Message.objects.bulk_create(rows, batch_size=BATCH)
+    agent.next_seq = len(rows) + 1
+    agent.queue_start = next((seq for seq, m in enumerate(file.messages, start=1) if m.in_window), agent.next_seq)
+    if file.summary:
+        text = storable(file.summary)
+        agent.summary = Summary.objects.create(
+            agent=agent, text=text, covers_to=agent.queue_start, tokens=tokens.count(text)
+        )
+
+
+def _bring_passages(agent: Agent, file: AgentFile) -> None:
+    rows = [archival_storage.build(agent.archive, storable(entry.text), None) for entry in file.passages]
+    for row, entry in zip(rows, file.passages, strict=True):
+        row.created_at = _aware(entry.time)
+    Passage.objects.bulk_create(rows, batch_size=BATCH)
+
+
+def _aware(time: datetime) -> datetime:
+    return time if timezone.is_aware(time) else timezone.make_aware(time)
+
+
+def _storable(value: Any) -> Any:
+    """Every text within it, as the database can hold it."""
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _storable(item) for key, item in value.items()}
+    return storable(value) if isinstance(value, str) else value

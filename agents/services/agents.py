@@ -1,0 +1,129 @@
+"""Agents: made, renamed, visited, deleted."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from agents import queue_manager
+from agents.broadcast import bus
+from agents.broadcast.events import AgentsChanged, ContextChanged
+from agents.exceptions import InvalidInput
+from agents.main_context import system_instructions
+from agents.models import Agent, Archive, Message, Run
+from agents.services.blocks import BlockSettings, block_attach_new
+from agents.text.clean import typed
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+LONGEST_INSTRUCTIONS = 100_000  # characters
+AWAY_HOURS = 6  # after which a visit is noted in the queue
+
+PERSONA_BLOCK = BlockSettings(label="persona", description="Who you are and how you speak.")
+HUMAN_BLOCK = BlockSettings(label="human", description="What you know about the person you talk with.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AgentDraft:
+    """What a new agent is made from; persona and human are the texts its blocks start with."""
+
+    name: str
+    persona: str
+    human: str
+    model: str = ""
+    context_window: int | None = None
+
+
+def agent_create(*, owner: "User", draft: AgentDraft) -> Agent:
+    """Make an agent with its blocks and its own archive. Raises InvalidInput for a name already taken."""
+    name = _checked_name(draft.name)
+    now = timezone.now()
+    with transaction.atomic():
+        archive = Archive.objects.create(owner=owner, name=name)
+        try:
+            with transaction.atomic():
+                agent = Agent.objects.create(
+                    owner=owner,
+                    name=name,
+                    model=draft.model.strip(),
+                    context_window=draft.context_window,
+                    system_instructions=system_instructions.default(),
+                    archive=archive,
+                )
+        except IntegrityError as error:
+            raise _name_taken(name) from error
+        block_attach_new(agent=agent, settings=PERSONA_BLOCK, value=draft.persona)
+        block_attach_new(agent=agent, settings=HUMAN_BLOCK, value=draft.human)
+        login = Message(kind=Message.Kind.LOGIN, content="The person opened the conversation.", created_at=now)
+        queue_manager.append(agent, login)
+        _announce_agents(owner.pk)
+    return agent
+
+
+def agent_rename(*, agent: Agent, name: str) -> None:
+    """Raises InvalidInput for an empty or a taken name."""
+    agent.name = _checked_name(name)
+    try:
+        with transaction.atomic():
+            agent.save(update_fields=["name"])
+            Archive.objects.filter(pk=agent.archive_id).update(name=agent.name)
+            _announce_agents(agent.owner_id)
+    except IntegrityError as error:
+        raise _name_taken(agent.name) from error
+
+
+def agent_delete(*, agent: Agent) -> None:
+    """Delete an agent with its messages, its archive and the blocks no other agent has."""
+    with transaction.atomic():
+        Run.objects.filter(agent=agent, status=Run.Status.RUNNING).update(lease_token=None)  # a worker loses its hold
+        owner_id, archive, blocks = agent.owner_id, agent.archive, list(agent.blocks.all())
+        agent.delete()
+        archive.delete()
+        for block in blocks:
+            if not block.agents.exists():
+                block.delete()
+        _announce_agents(owner_id)
+
+
+def agent_instruct(*, agent: Agent, text: str) -> None:
+    """Give the agent other system instructions. Raises InvalidInput."""
+    text = typed(text).strip()
+    if not text:
+        raise InvalidInput(_("System instructions cannot be empty."))
+    if len(text) > LONGEST_INSTRUCTIONS:
+        sizes = {"tried": f"{len(text):,}", "most": f"{LONGEST_INSTRUCTIONS:,}"}
+        raise InvalidInput(_("This text has %(tried)s characters; at most %(most)s will do.") % sizes)
+    agent.system_instructions = text
+    with transaction.atomic():
+        agent.save(update_fields=["system_instructions"])
+        bus.publish_on_commit(bus.agent_group(agent.pk), ContextChanged())
+
+
+def agent_visit(*, agent: Agent) -> None:
+    """Note in the queue that the person is back after hours away, so that the agent knows time has passed."""
+    now = timezone.now()
+    if (now - agent.last_active_at).total_seconds() < AWAY_HOURS * 3600:
+        return
+    queue_manager.append(
+        agent, Message(kind=Message.Kind.LOGIN, content="The person opened the conversation.", created_at=now)
+    )
+
+
+def _checked_name(name: str) -> str:
+    name = " ".join(typed(name).split())
+    if not name:
+        raise InvalidInput(_("Give the agent a name."))
+    if len(name) > 80:
+        raise InvalidInput(_("A name has at most %(most)d characters.") % {"most": 80})
+    return name
+
+
+def _name_taken(name: str) -> InvalidInput:
+    return InvalidInput(_("You already have an agent called “%(name)s”. Choose another name.") % {"name": name})
+
+
+def _announce_agents(owner_id: int) -> None:
+    bus.publish_on_commit(bus.owner_group(owner_id), AgentsChanged())

@@ -1,0 +1,45 @@
+"""Runs, as a worker and a person move them: the next one worked on, the running one stopped."""
+
+import uuid
+
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from agents import agent_loop, dispatch, runs
+from agents.exceptions import LeaseLost, LLMError
+from agents.language import language_of
+from agents.models import Agent, Run
+from agents.runs import Lease
+
+
+def run_next(*, agent_id: uuid.UUID) -> bool:
+    """Work on the agent's next queued or abandoned run, if no other worker is. True if there was one.
+
+    Raises what our own faults raise; the run is then marked failed first. What is written for the person is in their
+    language.
+    """
+    run = runs.claim(agent_id)
+    if run is None or run.lease_token is None:
+        return False
+    with translation.override(language_of(run.agent.owner_id)):
+        return _work(run, Lease(run.pk, run.lease_token))
+
+
+def _work(run: Run, lease: Lease) -> bool:
+    try:
+        for _step in agent_loop.run(run, lease=lease):
+            dispatch.embed_messages(run.agent_id)
+    except LeaseLost:
+        return False
+    except LLMError as error:
+        runs.fail(run, lease, str(error))
+    except Exception as error:  # our own fault: told to the person, then raised for the log
+        fault = _("memweb itself failed: %(error)s. The log says more.") % {"error": type(error).__name__}
+        runs.fail(run, lease, fault)
+        raise
+    return True
+
+
+def run_cancel(*, agent: Agent) -> None:
+    """Stop the running run; the worker keeps what was written so far."""
+    Run.objects.filter(agent=agent, status=Run.Status.RUNNING).update(cancel_requested_at=timezone.now())

@@ -1,0 +1,20 @@
+"""Days as people and models write them, and where they begin and end."""
+
+from datetime import date, datetime, time, timedelta, tzinfo
+
+FIRST_DAY, LAST_DAY = date(1970, 1, 1), date(9000, 1, 1)  # others overflow in some time zones
+
+
+def parse_day(text: str) -> date:
+    """A day written as YYYY-MM-DD, brought between FIRST_DAY and LAST_DAY. Raises ValueError."""
+    return min(max(date.fromisoformat(text.strip()), FIRST_DAY), LAST_DAY)
+
+
+def day_start(day: date, zone: tzinfo) -> datetime:
+    """Midnight at which the day begins."""
+    return datetime.combine(day, time.min, tzinfo=zone)
+
+
+def day_end(day: date, zone: tzinfo) -> datetime:
+    """Midnight at which the next day begins."""
+    return day_start(min(day, LAST_DAY) + timedelta(days=1), zone)

@@ -1,0 +1,106 @@
+"""The geometry of what the inspector draws: the gauge, the sparkline of runs, the bars of a run's steps.
+
+All figures are percent of the drawing's width or height, rounded as SVG attributes want them.
+"""
+
+from dataclasses import dataclass
+
+from agents.models import Run, Step
+from agents.queue_manager import Marks
+from agents.selectors import Gauge
+
+LEAST_BARS = 10  # that a sparkline has room for: fewer runs do not become wide blocks
+BAR_SHARE = 0.8  # of a bar's place; the rest is the gap to the next
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A section of the main context as a stretch of the gauge."""
+
+    name: str
+    tokens: int
+    text: str
+    start: float
+    share: float
+
+
+@dataclass(frozen=True)
+class GaugeDrawing:
+    """Sections side by side within the window, and where the marks stand. `percent` is the part that is used."""
+
+    percent: int
+    segments: list[Segment]
+    warning: float
+    flush: float
+
+
+def gauge(view: Gauge) -> GaugeDrawing:
+    """Sections that do not fit the window are cut at its end."""
+    window = view.marks.window
+    segments, start = [], 0.0
+    for section in view.sections:
+        share = min(100 * section.tokens / window, 100 - start)
+        segments.append(Segment(section.name, section.tokens, section.text, round(start, 2), round(share, 2)))
+        start += share
+    return GaugeDrawing(
+        percent=round(100 * view.used / window),
+        segments=segments,
+        warning=round(100 * view.marks.warning / window, 1),
+        flush=round(100 * view.marks.flush / window, 1),
+    )
+
+
+@dataclass(frozen=True)
+class Bar:
+    """The last prompt of one run; `run` is its id."""
+
+    run: int
+    tokens: int
+    x: float
+    width: float
+    y: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Sparkline:
+    """A bar for each run, the window their height, and the height of the marks, measured from the top."""
+
+    bars: list[Bar]
+    warning: float
+    flush: float
+
+
+def sparkline(prompts: list[tuple[int, int]], marks: Marks) -> Sparkline:
+    """Of `(run id, tokens)`, oldest first, beside the marks of now."""
+
+    def top(tokens: int) -> float:
+        return round(100 - min(100 * tokens / marks.window, 100), 2)
+
+    place = 100 / max(len(prompts), LEAST_BARS)
+    bars = [
+        Bar(
+            run=run,
+            tokens=tokens,
+            x=round(index * place, 2),
+            width=round(place * BAR_SHARE, 2),
+            y=top(tokens),
+            height=round(100 - top(tokens), 2),
+        )
+        for index, (run, tokens) in enumerate(prompts)
+    ]
+    return Sparkline(bars, top(marks.warning), top(marks.flush))
+
+
+def step_bars(run: Run) -> list[tuple[Step, float, float]]:
+    """Steps with their time to the first token and the rest of their time, in percent of the longest step."""
+    steps = list(run.steps.all())
+    longest = max((step.latency for step in steps), default=0) or 1
+    return [
+        (
+            step,
+            round(100 * min(step.time_to_first_token, step.latency) / longest, 1),
+            round(100 * max(step.latency - step.time_to_first_token, 0) / longest, 1),
+        )
+        for step in steps
+    ]

