@@ -20,6 +20,7 @@ from agents.functions import registry, toolset
 from agents.llm import gateway
 from agents.llm.gateway import config_of
 from agents.llm.types import Completion, Usage
+from agents.locks import release_connection
 from agents.main_context.compile import MainContext, prefix_of
 from agents.main_context.fifo_queue import package_result
 from agents.models import Agent, Message, Run, Step
@@ -49,8 +50,8 @@ def run(run: Run, *, lease: Lease) -> Iterator[Outcome]:
     """
     number = run.steps.count()
     guard = _Guard()
+    agent = run.agent  # as it was claimed
     while True:
-        agent = Agent.objects.select_related("summary", "archive").get(pk=run.agent_id)
         number += 1
         attempt = _Attempt(agent, run, number, lease)
         try:
@@ -62,6 +63,7 @@ def run(run: Run, *, lease: Lease) -> Iterator[Outcome]:
         yield outcome
         if outcome.ended:
             return
+        agent = Agent.objects.select_related("summary", "archive").get(pk=run.agent_id)
 
 
 class _Guard:
@@ -116,6 +118,7 @@ class _Attempt:
             self.draft = Draft(self.agent.pk, self.run.pk, self.number)
 
     def _stream(self) -> None:
+        release_connection()  # the model may take minutes, and there are more runs than connections
         pieces = gateway.stream(self.context.prompt, self.config, check=self.lease.check)
         try:
             for piece in pieces:

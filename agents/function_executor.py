@@ -3,6 +3,7 @@
 The model's mistakes become failed results; only our own faults are raised.
 """
 
+import contextlib
 from dataclasses import dataclass, replace
 
 from django.db import transaction
@@ -70,8 +71,9 @@ def _execute(checked: CheckedCall, context: Context) -> Result:
     failed = Result(checked.call, ok=False, text=checked.fault, request_heartbeat=True)
     if checked.valid is None:
         return failed
+    savepoint = transaction.atomic() if checked.valid.function.writes else contextlib.nullcontext()
     try:
-        with transaction.atomic():
+        with savepoint:
             text = checked.valid.function.body(context, **checked.valid.arguments)
     except FunctionError as error:
         return replace(failed, text=registry.cut(str(error)))

@@ -1,9 +1,9 @@
-"""One worker at a time for work that two could take up."""
+"""What is held and let go: locks between workers, and this thread's database connection."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import connection
+from django.db import connection, connections
 
 
 @contextmanager
@@ -21,3 +21,9 @@ def try_lock(name: str) -> Iterator[bool]:
         if acquired:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])
+
+
+def release_connection() -> None:
+    """Give this thread's connection back to the pool, before it waits for something else. Not inside a transaction."""
+    if not connection.in_atomic_block:
+        connections.close_all()

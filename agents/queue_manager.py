@@ -8,7 +8,7 @@ A run never waits for a summary: if none is ready at the flush mark, the old one
 
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -48,23 +48,37 @@ def marks_of(window: int, flush: int) -> Marks:
 
 
 def append(agent: Agent, *messages: Message) -> None:
-    """Put new messages at the end of the timeline, with the next seqs. Locks the agent's row until commit."""
-    with transaction.atomic():
-        locked = Agent.objects.select_for_update(no_key=True).only("next_seq").get(pk=agent.pk)
-        for seq, message in enumerate(messages, start=locked.next_seq):
+    """Put new messages at the end of the timeline, with the next seqs. Two statements; locks the agent's row until
+    commit.
+
+    A message that waited for its run is written by itself.
+    """
+    with transaction.atomic(savepoint=False):
+        agent.last_active_at = timezone.now()
+        agent.next_seq = _take_seqs(agent, len(messages))
+        new = []
+        for seq, message in enumerate(messages, start=agent.next_seq - len(messages)):
             message.agent, message.seq = agent, seq
             message.tokens = fifo_queue.wire_tokens(fifo_queue.wire(message))
             if message._state.adding:
                 recall_storage.index_words(message)
-                message.save()
-            else:  # it waited for its run
+                new.append(message)
+            else:
                 message.save(update_fields=["seq", "tokens", "run"])
-        agent.next_seq = locked.next_seq + len(messages)
-        agent.last_active_at = timezone.now()
-        agent.save(update_fields=["next_seq", "last_active_at"])
+        Message.objects.bulk_create(new)
         group = bus.agent_group(agent.pk)
         bus.publish_on_commit(group, MessagesAdded(agent.next_seq - 1))
         bus.publish_on_commit(group, ContextChanged())
+
+
+def _take_seqs(agent: Agent, count: int) -> int:
+    """The agent's next seq after `count` more are taken."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE agents_agent SET next_seq = next_seq + %s, last_active_at = %s WHERE id = %s RETURNING next_seq",
+            [count, agent.last_active_at, agent.pk],
+        )
+        return int(cursor.fetchone()[0])
 
 
 def admit(

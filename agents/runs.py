@@ -1,21 +1,26 @@
 """A run's whole life: queued, claimed by one worker, held by its lease, finished or failed; and who looks after it.
 
-queue ──> claim ──> Lease.check, Lease.hold ... ──> finish
-            │                                        fail
-            └─ a worker dies: the lease ends, `agents_to_wake` lists the run's agent, another worker claims it
+    queue ──> claim ──> Lease.check, Lease.hold ... ──> finish
+                │                                        fail
+                └─ a worker dies: the lease ends, `agents_to_wake` lists the run's agent, another worker claims it
+
+All leases of a process are renewed together, in one statement twice a second at most, by whichever of its threads asks
+first: a run that waits for its model costs a thread and nothing else. The same statement tells who pressed Stop.
 """
 
 import contextlib
+import threading
 import time
 import uuid
+import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Q
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from agents import dispatch, queue_manager
@@ -23,39 +28,26 @@ from agents.broadcast import bus
 from agents.broadcast.draft import draft_save
 from agents.broadcast.events import RunChanged, WaitingChanged
 from agents.exceptions import LeaseLost, RunCancelled
+from agents.locks import release_connection
 from agents.models import Agent, Message, Run
 
-CHECK_SECONDS = 0.5  # between two looks at the lease
 PATIENCE = timedelta(seconds=10)  # for a queued run to be claimed: a task normally starts within one
+CHECK_SECONDS = 0.5  # between two looks at the rows
 
-
-@dataclass
-class Lease:
-    """One worker's hold on one running run, renewed while it works. Not shared between threads."""
-
-    run_id: int
-    token: UUID
-    checked_at: float = field(default=0.0)  # monotonic seconds
-
-    def check(self) -> None:
-        """Renew, at most twice a second (one or two short queries). Raises LeaseLost, RunCancelled."""
-        if time.monotonic() - self.checked_at < CHECK_SECONDS:
-            return
-        self.checked_at = time.monotonic()
-        mine = Run.objects.filter(pk=self.run_id, lease_token=self.token, status=Run.Status.RUNNING)
-        if not mine.update(lease_until=_expiry()):
-            raise LeaseLost(f"Run {self.run_id} was taken over.")
-        if mine.filter(cancel_requested_at__isnull=False).exists():
-            raise RunCancelled(f"Run {self.run_id} was stopped.")
-
-    def hold(self) -> Run:
-        """The run's row, locked until the transaction ends. Raises LeaseLost."""
-        try:
-            return Run.objects.select_for_update(no_key=True).get(
-                pk=self.run_id, lease_token=self.token, status=Run.Status.RUNNING
-            )
-        except Run.DoesNotExist as error:
-            raise LeaseLost(f"Run {self.run_id} was taken over.") from error
+# Rows that their own worker is committing right now are locked: they are skipped, and stay held.
+RENEW_SQL = """
+    WITH held AS (
+        SELECT * FROM unnest(%s::bigint[], %s::uuid[]) AS held (id, token)
+    ), free AS (
+        SELECT run.id FROM agents_run AS run JOIN held ON run.id = held.id AND run.lease_token = held.token
+        WHERE run.status = 'running' FOR NO KEY UPDATE OF run SKIP LOCKED
+    ), renewed AS (
+        UPDATE agents_run SET lease_until = %s FROM free WHERE agents_run.id = free.id
+    )
+    SELECT held.id, run.id IS NOT NULL, run.cancel_requested_at IS NOT NULL
+    FROM held LEFT JOIN agents_run AS run
+        ON run.id = held.id AND run.lease_token = held.token AND run.status = 'running'
+"""
 
 
 def queue(agent: Agent, trigger: str, *, event: Message | None, key: str) -> Run:
@@ -74,20 +66,24 @@ def is_at_work(agent: Agent) -> bool:
 
 
 def claim(agent_id: UUID) -> Run | None:
-    """Take the lease of the agent's next run: an abandoned one first, else the oldest queued one. Locks the agent."""
+    """Take the lease of the agent's next run: an abandoned one first, else the oldest queued one. Locks the agent.
+
+    `agent` and `event` of the run are loaded, as are the agent's summary, archive and owner's preferences. One
+    statement if there is nothing to do, five for a queued message.
+    """
     now = timezone.now()
+    open_runs = Run.objects.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
     with transaction.atomic():
-        agent = Agent.objects.select_for_update(no_key=True).filter(pk=agent_id).first()
+        agents = Agent.objects.select_for_update(of=("self",), no_key=True)
+        agents = agents.select_related("summary", "archive", "owner__preferences")
+        agent = agents.filter(Exists(open_runs.filter(agent=OuterRef("pk"))), pk=agent_id).first()
         if agent is None:
             return None
-        running = agent.runs.filter(status=Run.Status.RUNNING).first()
-        # A row that is locked is being committed by its worker, which wants the agent's row next: never wait for it.
-        abandoned = agent.runs.select_for_update(skip_locked=True, no_key=True).filter(lease_until__lte=now)
-        if running and not abandoned.filter(pk=running.pk).exists():
+        # "running" stands after "queued"
+        run = open_runs.filter(agent=agent).select_related("event").order_by("-status", "id").first()
+        if run is None or (run.status == Run.Status.RUNNING and not _is_abandoned(run, now)):
             return None
-        run = running or agent.runs.filter(status=Run.Status.QUEUED).order_by("id").first()
-        if run is None:
-            return None
+        run.agent = agent
         run.status, run.lease_token, run.lease_until = Run.Status.RUNNING, uuid.uuid4(), _expiry()
         run.started_at = run.started_at or now
         run.save(update_fields=["status", "lease_token", "lease_until", "started_at"])
@@ -99,6 +95,12 @@ def claim(agent_id: UUID) -> Run | None:
     return run
 
 
+def _is_abandoned(run: Run, now: datetime) -> bool:
+    """A row that is locked is being committed by its worker, which wants the agent's row next: never wait for it."""
+    rows = Run.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=run.pk, lease_until__lte=now)
+    return rows.first() is not None
+
+
 def finish(run: Run, status: Run.Status, *, error: str = "") -> None:
     """End a run that is held, in the running transaction."""
     run.status, run.error, run.finished_at = status, error, timezone.now()
@@ -107,7 +109,7 @@ def finish(run: Run, status: Run.Status, *, error: str = "") -> None:
     bus.publish_on_commit(bus.agent_group(run.agent_id), RunChanged(run.pk, status))
 
 
-def fail(run: Run, lease: Lease, reason: str) -> None:
+def fail(run: Run, lease: "Lease", reason: str) -> None:
     """End a run as failed, with a notice in the timeline. Nothing happens if another worker took it over."""
     with contextlib.suppress(LeaseLost), transaction.atomic():
         finish(lease.hold(), Run.Status.FAILED, error=reason)
@@ -125,5 +127,79 @@ def agents_to_wake(now: datetime) -> Iterable[UUID]:
     return rows.values_list("agent", flat=True).distinct()
 
 
+@dataclass(eq=False)
+class Lease:
+    """The hold on one running run. `lost` and `cancelled` are as the last look at the rows found them."""
+
+    run_id: int
+    token: UUID
+    checked_at: float = field(default=0.0)  # monotonic seconds
+    lost: bool = False
+    cancelled: bool = False
+
+    def __post_init__(self) -> None:
+        _keeper.leases.add(self)
+
+    def check(self) -> None:
+        """Renew, with all others of this process, if nobody did for half a second. Raises LeaseLost, RunCancelled."""
+        if time.monotonic() - self.checked_at >= CHECK_SECONDS:
+            _keeper.renew(self)
+        if self.lost:
+            raise LeaseLost(f"Run {self.run_id} was taken over.")
+        if self.cancelled:
+            raise RunCancelled(f"Run {self.run_id} was stopped.")
+
+    def hold(self) -> Run:
+        """The run's row, locked until the transaction ends. One statement. Raises LeaseLost."""
+        try:
+            return Run.objects.select_for_update(no_key=True).get(
+                pk=self.run_id, lease_token=self.token, status=Run.Status.RUNNING
+            )
+        except Run.DoesNotExist as error:
+            raise LeaseLost(f"Run {self.run_id} was taken over.") from error
+
+    def close(self) -> None:
+        """Renew it no more."""
+        _keeper.leases.discard(self)
+
+
+class _Keeper:
+    """The leases of this process."""
+
+    def __init__(self) -> None:
+        self.leases: weakref.WeakSet[Lease] = weakref.WeakSet()
+        self._lock = threading.Lock()
+
+    def renew(self, asking: Lease) -> None:
+        """Look at all of them; at once, unless another thread is at it."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            if time.monotonic() - asking.checked_at < CHECK_SECONDS:
+                return
+            leases = {lease.run_id: lease for lease in {*self.leases, asking}}
+            for run_id, mine, cancelled in _look(leases):
+                lease = leases[run_id]
+                lease.lost, lease.cancelled = not mine, cancelled
+            now = time.monotonic()
+            for lease in leases.values():
+                lease.checked_at = now
+        finally:
+            self._lock.release()
+
+
+_keeper = _Keeper()
+
+
+def _look(leases: dict[int, Lease]) -> list[tuple[int, bool, bool]]:
+    with connection.cursor() as cursor:
+        tokens = [lease.token for lease in leases.values()]
+        cursor.execute(RENEW_SQL, [list(leases), tokens, _expiry()])
+        rows: list[tuple[int, bool, bool]] = cursor.fetchall()
+    release_connection()
+    return rows
+
+
 def _expiry() -> datetime:
+    """Until when a lease that is renewed now lasts."""
     return timezone.now() + timedelta(seconds=settings.LEASE_SECONDS)

@@ -112,10 +112,8 @@ def fill(rows: int) -> tuple[str, str]:
     small, large = (
         services.agent_create(owner=owner, draft=services.AgentDraft(name=name, **draft)) for name in ("Small", "Large")
     )
-    chance = random.Random(7)
-    sentences = [sentence(chance, 14) for _ in range(SENTENCES)]
     with connection.cursor() as cursor:
-        cursor.execute(POOL, [sentences])
+        _make_pool(cursor)
         for agent, count in ((small, FEW), (large, rows)):
             started = time.monotonic()
             _fill_agent(agent, count)
@@ -126,6 +124,22 @@ def fill(rows: int) -> tuple[str, str]:
         print(f"  indexes of vectors: {time.monotonic() - started:.0f} s", file=sys.stderr)
     connection.close()
     return str(small.pk), str(large.pk)
+
+
+def lengthen(agent: "Agent", rows: int) -> None:
+    """Give an agent a past of so many messages and passages, without indexes of vectors."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        _make_pool(cursor)
+        _fill_agent(agent, rows)
+        cursor.execute("VACUUM ANALYZE")
+    connection.close()
+
+
+def _make_pool(cursor: Any) -> None:
+    chance = random.Random(7)
+    cursor.execute(POOL, [[sentence(chance, 14) for _ in range(SENTENCES)]])
 
 
 def _fill_agent(agent: "Agent", rows: int) -> None:

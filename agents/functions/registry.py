@@ -58,6 +58,11 @@ class Function:
         """What it does, for whoever must know without knowing its name."""
         return self.schema.role
 
+    @property
+    def writes(self) -> bool:
+        """Whether it may write to the database, so that a failed call needs something to go back to."""
+        return self.role not in (Role.SPEAKS, Role.SEARCHES_MEMORY)
+
     def validate(self, arguments: str) -> "ValidCall":
         """Check the JSON that the model wrote. Raises FunctionError with a sentence the model can act on."""
         try:

@@ -1,36 +1,22 @@
-"""The LLM gateway: the `openai` client against any OpenAI-compatible base URL.
+"""The LLM gateway: a prompt to any OpenAI-compatible endpoint, its answer in one form, its errors in plain words."""
 
-The engine is synchronous; the HTTP stream is read in a private event loop so that a silent server can be left at once:
-while nothing arrives, `check` is called a few times a second, and whatever it raises closes the connection, which is
-what makes a model server stop generating.
-"""
-
-import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx2
 import openai
 from django.conf import settings
 from django.utils.translation import gettext as _
-from openai import AsyncOpenAI
 
 from agents.exceptions import ContextOverflow, LLMError
-from agents.llm import guided, json_schema_mode, tools_mode
+from agents.llm import connection, guided, json_schema_mode, tools_mode
 from agents.llm.chunk import CallPiece, Chunk
+from agents.llm.connection import Check, Endpoint
 from agents.llm.types import ChatMessage, Completion, Delta, Prompt, Usage
 from agents.models import Agent
 from agents.text.clean import storable
-
-T = TypeVar("T")
-Check = Callable[[], None]
-
-CHECK_SECONDS = 0.25
-LOCAL_START_SECONDS = 1800  # downloading weights on a slow line
-MAX_RETRIES = 3  # before the first delta; with backoff, by the client
 
 
 @dataclass(frozen=True)
@@ -93,40 +79,30 @@ def complete(messages: list[ChatMessage], config: ModelConfig, *, max_tokens: in
 
 @dataclass(frozen=True)
 class _Endpoint:
-    """The one place that talks to the endpoint."""
+    """The configured endpoint, as the modes ask it."""
 
     config: ModelConfig
     check: Check
     patient: bool = True  # wait for a local model that is still being fetched or loaded
 
     def chat(self, messages: list[ChatMessage], **options: Any) -> Iterator[Chunk]:
-        """`StreamChat`: one chat completion."""
+        """`StreamChat`: one chat completion. `extra_body` holds fields that OpenAI's own API does not know."""
         config = self.config
         request = {"model": config.name, "messages": messages, "stream": True, **options}
+        request |= request.pop("extra_body", {})
         request.setdefault("max_tokens", config.reply_reserve)
         request["stream_options"] = {"include_usage": True}
-        loop = asyncio.new_event_loop()
-        wait = partial(_wait, loop, self.check)
-        # made for the loop that uses it: connections belong to one loop
-        client = AsyncOpenAI(
-            api_key=config.api_key, base_url=config.base_url, timeout=config.timeout, max_retries=MAX_RETRIES
-        )
+        endpoint = Endpoint(config.base_url, config.api_key, config.timeout, patient=self.patient and config.local)
         started = time.monotonic()
+        pieces = connection.stream(request, endpoint, check=self.check)
         try:
-            answer = wait(_open(client, request, patient=self.patient and config.local))
-            try:
-                pieces = aiter(answer)
-                while (piece := wait(anext(pieces, None))) is not None:
-                    yield _chunk(piece, time.monotonic() - started)
-            finally:
-                loop.run_until_complete(answer.close())
-        except (openai.OpenAIError, httpx2.HTTPError, ValueError) as error:
+            for piece, at in pieces:
+                yield _chunk(piece, at - started)
+        except (openai.OpenAIError, httpx2.HTTPError, ValueError, OSError) as error:
             # the client lets transport errors and broken JSON in the middle of a stream through as they are
             raise explain(error, config) from error
         finally:
-            loop.run_until_complete(client.close())
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.close()
+            pieces.close()  # type: ignore[attr-defined]
 
     def raw_chat(
         self,
@@ -153,81 +129,59 @@ class _Endpoint:
         yield usage
 
 
-async def _open(client: AsyncOpenAI, request: dict[str, Any], *, patient: bool) -> Any:
-    """Start the stream. `patient`: the local server may still be loading its weights."""
-    deadline = time.monotonic() + LOCAL_START_SECONDS
-    while True:
-        try:
-            return await client.chat.completions.create(**request)
-        except openai.BadRequestError as error:
-            adapted = _adapted(request, str(error))
-            if adapted is None:
-                raise
-            request = adapted
-        except (openai.APIConnectionError, openai.InternalServerError) as error:
-            timed_out = isinstance(error, openai.APITimeoutError)
-            if not patient or timed_out or time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(1)
-
-
-def _adapted(request: dict[str, Any], complaint: str) -> dict[str, Any] | None:
-    """The request in the words of a server that does not know one of ours; None if that is not the trouble."""
-    if "tool_choice" in complaint and request.get("tool_choice") == "required":
-        return {**request, "tool_choice": "auto"}
-    if "max_tokens" in complaint and "max_tokens" in request:
-        rest = {name: value for name, value in request.items() if name != "max_tokens"}
-        return {**rest, "max_completion_tokens": request["max_tokens"]}
-    if "stream_options" in complaint and "stream_options" in request:
-        return {name: value for name, value in request.items() if name != "stream_options"}
-    return None
-
-
-def _wait(loop: asyncio.AbstractEventLoop, check: Check, work: Coroutine[Any, Any, T]) -> T:
-    """Run `work`, calling `check` while it takes its time; when `check` raises, `work` is cancelled."""
-    task = loop.create_task(work)
-    try:
-        while not task.done():
-            loop.run_until_complete(asyncio.wait({task}, timeout=CHECK_SECONDS))
-            check()
-    except BaseException:
-        task.cancel()
-        loop.run_until_complete(asyncio.wait({task}))
-        if not task.cancelled():
-            task.exception()  # looked at, so that the loop does not complain of it
-        raise
-    return task.result()
-
-
 def _chunk(piece: Any, at: float) -> Chunk:
-    """The server's chunk in our form; fields beyond OpenAI's own are read where servers put them."""
-    usage = piece.usage and Usage(
-        prompt=piece.usage.prompt_tokens or 0,
-        completion=piece.usage.completion_tokens or 0,
-        cached=getattr(piece.usage.prompt_tokens_details, "cached_tokens", None) or 0,
-    )
-    if not piece.choices:
-        return Chunk(at=at, usage=usage, model=piece.model or "")
-    choice = piece.choices[0]
-    delta = choice.delta
-    calls = tuple(
-        CallPiece(
-            index=call.index or 0,
-            id=(call.id or "")[:120],
-            name=storable((call.function and call.function.name) or ""),
-            arguments=storable((call.function and call.function.arguments) or ""),
-        )
-        for call in delta.tool_calls or ()
-    )
+    """The server's piece in our form. What is absent, null or of another type than it should be counts as absent."""
+    piece = _mapping(piece)
+    model, usage = _text(piece.get("model")), _usage(piece.get("usage"))
+    choices = _mappings(piece.get("choices"))
+    if not choices:
+        return Chunk(at=at, usage=usage, model=model)
+    delta = _mapping(choices[0].get("delta"))
     return Chunk(
         at=at,
-        reasoning=storable(getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None) or ""),
-        content=storable(delta.content or ""),
-        calls=calls,
-        finish_reason=choice.finish_reason or "",
+        reasoning=_text(delta.get("reasoning_content")) or _text(delta.get("reasoning")),
+        content=_text(delta.get("content")),
+        calls=tuple(_call(call) for call in _mappings(delta.get("tool_calls"))),
+        finish_reason=_text(choices[0].get("finish_reason")),
         usage=usage,
-        model=piece.model or "",
+        model=model,
     )
+
+
+def _call(call: dict[str, Any]) -> CallPiece:
+    function = _mapping(call.get("function"))
+    return CallPiece(
+        index=_number(call.get("index")),
+        id=_text(call.get("id"))[:120],
+        name=_text(function.get("name")),
+        arguments=_text(function.get("arguments")),
+    )
+
+
+def _usage(value: Any) -> Usage | None:
+    if not isinstance(value, dict):
+        return None
+    return Usage(
+        prompt=_number(value.get("prompt_tokens")),
+        completion=_number(value.get("completion_tokens")),
+        cached=_number(_mapping(value.get("prompt_tokens_details")).get("cached_tokens")),
+    )
+
+
+def _text(value: Any) -> str:
+    return storable(value) if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _mappings(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 OVERFLOW_WORDS = (

@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 
+from django.db import transaction
 from django.db.models import Q
 
 from agents.llm.types import ChatMessage, FunctionSchema, Prompt, Section
@@ -13,6 +14,7 @@ from agents.text import tokens
 
 THOUGHTS_TOKENS = 30  # `inner_thoughts` in each schema
 LEAST_QUEUE = 200  # tokens
+MOST_PREFIXES = 1000  # whose ids a process remembers
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ def _fixed_sections(agent: Agent, blocks: list[Block], functions: tuple[Function
 
 
 def prefix_of(agent: Agent, context: MainContext) -> PromptPrefix:
-    """What stands before the queue, stored once for all steps that share it. One query, two when it is new."""
+    """What stands before the queue, stored once for all steps that share it. No query for one this process has met
+    lately, one for others, two for a new one."""
     texts = {section.name: section.text for section in context.prompt.sections}
     parts = {
         "system_instructions": agent.system_instructions,
@@ -90,7 +93,20 @@ def prefix_of(agent: Agent, context: MainContext) -> PromptPrefix:
         "functions": [asdict(function) for function in context.prompt.functions],
     }
     sha256 = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-    return PromptPrefix.objects.get_or_create(agent=agent, sha256=sha256, defaults=parts)[0]
+    key = f"{agent.pk} {sha256}"
+    if (pk := _prefixes.get(key)) is None:
+        pk = PromptPrefix.objects.get_or_create(agent=agent, sha256=sha256, defaults=parts)[0].pk
+        transaction.on_commit(lambda: _remember_prefix(key, pk))
+    return PromptPrefix(pk=pk, agent=agent, sha256=sha256, **parts)
+
+
+_prefixes: dict[str, int] = {}  # ids of committed rows, by agent and SHA-256
+
+
+def _remember_prefix(key: str, pk: int) -> None:
+    if len(_prefixes) >= MOST_PREFIXES:
+        _prefixes.clear()
+    _prefixes[key] = pk
 
 
 def recompile(step: Step) -> Prompt | None:

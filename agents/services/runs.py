@@ -1,5 +1,7 @@
 """Runs, as a worker and a person move them: the next one worked on, the running one stopped."""
 
+import contextlib
+import time
 import uuid
 
 from django.utils import timezone, translation
@@ -7,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from agents import agent_loop, dispatch, runs
 from agents.exceptions import LeaseLost, LLMError
-from agents.language import language_of
+from agents.language import language_for
 from agents.models import Agent, Run
 from agents.runs import Lease
 
@@ -21,14 +23,16 @@ def run_next(*, agent_id: uuid.UUID) -> bool:
     run = runs.claim(agent_id)
     if run is None or run.lease_token is None:
         return False
-    with translation.override(language_of(run.agent.owner_id)):
-        return _work(run, Lease(run.pk, run.lease_token))
+    lease = Lease(run.pk, run.lease_token, checked_at=time.monotonic())
+    with translation.override(language_for(run.agent.owner)), contextlib.closing(lease):
+        return _work(run, lease)
 
 
 def _work(run: Run, lease: Lease) -> bool:
     try:
         for _step in agent_loop.run(run, lease=lease):
-            dispatch.embed_messages(run.agent_id)
+            pass
+        dispatch.embed_messages(run.agent_id)
     except LeaseLost:
         return False
     except LLMError as error:

@@ -122,7 +122,7 @@ def test_the_new_summary_covers_the_old_one_and_what_was_evicted(small: Agent, s
 
 def test_a_failing_summarizer_loses_nothing_and_is_asked_again(small: Agent, serve_model: ServeModel) -> None:
     serve_model(lambda request: talkative(request) if "tools" in request else Answer(status=500))
-    with patch("agents.llm.gateway.MAX_RETRIES", 0):
+    with patch("agents.llm.connection.MAX_RETRIES", 0):
         for number in range(12):
             exchange(small, f"number {number} " + "and more " * 60)
         with pytest.raises(LLMError):

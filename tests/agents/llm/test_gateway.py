@@ -201,7 +201,7 @@ def test_a_silent_server_is_left_as_soon_as_somebody_asks(serve_model: ServeMode
 
 
 def test_a_server_that_never_answers_times_out(serve_model: ServeModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gateway, "MAX_RETRIES", 0)
+    monkeypatch.setattr("agents.llm.connection.MAX_RETRIES", 0)
     answered = threading.Event()
     serve_model(lambda request: say("late") if answered.wait(10) else say("later"))
     with pytest.raises(LLMError, match=r"gave no answer for 0\.3 seconds"):

@@ -1,0 +1,145 @@
+"""The connection to model servers: one event loop in a thread of its own, and one HTTP client on it, per process.
+
+The engine is synchronous and asks from many threads; making a client costs more than a whole answer (its TLS context
+alone 70 ms of CPU), so all of them share one, with its open connections. While nothing arrives, `check` is called a few
+times a second in the thread that asks, and whatever it raises ends the request, which makes a server stop generating.
+"""
+
+import asyncio
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
+from dataclasses import dataclass
+from typing import Any
+
+from openai import APIConnectionError, APITimeoutError, AsyncOpenAI, AsyncStream, BadRequestError, InternalServerError
+from openai import DefaultAsyncHttpxClient as HttpClient
+
+Check = Callable[[], None]
+Request = dict[str, Any]
+
+CHECK_SECONDS = 0.25
+LOCAL_START_SECONDS = 1800  # downloading weights on a slow line
+MAX_RETRIES = 3  # before the first delta; with backoff, by the client
+END = object()
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where to ask. `timeout` is in seconds of silence; `patient`: the server may still be loading its weights."""
+
+    base_url: str | None
+    api_key: str
+    timeout: float
+    patient: bool = False
+
+
+def stream(request: Request, endpoint: Endpoint, *, check: Check) -> Iterator[tuple[Any, float]]:
+    """Send a chat completion request; yields each streamed piece as decoded JSON, with its time (monotonic seconds).
+
+    Raises what `openai` and its transport raise, and whatever `check` raises. Closing the iterator ends the request.
+    """
+    return _connection().stream(request, endpoint, check)
+
+
+class _Connection:
+    """The loop's thread and the client. Not shared with a forked child, which makes its own."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self._loop = asyncio.new_event_loop()
+        self._http: HttpClient | None = None
+        self._clients: dict[tuple[str | None, str], AsyncOpenAI] = {}
+        threading.Thread(target=self._loop.run_forever, name="llm", daemon=True).start()
+
+    def stream(self, request: Request, endpoint: Endpoint, check: Check) -> Iterator[tuple[Any, float]]:
+        pieces: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        future = asyncio.run_coroutine_threadsafe(self._pump(request, endpoint, pieces), self._loop)
+        try:
+            while True:
+                try:
+                    piece = pieces.get(timeout=CHECK_SECONDS)
+                except queue.Empty:
+                    check()
+                    continue
+                if piece is END:
+                    break
+                yield piece
+                check()
+            future.result()  # raises what ended it
+        except CancelledError as error:  # the loop was shut down under it
+            raise OSError("the connection was closed") from error
+        finally:
+            future.cancel()
+
+    async def _pump(self, request: Request, endpoint: Endpoint, pieces: "queue.SimpleQueue[Any]") -> None:
+        """Run on the loop: from the server into the queue of the thread that asks."""
+        try:
+            answer = await self._open(request, endpoint)
+            try:
+                async for piece in answer:
+                    pieces.put((piece, time.monotonic()))
+            finally:
+                await answer.close()
+        finally:
+            pieces.put(END)
+
+    async def _open(self, request: Request, endpoint: Endpoint) -> AsyncStream[Any]:
+        """Start the stream. Raw JSON goes out and comes in: the client's own types would walk every message."""
+        client = self._client(endpoint)
+        deadline = time.monotonic() + LOCAL_START_SECONDS
+        while True:
+            try:
+                return await client.post(
+                    "/chat/completions",
+                    cast_to=object,
+                    body=request,
+                    options={"timeout": endpoint.timeout, "max_retries": MAX_RETRIES},
+                    stream=True,
+                    stream_cls=AsyncStream[Any],
+                )
+            except BadRequestError as error:
+                adapted = _adapted(request, str(error))
+                if adapted is None:
+                    raise
+                request = adapted
+            except (APIConnectionError, InternalServerError) as error:
+                timed_out = isinstance(error, APITimeoutError)
+                if not endpoint.patient or timed_out or time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(1)
+
+    def _client(self, endpoint: Endpoint) -> AsyncOpenAI:
+        """A thin one for each address and key, all on the same connections and TLS context."""
+        self._http = self._http or HttpClient()
+        key = endpoint.base_url, endpoint.api_key
+        if key not in self._clients:
+            self._clients[key] = AsyncOpenAI(base_url=key[0], api_key=key[1], http_client=self._http)
+        return self._clients[key]
+
+
+_lock = threading.Lock()
+_current: _Connection | None = None
+
+
+def _connection() -> _Connection:
+    global _current
+    with _lock:
+        if _current is None or _current.pid != os.getpid():  # threads do not survive a fork
+            _current = _Connection()
+        return _current
+
+
+def _adapted(request: Request, complaint: str) -> Request | None:
+    """The request in the words of a server that does not know one of ours; None if that is not the trouble."""
+    if "tool_choice" in complaint and request.get("tool_choice") == "required":
+        return {**request, "tool_choice": "auto"}
+    if "max_tokens" in complaint and "max_tokens" in request:
+        rest = {name: value for name, value in request.items() if name != "max_tokens"}
+        return {**rest, "max_completion_tokens": request["max_tokens"]}
+    if "stream_options" in complaint and "stream_options" in request:
+        return {name: value for name, value in request.items() if name != "stream_options"}
+    return None
