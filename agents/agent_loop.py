@@ -13,15 +13,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from agents import function_executor, queue_manager, runs
+from agents.broadcast import bus
 from agents.broadcast.draft import Draft
+from agents.broadcast.events import ContextChanged
 from agents.exceptions import ContextOverflow, LLMError, RunCancelled
 from agents.function_executor import Result
 from agents.functions import registry, toolset
 from agents.llm import gateway
 from agents.llm.gateway import config_of
-from agents.llm.types import Completion, Usage
+from agents.llm.types import Completion, Role, Usage
 from agents.locks import release_connection
-from agents.main_context.compile import MainContext, prefix_of
+from agents.main_context.compile import MainContext, core_memory_tokens, prefix_of
 from agents.main_context.fifo_queue import package_result
 from agents.models import Agent, Message, Run, Step
 from agents.prompts import LOOP_STOPPED, NO_CALL_STOPPED, TOO_MANY_STEPS
@@ -146,6 +148,7 @@ class _Attempt:
             if stop_reason:
                 messages.append(self._message(step, Kind.SYSTEM_ALERT, content=stop_reason))
             queue_manager.append(self.agent, *messages)
+            self._tell_of_context(messages, results)
             ended = bool(stop_reason) or not any(result.wants_step for result in results)
             if ended:
                 runs.finish(run, Run.Status.DONE)
@@ -162,9 +165,19 @@ class _Attempt:
             message = self._message(step, Kind.ASSISTANT, content=parts["reply"])
             message.inner_monologue, message.stopped = parts["thinking"].strip(), True
             queue_manager.append(self.agent, message)
+            self._tell_of_context([message], [])
             runs.finish(run, Run.Status.STOPPED)
         self.draft.drop()
         return Outcome(step, [], ended=True)
+
+    def _tell_of_context(self, added: list[Message], results: list[Result]) -> None:
+        """Pages need not compile the next prompt to draw its gauge: the step knows its figures."""
+        writers = self.tools.names(Role.WRITES_CORE_MEMORY)
+        core_tokens = next(s.tokens for s in self.context.prompt.sections if s.name == "core_memory")
+        if any(result.ok and result.call and result.call.name in writers for result in results):
+            core_tokens = core_memory_tokens(self.agent)
+        gauge = queue_manager.gauge_after(self.context, self.config, added, core_tokens)
+        bus.publish_on_commit(bus.agent_group(self.agent.pk), ContextChanged(gauge))
 
     def _save_step(self, answer: Completion) -> Step:
         prompt, usage = self.context.prompt, answer.usage or Usage()

@@ -16,12 +16,6 @@ def language_of(owner_id: int) -> str:
     return noted or settings.LANGUAGE_CODE
 
 
-def language_for(person: "User") -> str:
-    """The same of a person whose preferences are loaded. No query then."""
-    preferences: Preferences | None = getattr(person, "preferences", None)
-    return preferences.language if preferences else settings.LANGUAGE_CODE
-
-
 def person_reads(*, person: "User", language: str) -> None:
     """Note the language the page speaks with a person: workers write in it. One query while it stays the same."""
     if not Preferences.objects.filter(user=person, language=language).exists():

@@ -6,7 +6,9 @@
 A run never waits for a summary: if none is ready at the flush mark, the old one stays until the new one arrives.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -51,7 +53,8 @@ def append(agent: Agent, *messages: Message) -> None:
     """Put new messages at the end of the timeline, with the next seqs. Two statements; locks the agent's row until
     commit.
 
-    A message that waited for its run is written by itself.
+    A message that waited for its run is written by itself. Pages are told of the messages; that the prompt is another
+    one is for the caller to tell.
     """
     with transaction.atomic(savepoint=False):
         agent.last_active_at = timezone.now()
@@ -66,9 +69,7 @@ def append(agent: Agent, *messages: Message) -> None:
             else:
                 message.save(update_fields=["seq", "tokens", "run"])
         Message.objects.bulk_create(new)
-        group = bus.agent_group(agent.pk)
-        bus.publish_on_commit(group, MessagesAdded(agent.next_seq - 1))
-        bus.publish_on_commit(group, ContextChanged())
+        bus.publish_on_commit(bus.agent_group(agent.pk), MessagesAdded(agent.next_seq - 1))
 
 
 def _take_seqs(agent: Agent, count: int) -> int:
@@ -127,6 +128,7 @@ def flush(agent: Agent, messages: list[Message]) -> bool:
             left,
         ) % {"count": left}
         append(agent, Message(kind=Message.Kind.NOTICE, content=note, created_at=timezone.now()))
+        bus.publish_on_commit(bus.agent_group(agent.pk), ContextChanged())
         if not ready:
             dispatch.summarize(agent.pk, cut)
     return True
@@ -146,3 +148,21 @@ def _warn(agent: Agent, context: MainContext, limits: Marks) -> None:
         cut = fifo_queue.eviction_cut(context.messages)
         if cut:
             dispatch.summarize(agent.pk, cut)
+
+
+def gauge_after(
+    context: MainContext, config: ModelConfig, added: Sequence[Message], core_tokens: int
+) -> dict[str, Any]:
+    """The figures of the prompt that follows a step, as `ContextChanged` carries them. No query.
+
+    They are those of the step's own prompt, with what was `added` to the queue, and with `core_tokens` of core memory
+    as it is now.
+    """
+    limits = marks(config)
+    tokens = {section.name: section.tokens for section in context.prompt.sections}
+    tokens["core_memory"] = core_tokens
+    tokens["queue"] += sum(message.tokens for message in added)
+    shown = sum(tokens.values())
+    uncut = shown + context.uncut_tokens - context.prompt.tokens
+    used = min(uncut, max(shown, limits.flush))
+    return {"sections": [list(section) for section in tokens.items()], "used": used, **asdict(limits)}

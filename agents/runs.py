@@ -20,13 +20,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from agents import dispatch, queue_manager
 from agents.broadcast import bus
 from agents.broadcast.draft import draft_save
-from agents.broadcast.events import RunChanged, WaitingChanged
+from agents.broadcast.events import ContextChanged, RunChanged, WaitingChanged
 from agents.exceptions import LeaseLost, RunCancelled
 from agents.locks import release_connection
 from agents.models import Agent, Message, Run
@@ -34,6 +34,19 @@ from agents.models import Agent, Message, Run
 PATIENCE = timedelta(seconds=10)  # for a queued run to be claimed: a task normally starts within one
 CHECK_SECONDS = 0.5  # between two looks at the rows
 
+# What every turn asks is written out: making the SQL took longer than carrying it out.
+AGENT_WITH_RUNS_SQL = """
+    SELECT * FROM agents_agent AS agent WHERE id = %s
+        AND EXISTS (SELECT FROM agents_run WHERE agent_id = agent.id AND status IN ('queued', 'running'))
+    FOR NO KEY UPDATE OF agent
+"""
+NEXT_RUN_SQL = """
+    SELECT * FROM agents_run WHERE agent_id = %s AND status IN ('queued', 'running')
+    ORDER BY status = 'running' DESC, id LIMIT 1
+"""
+HOLD_SQL = """
+    SELECT * FROM agents_run WHERE id = %s AND lease_token = %s AND status = 'running' FOR NO KEY UPDATE
+"""
 # Rows that their own worker is committing right now are locked: they are skipped, and stay held.
 RENEW_SQL = """
     WITH held AS (
@@ -68,22 +81,17 @@ def is_at_work(agent: Agent) -> bool:
 def claim(agent_id: UUID) -> Run | None:
     """Take the lease of the agent's next run: an abandoned one first, else the oldest queued one. Locks the agent.
 
-    `agent` and `event` of the run are loaded, as are the agent's summary, archive and owner's preferences. One
-    statement if there is nothing to do, five for a queued message.
+    `agent` and `event` of the run are loaded. One statement if there is nothing to do, six for a queued message.
     """
     now = timezone.now()
-    open_runs = Run.objects.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
     with transaction.atomic():
-        agents = Agent.objects.select_for_update(of=("self",), no_key=True)
-        agents = agents.select_related("summary", "archive", "owner__preferences")
-        agent = agents.filter(Exists(open_runs.filter(agent=OuterRef("pk"))), pk=agent_id).first()
-        if agent is None:
-            return None
-        # "running" stands after "queued"
-        run = open_runs.filter(agent=agent).select_related("event").order_by("-status", "id").first()
-        if run is None or (run.status == Run.Status.RUNNING and not _is_abandoned(run, now)):
+        agent = next(iter(Agent.objects.raw(AGENT_WITH_RUNS_SQL, [agent_id])), None)
+        run = next(iter(Run.objects.raw(NEXT_RUN_SQL, [agent_id])), None) if agent else None
+        if agent is None or run is None or (run.status == Run.Status.RUNNING and not _is_abandoned(run, now)):
             return None
         run.agent = agent
+        if run.event_id:
+            run.event = Message.objects.without_search_columns().get(pk=run.event_id)
         run.status, run.lease_token, run.lease_until = Run.Status.RUNNING, uuid.uuid4(), _expiry()
         run.started_at = run.started_at or now
         run.save(update_fields=["status", "lease_token", "lease_until", "started_at"])
@@ -115,6 +123,7 @@ def fail(run: Run, lease: "Lease", reason: str) -> None:
         finish(lease.hold(), Run.Status.FAILED, error=reason)
         notice = Message(kind=Message.Kind.NOTICE, content=reason, failed=True, run=run, created_at=timezone.now())
         queue_manager.append(run.agent, notice)
+        bus.publish_on_commit(bus.agent_group(run.agent_id), ContextChanged())
     draft_save(run.agent_id, None)
 
 
@@ -151,12 +160,9 @@ class Lease:
 
     def hold(self) -> Run:
         """The run's row, locked until the transaction ends. One statement. Raises LeaseLost."""
-        try:
-            return Run.objects.select_for_update(no_key=True).get(
-                pk=self.run_id, lease_token=self.token, status=Run.Status.RUNNING
-            )
-        except Run.DoesNotExist as error:
-            raise LeaseLost(f"Run {self.run_id} was taken over.") from error
+        for run in Run.objects.raw(HOLD_SQL, [self.run_id, self.token]):
+            return run
+        raise LeaseLost(f"Run {self.run_id} was taken over.")
 
     def close(self) -> None:
         """Renew it no more."""

@@ -30,8 +30,10 @@ from agents.broadcast.events import (
     event_of,
 )
 from agents.language import language_of
-from agents.models import Agent
+from agents.models import Agent, Run
 from chat import frames
+
+Parts = tuple[str, ...]
 
 
 class AgentConsumer(AsyncWebsocketConsumer):
@@ -81,34 +83,49 @@ class AgentConsumer(AsyncWebsocketConsumer):
         if kind in ("resume", "draft"):
             await self._send_drawn(frames.draft)
 
-    async def agent_event(self, message: dict[str, Any]) -> None:
-        """An event of the engine, from the bus: Channels calls this for messages of type `agent.event`."""
-        message.pop("type")
-        event = event_of(message)
-        await ANSWERS[type(event)](self, event)
+    async def agent_events(self, message: dict[str, Any]) -> None:
+        """Events of the engine, from the bus: Channels calls this for messages of type `agent.events`."""
+        named: set[str] = set()  # parts of the page, once however many events they follow from
+        for payload in message["events"]:
+            event = event_of(payload)
+            parts = [part for part in await ANSWERS[type(event)](self, event) if part not in named]
+            if parts:
+                named.update(parts)
+                await self.send(frames.changed(*parts))
 
-    async def _messages_added(self, _event: MessagesAdded) -> None:
+    async def _messages_added(self, _event: MessagesAdded) -> Parts:
         await self._catch_up()
+        return ()
 
-    async def _waiting_changed(self, _event: WaitingChanged) -> None:
+    async def _waiting_changed(self, _event: WaitingChanged) -> Parts:
         await self._send_drawn(frames.waiting)
+        return ()
 
-    async def _run_changed(self, _event: RunChanged) -> None:
+    async def _run_changed(self, event: RunChanged) -> Parts:
         await self._send_drawn(frames.status)
-        await self.send(frames.changed("runs"))
+        return () if event.status in (Run.Status.QUEUED, Run.Status.RUNNING) else ("runs",)
 
-    async def _timeline_cut(self, event: TimelineCut) -> None:
+    async def _timeline_cut(self, event: TimelineCut) -> Parts:
         self.agent.timeline_version = event.version
         await self.send(frames.as_json("cut", **asdict(event)))
+        return ()
 
-    async def _message_edited(self, event: MessageEdited) -> None:
+    async def _message_edited(self, event: MessageEdited) -> Parts:
         self.agent.timeline_version = event.version
         if html := await self._draw(frames.edited, event.message):
             await self.send(html)
         await self.send(frames.as_json("version", version=event.version))
+        return ()
 
-    async def _block_changed(self, event: BlockChanged) -> None:
-        await self.send(frames.changed(f"block-{event.block}"))
+    async def _context_changed(self, event: ContextChanged) -> Parts:
+        if event.gauge is None:
+            return ("context",)
+        with translation.override(self.language):
+            await self.send(frames.gauge(event.gauge))
+        return ("context",)
+
+    async def _block_changed(self, event: BlockChanged) -> Parts:
+        return (f"block-{event.block}",)
 
     async def _catch_up(self) -> None:
         """Send the timeline rows that this page does not have yet."""
@@ -131,23 +148,24 @@ class AgentConsumer(AsyncWebsocketConsumer):
         return await _read(draw)
 
 
-Answer = Callable[[AgentConsumer, Any], Awaitable[None]]
+Answer = Callable[[AgentConsumer, Any], Awaitable[Parts]]
 
 
 def _passed_on(name: str) -> Answer:
     """Send the event itself, as a JSON frame of this name."""
 
-    async def answer(consumer: AgentConsumer, event: Event) -> None:
+    async def answer(consumer: AgentConsumer, event: Event) -> Parts:
         await consumer.send(frames.as_json(name, **asdict(event)))
+        return ()
 
     return answer
 
 
 def _asked_for(*parts: str) -> Answer:
-    """Name the parts of the page that should ask for their new state; those that are open do."""
+    """Nothing is sent but the names of the parts."""
 
-    async def answer(consumer: AgentConsumer, _event: Event) -> None:
-        await consumer.send(frames.changed(*parts))
+    async def answer(_consumer: AgentConsumer, _event: Event) -> Parts:
+        return parts
 
     return answer
 
@@ -163,12 +181,13 @@ ANSWERS: dict[type[Event], Answer] = {
     MessageEdited: AgentConsumer._message_edited,
     BlockChanged: AgentConsumer._block_changed,
     BlocksChanged: _asked_for("blocks"),
-    ContextChanged: _asked_for("context"),
+    ContextChanged: AgentConsumer._context_changed,
     PassagesChanged: _asked_for("archival", "archives"),
     DocumentChanged: _asked_for("documents"),
     AgentsChanged: _asked_for("agents"),
 }
-"""What the page is sent for each class of event."""
+"""What the page is sent for each class of event; each answer names the parts of the page that should ask for their new
+state, and those that somebody looks at do."""
 
 
 async def _read(read: Any, *arguments: Any) -> Any:

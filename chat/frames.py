@@ -6,12 +6,16 @@ Frames that start with `{` are read by `conversation.js`; frames that start with
 import json
 from typing import Any
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 
 from agents import selectors
 from agents.broadcast.draft import draft_read
+from agents.llm.types import Section
 from agents.models import Agent
-from chat import timeline
+from agents.queue_manager import Marks
+from chat import drawing, timeline
 
 
 def rows_after(agent: Agent, seq: int) -> tuple[str, int]:
@@ -48,6 +52,16 @@ def status(agent: Agent) -> str:
 def draft(agent: Agent) -> str:
     """The whole of what the model is writing now, for a page that opened in the middle or noticed a gap."""
     return as_json("draft", draft=draft_read(agent.pk))
+
+
+def gauge(figures: dict[str, Any]) -> str:
+    """The slim gauge, from the figures that an event carries. No query."""
+    sections = tuple(Section(name, "", tokens) for name, tokens in figures["sections"])
+    limits = Marks(figures["window"], figures["warning"], figures["flush"])
+    drawn = drawing.gauge(selectors.Gauge(sections, limits, figures["used"]))
+    segments = [{"name": one.name, "start": one.start, "share": one.share} for one in drawn.segments]
+    label = _("%(percent)s %% of %(window)s tokens") % {"percent": drawn.percent, "window": intcomma(limits.window)}
+    return as_json("gauge", segments=segments, label=label)
 
 
 def changed(*what: str) -> str:

@@ -8,17 +8,17 @@ import asyncio
 import logging
 import os
 import threading
-from typing import Any
 from uuid import UUID
 
 from channels.layers import get_channel_layer
 from django.db import transaction
 
-from agents.broadcast.events import Event
+from agents.broadcast.events import Event, newest
 
 logger = logging.getLogger(__name__)
 
 BACKLOG = 5000  # events held while the broker is away; more are dropped
+GATHER_SECONDS = 0.003  # that an event waits for others of the same commit
 
 
 def agent_group(agent_id: UUID) -> str:
@@ -33,7 +33,7 @@ def owner_group(user_id: int) -> str:
 
 def publish(group: str, event: Event) -> None:
     """Send now, without waiting for it."""
-    _publisher().put(group, {"type": "agent.event", **event.payload()})
+    _publisher().put(group, event)
 
 
 def publish_on_commit(group: str, event: Event) -> None:
@@ -42,20 +42,23 @@ def publish_on_commit(group: str, event: Event) -> None:
 
 
 class _Publisher:
-    """An event loop in a thread of its own: the channel layer is async, the engine is not."""
+    """An event loop in a thread of its own: the channel layer is async, the engine is not.
+
+    What is published within some milliseconds goes out as one message for each group: `{"type", "events"}`.
+    """
 
     def __init__(self) -> None:
         self.pid = os.getpid()
         self.loop = asyncio.new_event_loop()
-        self.queue: asyncio.Queue[tuple[str, dict[str, Any]]] = asyncio.Queue(BACKLOG)
+        self.queue: asyncio.Queue[tuple[str, Event]] = asyncio.Queue(BACKLOG)
         threading.Thread(target=self._run, name="bus", daemon=True).start()
 
-    def put(self, group: str, message: dict[str, Any]) -> None:
-        self.loop.call_soon_threadsafe(self._enqueue, group, message)
+    def put(self, group: str, event: Event) -> None:
+        self.loop.call_soon_threadsafe(self._enqueue, group, event)
 
-    def _enqueue(self, group: str, message: dict[str, Any]) -> None:
+    def _enqueue(self, group: str, event: Event) -> None:
         try:
-            self.queue.put_nowait((group, message))
+            self.queue.put_nowait((group, event))
         except asyncio.QueueFull:
             logger.warning("The broker has been away for long: an event for %s was dropped.", group)
 
@@ -65,12 +68,22 @@ class _Publisher:
 
     async def _send_all(self) -> None:
         while True:
-            group, message = await self.queue.get()
-            layer = get_channel_layer()
-            try:
-                await layer.group_send(group, message)
-            except Exception as error:  # noqa: BLE001 - any client library's error: pages catch up from the database
-                logger.warning("An event could not be sent: %s", error)
+            batch = [await self.queue.get()]
+            await asyncio.sleep(GATHER_SECONDS)
+            while not self.queue.empty():
+                batch.append(self.queue.get_nowait())
+            groups: dict[str, list[Event]] = {}
+            for group, event in batch:
+                groups.setdefault(group, []).append(event)
+            for group, events in groups.items():
+                await self._send(group, newest(events))
+
+    async def _send(self, group: str, events: list[Event]) -> None:
+        message = {"type": "agent.events", "events": [event.payload() for event in events]}
+        try:
+            await get_channel_layer().group_send(group, message)
+        except Exception as error:  # noqa: BLE001 - any client library's error: pages catch up from the database
+            logger.warning("An event could not be sent: %s", error)
 
 
 _lock = threading.Lock()

@@ -17,6 +17,7 @@ Event
 └── AgentsChanged       an agent was made, renamed or deleted
 """
 
+from collections.abc import Hashable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -27,16 +28,50 @@ DraftPart = Literal["thinking", "call", "reply"]
 class Event:
     """What every event is: its fields are plain JSON types."""
 
+    @property
+    def replaces(self) -> Hashable | None:
+        """Of events that wait to be sent together, only the last with the same key counts; None: each counts.
+
+        Most events say that a state is another one now, which their reader then reads.
+        """
+        return type(self).__name__
+
     def payload(self) -> dict[str, Any]:
         """The event as it is sent: its fields, with its class's name under `event`."""
         return {"event": type(self).__name__, **asdict(self)}
 
 
+@dataclass(frozen=True)
+class Occurrence(Event):
+    """What every event is that tells something by itself."""
+
+    @property
+    def replaces(self) -> None:
+        """Nothing."""
+        return
+
+
+def newest(events: Iterable[Event]) -> list[Event]:
+    """Those of `events` that count, in their order."""
+    latest: dict[Hashable, Event] = {}
+    for number, event in enumerate(events):
+        key = event.replaces
+        if key is not None:
+            latest.pop(key, None)
+        latest[number if key is None else key] = event
+    return list(latest.values())
+
+
 def event_of(payload: dict[str, Any]) -> Event:
     """The event that was sent as this payload. Raises KeyError for a class that is not in this file."""
     fields = dict(payload)
-    classes = {event.__name__: event for event in Event.__subclasses__()}
-    return classes[fields.pop("event")](**fields)
+    return classes()[fields.pop("event")](**fields)
+
+
+def classes() -> dict[str, type[Event]]:
+    """Every event class of this file by its name."""
+    every = (*Event.__subclasses__(), *Occurrence.__subclasses__())
+    return {event.__name__: event for event in every if event is not Occurrence}
 
 
 @dataclass(frozen=True)
@@ -60,7 +95,7 @@ class RunChanged(Event):
 
 
 @dataclass(frozen=True)
-class StepStarted(Event):
+class StepStarted(Occurrence):
     """The model is asked."""
 
     run: int
@@ -68,7 +103,7 @@ class StepStarted(Event):
 
 
 @dataclass(frozen=True)
-class DraftDelta(Event):
+class DraftDelta(Occurrence):
     """`text` goes at character `offset` of `part`, so that a reader notices a gap."""
 
     run: int
@@ -79,7 +114,7 @@ class DraftDelta(Event):
 
 
 @dataclass(frozen=True)
-class DraftDropped(Event):
+class DraftDropped(Occurrence):
     """The draft is void: the step is tried again, or ended without a message."""
 
     run: int
@@ -87,7 +122,7 @@ class DraftDropped(Event):
 
 
 @dataclass(frozen=True)
-class TimelineCut(Event):
+class TimelineCut(Occurrence):
     """`version` is the agent's timeline version now: a page that has another missed something and starts anew.
 
     What came after `to_seq` stays: an answer to an edited message may reach a page before the cut does.
@@ -99,7 +134,7 @@ class TimelineCut(Event):
 
 
 @dataclass(frozen=True)
-class MessageEdited(Event):
+class MessageEdited(Occurrence):
     """A message in the timeline reads otherwise now; `version` as in TimelineCut."""
 
     message: int
@@ -118,10 +153,20 @@ class BlockChanged(Event):
     block: int
     label: str
 
+    @property
+    def replaces(self) -> Hashable:
+        """Other news of the same block."""
+        return type(self).__name__, self.block
+
 
 @dataclass(frozen=True)
 class ContextChanged(Event):
-    """The prompt is another one."""
+    """The prompt is another one. `gauge` holds its figures where they are at hand, as after a step; else ask for them.
+
+    It is `{"sections": [[name, tokens], ...], "used", "window", "warning", "flush"}`, in tokens.
+    """
+
+    gauge: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

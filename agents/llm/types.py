@@ -5,6 +5,7 @@
 Nothing here knows Django or `openai`.
 """
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -43,7 +44,7 @@ class Section:
     """One stretch of the main context. `tokens` is what it costs, as counted by `agents.text.tokens`."""
 
     name: str  # system_instructions | functions | core_memory | summary | queue
-    text: str
+    text: str  # empty for the queue: `Prompt.queue_text` is made for who reads it
     tokens: int
 
 
@@ -80,6 +81,11 @@ class Prompt:
         if self.summary:
             head.append({"role": "user", "content": self.summary})
         return head + list(self.queue)
+
+    @property
+    def queue_text(self) -> str:
+        """The queue as it is sent, a line of JSON for each message."""
+        return "\n".join(json.dumps(turn, ensure_ascii=False) for turn in self.queue)
 
     @property
     def tokens(self) -> int:

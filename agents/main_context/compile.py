@@ -56,14 +56,14 @@ def compile(
         messages.insert(0, event)
     fixed = _fixed_sections(agent, blocks, functions)
     texts = {section.name: section.text for section in fixed}
-    queue = _queue(messages, fixed, budget)
+    queue, queue_section = _queue(messages, fixed, budget)
     prompt = Prompt(
         system=_system(agent.system_instructions, texts["core_memory"]),
         blocks=working_context.prompt_blocks(blocks),
         summary=texts["summary"],
         queue=queue,
         functions=functions,
-        sections=(*fixed, _queue_section(queue)),
+        sections=(*fixed, queue_section),
     )
     return MainContext(prompt, blocks, messages)
 
@@ -71,6 +71,11 @@ def compile(
 def fixed_tokens(agent: Agent, functions: tuple[FunctionSchema, ...]) -> int:
     """What stands before the queue's messages costs. One query, whatever the queue's length."""
     return sum(section.tokens for section in _fixed_sections(agent, working_context.blocks_of(agent), functions))
+
+
+def core_memory_tokens(agent: Agent) -> int:
+    """What core memory costs as it is now. One query."""
+    return _section("core_memory", working_context.render(working_context.blocks_of(agent))).tokens
 
 
 def _fixed_sections(agent: Agent, blocks: list[Block], functions: tuple[FunctionSchema, ...]) -> list[Section]:
@@ -131,14 +136,14 @@ def recompile(step: Step) -> Prompt | None:
     }
     counted = dict(step.sections)
     fixed = [Section(name, text, counted.get(name, 0)) for name, text in texts.items()]
-    queue = _queue(messages, fixed, step.flush_mark)
+    queue, queue_section = _queue(messages, fixed, step.flush_mark)
     return Prompt(
         system=_system(prefix.system_instructions, prefix.core_memory),
         blocks=(),
         summary=prefix.summary,
         queue=queue,
         functions=functions,
-        sections=(*fixed, _queue_section(queue)),
+        sections=(*fixed, queue_section),
     )
 
 
@@ -146,14 +151,15 @@ def _system(instructions: str, core: str) -> str:
     return f"{instructions}\n\n{core}"
 
 
-def _queue(messages: list[Message], fixed: list[Section], budget: int) -> tuple[ChatMessage, ...]:
+def _queue(messages: list[Message], fixed: list[Section], budget: int) -> tuple[tuple[ChatMessage, ...], Section]:
+    """The messages in chat form, cut only if they do not fit, and the section that they make."""
     room = max(budget - sum(section.tokens for section in fixed), LEAST_QUEUE)
-    return tuple(fifo_queue.fit([fifo_queue.wire(message) for message in messages], room))
-
-
-def _queue_section(queue: tuple[ChatMessage, ...]) -> Section:
-    text = "\n".join(json.dumps(turn, ensure_ascii=False) for turn in queue)
-    return Section("queue", text, sum(map(fifo_queue.wire_tokens, queue)))
+    turns = [fifo_queue.wire(message) for message in messages]
+    cost = sum(message.tokens for message in messages)
+    if cost > room:
+        turns = fifo_queue.fit(turns, room)
+        cost = sum(map(fifo_queue.wire_tokens, turns))
+    return tuple(turns), Section("queue", "", cost)
 
 
 def _section(name: str, text: str) -> Section:

@@ -44,6 +44,7 @@ def as_then(message: Message, at: datetime) -> Message:
         if datetime.fromisoformat(version["until"]) > at:
             message.content, message.inner_monologue = version["content"], version["inner_monologue"]
             message.calls = version["calls"]
+            message.tokens = wire_tokens(wire(message))
             return message
     return message
 

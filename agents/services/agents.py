@@ -107,9 +107,10 @@ def agent_visit(*, agent: Agent) -> None:
     now = timezone.now()
     if (now - agent.last_active_at).total_seconds() < AWAY_HOURS * 3600:
         return
-    queue_manager.append(
-        agent, Message(kind=Message.Kind.LOGIN, content="The person opened the conversation.", created_at=now)
-    )
+    login = Message(kind=Message.Kind.LOGIN, content="The person opened the conversation.", created_at=now)
+    with transaction.atomic():
+        queue_manager.append(agent, login)
+        bus.publish_on_commit(bus.agent_group(agent.pk), ContextChanged())
 
 
 def _checked_name(name: str) -> str:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from agents import agent_loop, dispatch, runs
 from agents.exceptions import LeaseLost, LLMError
-from agents.language import language_for
+from agents.language import language_of
 from agents.models import Agent, Run
 from agents.runs import Lease
 
@@ -24,7 +24,7 @@ def run_next(*, agent_id: uuid.UUID) -> bool:
     if run is None or run.lease_token is None:
         return False
     lease = Lease(run.pk, run.lease_token, checked_at=time.monotonic())
-    with translation.override(language_for(run.agent.owner)), contextlib.closing(lease):
+    with translation.override(language_of(run.agent.owner_id)), contextlib.closing(lease):
         return _work(run, lease)
 
 

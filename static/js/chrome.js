@@ -123,7 +123,9 @@ function toggleDrawer(button) {
   const drawer = document.getElementById(button.dataset.toggle);
   const open = drawer.classList.toggle("open");
   for (const one of document.querySelectorAll(`[data-toggle="${drawer.id}"]`)) one.setAttribute("aria-expanded", String(open));
-  if (open) drawer.querySelector("[aria-selected=true], a, button")?.focus();
+  if (!open) return;
+  document.body.dispatchEvent(new CustomEvent("memweb:drawer-opened"));
+  drawer.querySelector("[aria-selected=true], a, button")?.focus();
 }
 
 export function closeDrawers() {

@@ -1,6 +1,6 @@
 // The live conversation: the socket, the draft of what the model is writing, following the end of the timeline.
 import { announce, offerCode } from "./chrome.js";
-import { changed } from "./panels.js";
+import { changed, drawGauge } from "./panels.js";
 
 const { gettext, interpolate } = window;
 
@@ -92,6 +92,7 @@ function onFrame(event) {
     delta: onDelta, step: onStep, dropped: onDropped, draft: onDraft, status: onStatus, cut: onCut,
     version: (f) => { byId("last-seq").dataset.version = f.version; },
     changed: (f) => changed(f.what),
+    gauge: drawGauge,
     reload: () => location.reload(),
   };
   handlers[frame.type]?.(frame);

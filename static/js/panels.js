@@ -1,5 +1,6 @@
 // Inspector tabs, and the refreshing of panels when the server says that something changed.
-let postponed = new Set(); // what changed while somebody was writing in the panel
+let postponed = new Set(); // what changed while somebody was writing in the panel, or while nobody looked at it
+let gaugeIsDrawn = false; // by figures that came with the news that the context changed
 
 export function startPanels() {
   if (window.Idiomorph) {
@@ -21,12 +22,10 @@ export function startPanels() {
   });
   document.body.addEventListener("htmx:afterSwap", (event) => {
     event.detail.target.querySelector?.("textarea[autofocus]")?.focus();
-    if (postponed.size && !isEditing()) {
-      const what = [...postponed];
-      postponed = new Set();
-      changed(what);
-    }
+    if (!isEditing()) catchUp();
   });
+  document.addEventListener("visibilitychange", catchUp);
+  document.body.addEventListener("memweb:drawer-opened", catchUp);
   document.addEventListener("keydown", (event) => {
     const form = event.target.closest?.("form");
     if (event.key === "Escape" && form) form.querySelector("[data-cancel]")?.click();
@@ -39,12 +38,43 @@ export function startPanels() {
 }
 
 const isEditing = () => Boolean(document.querySelector("#memory-tab .editing"));
+function isHidden() {
+  const inspector = document.getElementById("inspector"); // a drawer on narrow screens, which slides in when opened
+  return document.hidden || (!inspector.classList.contains("open") && getComputedStyle(inspector).visibility === "hidden");
+}
+
+const inSight = (part) => (["agents", "gauge"].includes(part) ? !document.hidden : !isHidden());
 
 export function changed(what) {
-  for (const part of what) {
-    if (part === "blocks" && isEditing()) postponed.add(part); // a draft is never drawn over
+  const isContext = what.includes("context");
+  refresh(isContext && !gaugeIsDrawn ? [...what, "gauge"] : what);
+  if (isContext) gaugeIsDrawn = false;
+}
+
+// Has the parts that are in sight ask for their new state; the others do when they come into sight.
+function refresh(parts) {
+  for (const part of parts) {
+    const drafting = part === "blocks" && isEditing(); // a draft is never drawn over
+    if (drafting || !inSight(part)) postponed.add(part);
     else document.body.dispatchEvent(new CustomEvent(`memweb:${part}`));
   }
+}
+
+function catchUp() {
+  const parts = [...postponed];
+  postponed = new Set();
+  refresh(parts);
+}
+
+export function drawGauge({ segments, label }) {
+  const gauge = document.getElementById("gauge");
+  for (const { name, start, share } of segments) {
+    const bar = gauge.querySelector(`.seg-${name}`);
+    bar?.setAttribute("x", start);
+    bar?.setAttribute("width", share);
+  }
+  gauge.querySelector("span").textContent = label;
+  gaugeIsDrawn = true;
 }
 
 function select(tab, tabs) {
