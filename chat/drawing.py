@@ -19,7 +19,6 @@ class Segment:
 
     name: str
     tokens: int
-    text: str
     start: float
     share: float
 
@@ -40,7 +39,7 @@ def gauge(view: Gauge) -> GaugeDrawing:
     segments, start = [], 0.0
     for section in view.sections:
         share = min(100 * section.tokens / window, 100 - start)
-        segments.append(Segment(section.name, section.tokens, section.text, round(start, 2), round(share, 2)))
+        segments.append(Segment(section.name, section.tokens, round(start, 2), round(share, 2)))
         start += share
     return GaugeDrawing(
         percent=round(100 * view.used / window),

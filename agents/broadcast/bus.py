@@ -8,6 +8,8 @@ import asyncio
 import logging
 import os
 import threading
+from itertools import groupby
+from operator import itemgetter
 from uuid import UUID
 
 from channels.layers import get_channel_layer
@@ -72,11 +74,8 @@ class _Publisher:
             await asyncio.sleep(GATHER_SECONDS)
             while not self.queue.empty():
                 batch.append(self.queue.get_nowait())
-            groups: dict[str, list[Event]] = {}
-            for group, event in batch:
-                groups.setdefault(group, []).append(event)
-            for group, events in groups.items():
-                await self._send(group, newest(events))
+            for group, entries in groupby(batch, key=itemgetter(0)):  # in their order, also between groups
+                await self._send(group, newest(event for _group, event in entries))
 
     async def _send(self, group: str, events: list[Event]) -> None:
         message = {"type": "agent.events", "events": [event.payload() for event in events]}

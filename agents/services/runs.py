@@ -23,7 +23,8 @@ def run_next(*, agent_id: uuid.UUID) -> bool:
     run = runs.claim(agent_id)
     if run is None or run.lease_token is None:
         return False
-    lease = Lease(run.pk, run.lease_token, checked_at=time.monotonic())
+    cancelled = run.cancel_requested_at is not None
+    lease = Lease(run.pk, run.lease_token, checked_at=time.monotonic(), cancelled=cancelled)
     with translation.override(language_of(run.agent.owner_id)), contextlib.closing(lease):
         return _work(run, lease)
 

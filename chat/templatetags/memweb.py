@@ -17,6 +17,12 @@ UNITS = ((86400, "d"), (3600, "h"), (60, "m"))  # seconds
 
 
 @register.filter
+def item(values: dict[str, str], key: str) -> str:
+    """The value of a key that a template has in a variable; empty if there is none."""
+    return values.get(key, "")
+
+
+@register.filter
 def ago(moment: datetime) -> str:
     """How long ago, as short as a list has room for: now, 3m, 2h, 5d."""
     seconds = (timezone.now() - moment).total_seconds()

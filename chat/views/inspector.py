@@ -1,6 +1,6 @@
 """The inspector's tabs, each a partial of its own that the page asks for and asks for again when told to."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from agents import selectors, services
+from agents.llm.types import Prompt
 from agents.models import Agent, Step
 from agents.text import tokens
 from chat import lists
@@ -18,6 +19,7 @@ from chat.lists import Context
 from chat.parameters import number
 
 STEPS = 40  # of the newest steps that the Context tab offers
+SECTIONS = ("system_instructions", "functions", "core_memory", "summary", "queue")
 
 
 @require_GET
@@ -41,8 +43,19 @@ def context_tab(request: HttpRequest, agent: Agent) -> Context:
         shown.append(chosen)
     context: Context = {"steps": shown, "counter": tokens.counter_name(), "step": chosen}
     if chosen:
-        return {**context, "view": selectors.step_view(chosen), "usage": chosen}
-    return {**context, "view": selectors.context_view(agent), "usage": last}
+        past = selectors.step_view(chosen)
+        return {**context, "view": past, "texts": _texts(past.prompt, SECTIONS), "usage": chosen}
+    view = selectors.context_view(agent)
+    unfolded = _texts(view.main.prompt, request.GET.getlist("unfolded"))
+    return {**context, "view": view, "texts": unfolded, "usage": last}
+
+
+def _texts(prompt: Prompt | None, names: Iterable[str]) -> dict[str, str]:
+    """The texts of these sections, by name: those that somebody looks at."""
+    if prompt is None:
+        return {}
+    texts = {section.name: section.text for section in prompt.sections if section.name in names}
+    return texts | ({"queue": prompt.queue_text} if "queue" in texts else {})
 
 
 def _step(request: HttpRequest, pk: int | None) -> Step | None:

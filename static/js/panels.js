@@ -25,6 +25,12 @@ export function startPanels() {
     if (!isEditing()) catchUp();
   });
   document.addEventListener("visibilitychange", catchUp);
+  document.addEventListener("toggle", ({ target }) => { // it does not bubble
+    if (target.open && target.dataset?.section && !target.querySelector("pre")) refresh(["context"]);
+  }, true);
+  document.body.addEventListener("htmx:configRequest", ({ detail }) => {
+    if (detail.elt.id === "context-tab") detail.parameters.unfolded = unfoldedSections();
+  });
   document.body.addEventListener("memweb:drawer-opened", catchUp);
   document.addEventListener("keydown", (event) => {
     const form = event.target.closest?.("form");
@@ -38,6 +44,8 @@ export function startPanels() {
 }
 
 const isEditing = () => Boolean(document.querySelector("#memory-tab .editing"));
+const unfoldedSections = () => [...document.querySelectorAll("#context-tab details[open][data-section]")].map((one) => one.dataset.section);
+
 function isHidden() {
   const inspector = document.getElementById("inspector"); // a drawer on narrow screens, which slides in when opened
   return document.hidden || (!inspector.classList.contains("open") && getComputedStyle(inspector).visibility === "hidden");

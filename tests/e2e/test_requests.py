@@ -44,6 +44,16 @@ def test_a_closed_inspector_asks_for_nothing_until_it_is_opened(page: Page) -> N
     expect(page.locator("#context-tab")).to_be_visible()
 
 
+def test_a_section_is_loaded_when_it_is_unfolded_and_stays_true(page: Page) -> None:
+    create_agent(page)
+    open_tab(page, "Context")
+    queue = page.locator("#section-queue")
+    queue.locator("summary").click()
+    expect(queue.locator("pre")).to_contain_text("The person opened the conversation.")
+    talk(page, "A word about barometers")
+    expect(queue.locator("pre")).to_contain_text("A word about barometers")
+
+
 def test_the_gauge_is_drawn_from_the_figures_that_come_with_a_step(page: Page) -> None:
     create_agent(page)
     gauge, queue = page.locator("#gauge span").first, page.locator("#gauge .seg-queue")
