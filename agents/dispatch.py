@@ -7,19 +7,23 @@ import logging
 from uuid import UUID
 
 from celery import current_app
+from django.core.cache import cache
 from django.db import transaction
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
 # A long document must not hold up summaries or the reaper, which share "background".
 QUEUES = {"run_agent": "runs", "ingest": "ingest"}
+EMBED_DELAY = 3  # seconds
 
 
-def _enqueue(task: str, *arguments: object) -> None:
+def _enqueue(task: str, *arguments: object, delay: float | None = None) -> None:
     queue = QUEUES.get(task, "background")
+    name = f"agents.tasks.{task}"
     try:
-        current_app.send_task(f"agents.tasks.{task}", args=arguments, queue=queue, ignore_result=True)
+        current_app.send_task(name, args=arguments, queue=queue, ignore_result=True, countdown=delay)
     except (OperationalError, OSError) as error:
         logger.warning("The broker is away (%s): the reaper will start %s%s later.", error, task, arguments)
 
@@ -39,8 +43,18 @@ def summarize(agent_id: UUID, covers_to: int) -> None:
 
 
 def embed_messages(agent_id: UUID) -> None:
-    """Have an agent's messages embedded that have no vector yet."""
-    _on_commit("embed_messages", str(agent_id))
+    """Have an agent's messages embedded that have no vector yet: a moment after the turn, in nobody's way, and once for
+    turns that follow closely. Until then they are found by their words."""
+    transaction.on_commit(lambda: _enqueue_embedding(str(agent_id)))
+
+
+def _enqueue_embedding(agent_id: str) -> None:
+    try:
+        first = cache.add(f"embedding-asked:{agent_id}", 1, EMBED_DELAY - 1)
+    except RedisError:
+        first = True
+    if first:
+        _enqueue("embed_messages", agent_id, delay=EMBED_DELAY)
 
 
 def embed_passages() -> None:

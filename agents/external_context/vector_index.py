@@ -15,6 +15,7 @@ from typing import Any
 from django.db import DatabaseError, connection, models
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Count
+from psycopg import sql
 
 from agents.llm.embeddings import get_embedder
 from agents.locks import try_lock
@@ -72,12 +73,14 @@ class _Index:
     def build(self) -> None:
         """Writers go on meanwhile. Half precision: it costs no recall, and half the room."""
         embedder = get_embedder()
+        store, model = (
+            sql.Literal(value).as_string() for value in (self.store, embedder.name)
+        )  # DDL has no parameters
         with connection.cursor() as cursor, _memory(cursor):
             cursor.execute(
                 f'CREATE INDEX CONCURRENTLY "{self.name}" ON "{self.kind.model._meta.db_table}" '
                 f"USING hnsw (({self.column}::halfvec({int(embedder.dimension)})) halfvec_cosine_ops) "
-                f"WHERE {self.kind.key} = %s AND embedding_model = %s",
-                [self.store, embedder.name],
+                f"WHERE {self.kind.key} = {store} AND embedding_model = {model}"
             )
 
 
