@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help run test check test-local-model screenshots messages lock clean
+.PHONY: help run test check test-local-model bench-smoke screenshots messages lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 26
@@ -24,6 +24,9 @@ check: $(VENV)/.dev-installed ## format, lint, types, import floors, migrations,
 
 test-local-model: $(VENV)/.dev-installed ## the tests that need the local model's weights (1.1 GB)
 	$(BIN)/python -m pytest -m local_model
+
+bench-smoke: $(VENV)/.dev-installed ## what one message takes, in counts: statements, compiled prompts, TLS contexts
+	$(BIN)/python benchmarks/smoke.py
 
 screenshots: $(VENV)/.dev-installed ## take the pictures of README anew
 	$(BIN)/python -m tests.screenshots

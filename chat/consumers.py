@@ -32,17 +32,22 @@ from agents.broadcast.events import (
 from agents.language import language_of
 from agents.models import Agent, Run
 from chat import frames
+from chat.shared_frames import drawn_once
 
 Parts = tuple[str, ...]
 
 
 class AgentConsumer(AsyncWebsocketConsumer):
-    """The socket of one page. `seq` is the last timeline entry that this page has: every event leads to "send what
-    came after it". It is None until the page has said what it has. `language` is what the page was opened in."""
+    """The socket of one page.
+
+    `seq` is the last timeline entry that this page has, None until the page has said it: every event leads to "send
+    what came after it". `language` is what the page was opened in, `batch` names the events that are being answered.
+    """
 
     agent: Agent
     language: str
     seq: int | None = None
+    batch: str | None = None
 
     async def connect(self) -> None:
         """Accept the owner of the agent; close with 4404 for anybody else."""
@@ -72,6 +77,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
                 self.seq, version = int(frame["seq"]), int(frame["version"])
         except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
             return
+        self.batch = None
         if kind == "resume":
             await _read(self.agent.refresh_from_db)
             if version != self.agent.timeline_version:  # rows it shows were taken back or edited
@@ -85,6 +91,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
 
     async def agent_events(self, message: dict[str, Any]) -> None:
         """Events of the engine, from the bus: Channels calls this for messages of type `agent.events`."""
+        self.batch = message["batch"]
         named: set[str] = set()  # parts of the page, once however many events they follow from
         for payload in message["events"]:
             event = event_of(payload)
@@ -139,13 +146,15 @@ class AgentConsumer(AsyncWebsocketConsumer):
         await self.send(await self._draw(frame))
 
     async def _draw(self, frame: Any, *arguments: Any) -> Any:
-        """A frame about the agent, in the page's language."""
+        """A frame about the agent, in the page's language; for events, drawn once for all pages that show the same."""
 
         def draw() -> Any:
             with translation.override(self.language):
                 return frame(self.agent, *arguments)
 
-        return await _read(draw)
+        if self.batch is None:
+            return await _read(draw)
+        return await drawn_once((self.batch, frame.__name__, self.language, arguments), lambda: _read(draw))
 
 
 Answer = Callable[[AgentConsumer, Any], Awaitable[Parts]]

@@ -8,9 +8,9 @@ import asyncio
 import logging
 import os
 import threading
+import uuid
 from itertools import groupby
 from operator import itemgetter
-from uuid import UUID
 
 from channels.layers import get_channel_layer
 from django.db import transaction
@@ -23,7 +23,7 @@ BACKLOG = 5000  # events held while the broker is away; more are dropped
 GATHER_SECONDS = 0.003  # that an event waits for others of the same commit
 
 
-def agent_group(agent_id: UUID) -> str:
+def agent_group(agent_id: uuid.UUID) -> str:
     """Who has a page of this agent open."""
     return f"agent.{agent_id}"
 
@@ -46,7 +46,7 @@ def publish_on_commit(group: str, event: Event) -> None:
 class _Publisher:
     """An event loop in a thread of its own: the channel layer is async, the engine is not.
 
-    What is published within some milliseconds goes out as one message for each group: `{"type", "events"}`.
+    What is published within some milliseconds goes out as one message for each group: `{"type", "batch", "events"}`.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,11 @@ class _Publisher:
                 await self._send(group, newest(event for _group, event in entries))
 
     async def _send(self, group: str, events: list[Event]) -> None:
-        message = {"type": "agent.events", "events": [event.payload() for event in events]}
+        message = {
+            "type": "agent.events",
+            "batch": uuid.uuid4().hex,  # so that what a batch makes pages show is drawn once for all of them
+            "events": [event.payload() for event in events],
+        }
         try:
             await get_channel_layer().group_send(group, message)
         except Exception as error:  # noqa: BLE001 - any client library's error: pages catch up from the database

@@ -57,12 +57,13 @@ class Draft:
     def flush(self) -> None:
         """Send what was added since the last time."""
         self.sent_at = time.monotonic()
-        for part, text in self.parts.items():
-            offset = self.sent[part]
-            if len(text) > offset:
-                self._publish(DraftDelta(self.run_id, self.step, part, offset, text[offset:]))
-                self.sent[part] = len(text)
-        self._save()
+        grown = [part for part, text in self.parts.items() if len(text) > self.sent[part]]
+        for part in grown:
+            offset, text = self.sent[part], self.parts[part]
+            self._publish(DraftDelta(self.run_id, self.step, part, offset, text[offset:]))
+            self.sent[part] = len(text)
+        if grown:
+            self._save()
 
     def drop(self) -> None:
         """Tell the pages that the draft is void: the step was committed, or is tried again."""

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 
+# Written out, as every turn asks it twice.
+BLOCKS_SQL = """
+    SELECT block.* FROM agents_block AS block JOIN agents_agentblock AS place ON place.block_id = block.id
+    WHERE place.agent_id = %s ORDER BY place.position, place.id
+"""
+
+
 @dataclass(frozen=True)
 class Editor:
     """Whose edit it is: an agent (in a step), a person, or an import.
@@ -42,7 +49,7 @@ class Editor:
 
 def blocks_of(agent: Agent) -> list[Block]:
     """In the order of the prompt. One query."""
-    return list(agent.blocks.order_by("agentblock__position", "agentblock__id"))
+    return list(Block.objects.raw(BLOCKS_SQL, [agent.pk]))
 
 
 def prompt_blocks(blocks: list[Block]) -> tuple[PromptBlock, ...]:
