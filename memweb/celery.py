@@ -1,11 +1,22 @@
 """The Celery app: queues "runs", "background" and "ingest"; no result backend, since the run row is the result."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
 
 app = Celery("memweb")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_ready.connect
+def _prepare(sender: Any, **_: object) -> None:
+    """Load the model's client before the first message needs it, in the worker that runs agents."""
+    if any(queue.name == "runs" for queue in sender.task_consumer.queues):
+        from agents.llm import connection
+
+        connection.prepare()

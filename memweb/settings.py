@@ -10,7 +10,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from memweb.celery import app as celery_app  # noqa: F401 - made first: `agents.dispatch` sends tasks by the current app
 from memweb.stack.env import PROJECT_FOLDER, env
-from memweb.stack.paths import StackPaths, celery_broker_url
+from memweb.stack.paths import BROKER_OPTIONS, StackPaths, celery_broker_url
 
 django_stubs_ext.monkeypatch()
 
@@ -37,7 +37,6 @@ DEBUG = ENV.memweb_debug
 ALLOWED_HOSTS = [host.strip() for host in ENV.memweb_allowed_hosts.split(",") if host.strip()]
 
 INSTALLED_APPS = [
-    "daphne",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -119,13 +118,8 @@ CELERY_TASK_ACKS_LATE = False  # leases and the reaper bring back what a dead wo
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-# A dead broker must not hold a request: the run row is the queue, the reaper enqueues what was missed.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeout": 5, "max_retries": 0}
+CELERY_BROKER_TRANSPORT_OPTIONS = BROKER_OPTIONS
 CELERY_TASK_PUBLISH_RETRY = False
-CELERY_BEAT_SCHEDULE = {
-    "reap": {"task": "agents.tasks.reap", "schedule": 5.0, "options": {"expires": 5.0}},
-    "index vectors": {"task": "agents.tasks.index_vectors", "schedule": 600.0, "options": {"expires": 600.0}},
-}
 
 # People
 

@@ -69,7 +69,7 @@ class Process:
 
 def worker(queue: str, log: Path, **environment: str) -> Process:
     return Process(
-        *("celery", "-A", "memweb", "worker", "-Q", queue, "-P", "threads", "-c", "2", "-n", f"{queue}@test"),
+        *("celery", "-A", "memweb.celery", "worker", "-Q", queue, "-P", "threads", "-c", "2", "-n", f"{queue}@test"),
         *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
         log=log,
         **environment,
@@ -79,7 +79,15 @@ def worker(queue: str, log: Path, **environment: str) -> Process:
 def beat(folder: Path, **environment: str) -> Process:
     schedule = str(folder / "beat")
     return Process(
-        "celery", "-A", "memweb", "beat", "--pidfile=", "--schedule", schedule, log=folder / "beat.log", **environment
+        "celery",
+        "-A",
+        "memweb.beat",
+        "beat",
+        "--pidfile=",
+        "--schedule",
+        schedule,
+        log=folder / "beat.log",
+        **environment,
     )
 
 

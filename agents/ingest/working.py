@@ -1,7 +1,7 @@
 """One document's way through a worker: read, cut, embed, store, with progress, and again from where it stopped."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from django.utils import timezone, translation
@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from agents import language
 from agents.exceptions import InvalidInput, LLMError
 from agents.external_context import archival_storage
-from agents.ingest.reading import read
+from agents.ingest.cutting import Cut
 from agents.locks import try_lock
 from agents.models import Archive, Document
 
@@ -99,6 +99,13 @@ def cut(document: Document) -> Iterator[Piece]:
 
     for position, (page, place, text) in enumerate(read(document.file.path, document.media_type, tell)):
         yield Piece(position, page, place, text)
+
+
+def read(path: str, media_type: str, tell: Callable[[int, int], None]) -> Iterator[Cut]:
+    """`reading.read`, whose libraries are loaded by the first document: only the program that reads needs them."""
+    from agents.ingest import reading
+
+    return reading.read(path, media_type, tell)
 
 
 def _nothing_in(document: Document) -> str:

@@ -45,6 +45,11 @@ def stream(request: Request, endpoint: Endpoint, *, check: Check) -> Iterator[tu
     return _connection().stream(request, endpoint, check)
 
 
+def prepare() -> None:
+    """Make the loop, the client and its TLS context now, so that the first message does not wait for them."""
+    _connection().prepare()
+
+
 class _Connection:
     """The loop's thread and the client. Not shared with a forked child, which makes its own."""
 
@@ -54,6 +59,12 @@ class _Connection:
         self._http: HttpClient | None = None
         self._clients: dict[tuple[str | None, str], AsyncOpenAI] = {}
         threading.Thread(target=self._loop.run_forever, name="llm", daemon=True).start()
+
+    def prepare(self) -> None:
+        async def make() -> None:
+            self._http = self._http or HttpClient()
+
+        asyncio.run_coroutine_threadsafe(make(), self._loop).result()
 
     def stream(self, request: Request, endpoint: Endpoint, check: Check) -> Iterator[tuple[Any, float]]:
         pieces: queue.SimpleQueue[Any] = queue.SimpleQueue()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from openai import APIError, OpenAI
 
 from agents.exceptions import LLMError
 from agents.text.clean import storable
@@ -79,7 +78,10 @@ class OpenAIEmbedder:
     batch = 100
 
     def __init__(self, model: str, dimension: int) -> None:
+        from openai import APIError, OpenAI
+
         self.name, self.dimension, self._model = f"{model}/{dimension}", dimension, model
+        self._fault = APIError
         llm = settings.LLM
         self._client = OpenAI(api_key=llm.api_key, base_url=llm.base_url, timeout=20, max_retries=2)
 
@@ -98,7 +100,7 @@ class OpenAIEmbedder:
         inputs = [storable(text) or " " for text in texts]
         try:
             answer = self._client.embeddings.create(model=self._model, input=inputs, dimensions=self.dimension)
-        except APIError as error:
+        except self._fault as error:
             reason = _("The embeddings endpoint failed: %(error)s") % {"error": error}
             raise LLMError(reason, retryable=True) from error
         vectors = [item.embedding for item in answer.data]

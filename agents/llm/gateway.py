@@ -1,22 +1,19 @@
 """The LLM gateway: a prompt to any OpenAI-compatible endpoint, its answer in one form, its errors in plain words."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import httpx2
-import openai
 from django.conf import settings
-from django.utils.translation import gettext as _
 
-from agents.exceptions import ContextOverflow, LLMError
-from agents.llm import connection, guided, json_schema_mode, tools_mode
+from agents.llm import guided, json_schema_mode, tools_mode
 from agents.llm.chunk import CallPiece, Chunk
-from agents.llm.connection import Check, Endpoint
 from agents.llm.types import ChatMessage, Completion, Delta, Prompt, Usage
 from agents.models import Agent
 from agents.text.clean import storable
+
+Check = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -92,15 +89,18 @@ class _Endpoint:
         request |= request.pop("extra_body", {})
         request.setdefault("max_tokens", config.reply_reserve)
         request["stream_options"] = {"include_usage": True}
-        endpoint = Endpoint(config.base_url, config.api_key, config.timeout, patient=self.patient and config.local)
+        from agents.llm import connection, errors  # here: they load the client, which few programs need
+
+        endpoint = connection.Endpoint(
+            config.base_url, config.api_key, config.timeout, patient=self.patient and config.local
+        )
         started = time.monotonic()
         pieces = connection.stream(request, endpoint, check=self.check)
         try:
             for piece, at in pieces:
                 yield _chunk(piece, at - started)
-        except (openai.OpenAIError, httpx2.HTTPError, ValueError, OSError) as error:
-            # the client lets transport errors and broken JSON in the middle of a stream through as they are
-            raise explain(error, config) from error
+        except errors.FAULTS as error:
+            raise errors.explain(error, config) from error
         finally:
             pieces.close()  # type: ignore[attr-defined]
 
@@ -182,39 +182,3 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 def _mappings(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-OVERFLOW_WORDS = (
-    "context_length",
-    "context length",
-    "context size",
-    "maximum context",
-    "too many tokens",
-    "context window",
-)
-
-
-def explain(error: Exception, config: ModelConfig) -> LLMError:
-    """The client's or transport's error in plain words with a way out."""
-    where = {"where": config.base_url or _("the OpenAI API"), "model": config.name}
-    text = {**where, "text": str(error)[:300]}
-    if isinstance(error, (openai.APITimeoutError, httpx2.TimeoutException)):
-        details = {**where, "seconds": f"{config.timeout:g}"}
-        return LLMError(_("%(where)s gave no answer for %(seconds)s seconds.") % details, retryable=True)
-    if isinstance(error, openai.APIConnectionError):
-        sentence = _("%(where)s cannot be reached. Is the server running, and is OPENAI_BASE_URL right?")
-        return LLMError(sentence % where, retryable=True)
-    if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
-        return LLMError(_("%(where)s refused the key. Check OPENAI_API_KEY in .env and start memweb again.") % where)
-    if isinstance(error, openai.NotFoundError):
-        sentence = _("%(where)s knows no model “%(model)s”. Set MEMWEB_MODEL or the agent's model to one it has.")
-        return LLMError(sentence % where)
-    if isinstance(error, openai.RateLimitError):
-        sentence = _("%(where)s is refusing for now: the rate limit or the credit is used up.")
-        return LLMError(sentence % where, retryable=True)
-    if isinstance(error, openai.APIError) and any(word in str(error).lower() for word in OVERFLOW_WORDS):
-        return ContextOverflow(_("%(where)s says the prompt is too long for %(model)s.") % where)
-    if isinstance(error, openai.APIStatusError):
-        sentence = _("%(where)s answered with an error %(status)s: %(text)s")
-        return LLMError(sentence % {**text, "status": error.status_code}, retryable=True)
-    return LLMError(_("%(where)s failed while answering: %(text)s") % text, retryable=True)

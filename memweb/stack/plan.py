@@ -69,7 +69,7 @@ def plan_for(env: Env) -> Plan:
         Program("worker-runs", _worker("runs", env.memweb_run_threads)),
         Program("worker-background", _worker("background", 3)),
         Program("worker-ingest", _worker("ingest", 1)),
-        Program("beat", _celery("beat", "--pidfile=", "--schedule", str(paths.beat_schedule))),
+        Program("beat", _celery("beat", "--pidfile=", "--schedule", str(paths.beat_schedule), app="memweb.beat")),
     ]
     environment = children_environment(env, paths)
     if not env.has_own_endpoint:
@@ -137,8 +137,8 @@ def _worker(queue: str, threads: int) -> list[str]:
     return _celery("worker", *options, "--without-gossip", "--without-mingle")
 
 
-def _celery(*arguments: str) -> list[str]:
-    return _python("celery", "-A", "memweb", "--quiet", *arguments)
+def _celery(*arguments: str, app: str = "memweb.celery") -> list[str]:
+    return _python("celery", "-A", app, "--quiet", *arguments)
 
 
 def _free_port() -> int:
