@@ -12,7 +12,8 @@ run: $(VENV)/.installed ## start memweb and print the address to open
 	@exec $(BIN)/python -m memweb run
 
 test: check ## everything that is checked: `make check`, then the tests
-	$(BIN)/python -m pytest -m "not local_model"
+	$(BIN)/python -m coverage run -m pytest -m "not local_model"
+	$(BIN)/python -m coverage report
 
 check: $(VENV)/.dev-installed ## format, lint, types, import floors, migrations, templates
 	$(BIN)/ruff format --check .
