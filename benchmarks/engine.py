@@ -127,17 +127,17 @@ class Bench:
         return usage_of(self.product.process.pid)
 
     def cpu(self, work: Callable[[], None]) -> dict[str, float]:
-        """Milliseconds of CPU by process while `work` is done and for a second after it."""
+        """Milliseconds of CPU by process while `work` is done and until its messages are embedded."""
         before = self.usage()
         work()
-        time.sleep(1)
+        time.sleep(5)
         after = self.usage()
         return {name: 1000 * (after[name].cpu - before[name].cpu) for name in after if name in before}
 
 
 def message_cpu(bench: Bench, agent: Any, name: str, goal: float | None) -> Iterator[Figure]:
     bench.exchange(agent)
-    rest = bench.cpu(lambda: time.sleep(2))
+    rest = bench.cpu(lambda: None)
 
     def work() -> None:
         for number in range(MESSAGES):
@@ -146,7 +146,7 @@ def message_cpu(bench: Bench, agent: Any, name: str, goal: float | None) -> Iter
     started = time.monotonic()
     spent = bench.cpu(work)
     seconds = time.monotonic() - started
-    each = {process: (ms - rest.get(process, 0) * seconds / 3) / MESSAGES for process, ms in spent.items()}
+    each = {process: (ms - rest.get(process, 0) * seconds / 5) / MESSAGES for process, ms in spent.items()}
     yield Figure(f"CPU of a one-step message, {name}", sum(each.values()), "ms", goal)
     for process, ms in sorted(each.items(), key=lambda item: -item[1]):
         if ms >= 0.5:
@@ -228,7 +228,7 @@ def rest(bench: Bench) -> Iterator[Figure]:
     yield Figure("memory at rest, whole stack (PSS)", sum(one.pss for one in used.values()) / 1e6, "MB", 480)
     for name, one in sorted(used.items(), key=lambda item: -item[1].pss):
         yield Figure(f"    {name}", one.pss / 1e6, "MB")
-    spent = bench.cpu(lambda: time.sleep(REST_SECONDS - 1))
+    spent = bench.cpu(lambda: time.sleep(REST_SECONDS - 5))
     yield Figure("idle CPU, nobody there", sum(spent.values()) / REST_SECONDS, "ms/s", 6)
     for name, ms in sorted(spent.items(), key=lambda item: -item[1]):
         if ms / REST_SECONDS >= 0.2:

@@ -1,10 +1,11 @@
 """Recall storage: every message ever, to be searched (paper section 2.1)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 
-from django.contrib.postgres.search import SearchVector
+from django.db import connection
 from django.utils import timezone
+from pgvector import HalfVector
 
 from agents.external_context import recall_ranking, words
 from agents.external_context.hybrid import PAGE_SIZE, Hit, Page, page_of
@@ -18,6 +19,13 @@ from agents.text.days import day_end, day_start
 SEARCHED_KINDS = (Message.Kind.USER_MESSAGE, Message.Kind.ASSISTANT)
 EMBED_BATCH = 32
 CONTEXT = 2  # messages before one that are read with it
+NEAR = 8 * EMBED_BATCH  # seqs that a batch may span to be read in one go
+# Written out, since every message of every turn comes here. A message that was corrected meanwhile is left.
+EMBED_SQL = """
+    UPDATE agents_message SET embedding = %s::halfvec, context_embedding = %s::halfvec, embedding_model = %s,
+        words = to_tsvector(%s::regconfig, %s), context_words = to_tsvector(%s::regconfig, %s), session = %s
+    WHERE id = %s AND content = %s
+"""
 SESSION_GAP = timedelta(hours=3)  # of silence between two talks
 
 
@@ -49,12 +57,12 @@ def find_between(agent: Agent, start: date, end: date, *, page: int = 1, size: i
 def index_words(message: Message) -> None:
     """Make an unsaved message findable by its words at once."""
     if message.kind in SEARCHED_KINDS and message.content:
-        message.words = _dated(message, message.content)
+        message.words = words.vector(_with_day(message, message.content))
 
 
-def _dated(message: Message, text: str) -> SearchVector:
+def _with_day(message: Message, text: str) -> str:
     """With the day it was said, so that a query that names a day finds it."""
-    return words.vector(f"{timezone.localtime(message.created_at):%d %B %Y}\n{text}")
+    return f"{timezone.localtime(message.created_at):%d %B %Y}\n{text}"
 
 
 def not_embedded(agent: Agent) -> "SearchedQuerySet[Message]":
@@ -83,27 +91,51 @@ def _embed(agent: Agent, batch: list[Message]) -> int:
     embedder = get_embedder()
     speakers = speakers_of(agent)
     own = embedder.embed_passages([speakers.line(message) for message in batch])
-    for message, vector in zip(batch, own, strict=True):
-        earlier = _before(agent, message)
-        lines = [speakers.line(m) for m in (*reversed(earlier), message)]
-        context = embedder.embed_passages(["\n".join(lines[-2:])])[0] if earlier else vector
-        done += Message.objects.filter(pk=message.pk, content=message.content).update(
-            embedding=vector,
-            context_embedding=context,
-            embedding_model=embedder.name,
-            words=_dated(message, lines[-1]),
-            context_words=words.vector("\n".join(lines)),
-            session=(earlier[0].session or earlier[0].seq) if earlier else message.seq,
-        )
+    near = _near(agent, batch)
+    with connection.cursor() as cursor:
+        for message, vector in zip(batch, own, strict=True):
+            earlier = _before(agent, message) if near is None else _same_talk(message, near)
+            lines = [speakers.line(m) for m in (*reversed(earlier), message)]
+            context = embedder.embed_passages(["\n".join(lines[-2:])])[0] if earlier else vector
+            cursor.execute(
+                EMBED_SQL,
+                [
+                    HalfVector(vector).to_text(),
+                    HalfVector(context).to_text(),
+                    embedder.name,
+                    *(words.CONFIG, words.indexed(_with_day(message, lines[-1]))),
+                    *(words.CONFIG, words.indexed("\n".join(lines))),
+                    (earlier[0].session or earlier[0].seq) if earlier else message.seq,
+                    *(message.pk, message.content),
+                ],
+            )
+            done += cursor.rowcount
     return done
+
+
+def _near(agent: Agent, batch: list[Message]) -> list[Message] | None:
+    """All that was said from just before the batch up to its end, newest first; None if that is much more than the
+    batch. Two queries, or none."""
+    first, last = batch[0].seq or 0, batch[-1].seq or 0
+    if last - first > NEAR:
+        return None
+    rows = spoken(agent).without_search_columns().order_by("-seq")
+    return [*rows.filter(seq__gte=first, seq__lte=last), *rows.filter(seq__lt=first)[:CONTEXT]]
 
 
 def _before(agent: Agent, message: Message) -> list[Message]:
     """What was said before it in the same talk, newest first. One query."""
-    rows = spoken(agent).filter(seq__lt=message.seq).without_search_columns().order_by("-seq")[:CONTEXT]
+    return _same_talk(
+        message, spoken(agent).filter(seq__lt=message.seq).without_search_columns().order_by("-seq")[:CONTEXT]
+    )
+
+
+def _same_talk(message: Message, rows: Iterable[Message]) -> list[Message]:
+    """Of `rows`, newest first, those just before the message in the same talk."""
+    before = [row for row in rows if (row.seq or 0) < (message.seq or 0)][:CONTEXT]
     earlier: list[Message] = []
     at = message.created_at
-    for row in rows:
+    for row in before:
         if at - row.created_at > SESSION_GAP:
             break
         earlier.append(row)

@@ -15,6 +15,11 @@ MOST_INDEXED = 200_000  # characters: a tsvector holds at most 1 MB
 
 def vector(text: str) -> SearchVector:
     """An expression for a `words` column. CJK characters stand in it by themselves as well: many are words."""
+    return SearchVector(Value(indexed(text)), config=CONFIG)
+
+
+def indexed(text: str) -> str:
+    """The text of which the index of words is made."""
     written = spaced(text[:MOST_INDEXED])
     characters = " ".join(character for run in CJK_RUN.findall(text[:MOST_INDEXED]) for character in run)
-    return SearchVector(Value(f"{written} {characters}"), config=CONFIG)
+    return f"{written} {characters}"

@@ -13,6 +13,7 @@ from agents.external_context import archival_storage, vector_index
 from agents.external_context.vector_index import ARCHIVAL
 from agents.llm.embeddings import get_embedder
 from agents.models import Agent, Archive, Passage
+from memweb import beat
 from tests.conftest import make_agent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -51,10 +52,10 @@ def texts(agent: Agent, query: str) -> list[str]:
     return [hit.row.text for hit in archival_storage.find(agent, query, size=20).hits]
 
 
-def test_only_a_large_store_is_given_an_index(agent: Agent, bob: User, settings: Settings) -> None:
+def test_only_a_large_store_is_given_an_index(agent: Agent, bob: User) -> None:
     fill(agent.archive)
     archival_storage.insert(make_agent(bob, "Other").archive, "Alone.")
-    assert settings.CELERY_BEAT_SCHEDULE["index vectors"]["task"] == tasks.index_vectors.name
+    assert beat.app.conf.beat_schedule["index vectors"]["task"] == tasks.index_vectors.name
     tasks.index_vectors()
     assert list(indexes()) == [ARCHIVAL.index_name(agent.archive_id)]
 
