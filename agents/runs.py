@@ -147,7 +147,7 @@ class Lease:
     cancelled: bool = False
 
     def __post_init__(self) -> None:
-        _keeper.leases.add(self)
+        _keeper.add(self)
 
     def check(self) -> None:
         """Renew, with all others of this process, if nobody did for half a second. Raises LeaseLost, RunCancelled."""
@@ -166,24 +166,33 @@ class Lease:
 
     def close(self) -> None:
         """Renew it no more."""
-        _keeper.leases.discard(self)
+        _keeper.remove(self)
 
 
 class _Keeper:
-    """The leases of this process."""
+    """The leases of this process. One whose run was dropped without closing it goes by itself."""
 
     def __init__(self) -> None:
-        self.leases: weakref.WeakSet[Lease] = weakref.WeakSet()
-        self._lock = threading.Lock()
+        self._leases: weakref.WeakSet[Lease] = weakref.WeakSet()
+        self._changing, self._looking = threading.Lock(), threading.Lock()
+
+    def add(self, lease: Lease) -> None:
+        with self._changing:
+            self._leases.add(lease)
+
+    def remove(self, lease: Lease) -> None:
+        with self._changing:
+            self._leases.discard(lease)
 
     def renew(self, asking: Lease) -> None:
         """Look at all of them; at once, unless another thread is at it."""
-        if not self._lock.acquire(blocking=False):
+        if not self._looking.acquire(blocking=False):
             return
         try:
             if time.monotonic() - asking.checked_at < CHECK_SECONDS:
                 return
-            leases = {lease.run_id: lease for lease in {*self.leases, asking}}
+            with self._changing:
+                leases = {lease.run_id: lease for lease in (*self._leases, asking)}
             for run_id, mine, cancelled in _look(leases):
                 lease = leases[run_id]
                 lease.lost, lease.cancelled = not mine, cancelled
@@ -191,7 +200,7 @@ class _Keeper:
             for lease in leases.values():
                 lease.checked_at = now
         finally:
-            self._lock.release()
+            self._looking.release()
 
 
 _keeper = _Keeper()

@@ -154,7 +154,8 @@ class AgentConsumer(AsyncWebsocketConsumer):
 
         if self.batch is None:
             return await _read(draw)
-        return await drawn_once((self.batch, frame.__name__, self.language, arguments), lambda: _read(draw))
+        shown = (self.batch, self.agent.pk, frame.__name__, self.language, arguments)
+        return await drawn_once(shown, lambda: _read(draw))
 
 
 Answer = Callable[[AgentConsumer, Any], Awaitable[Parts]]

@@ -9,10 +9,11 @@ from unittest.mock import patch
 import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from agents import agent_loop, maintenance, runs, services
-from agents.exceptions import InvalidInput, LeaseLost
+from agents.exceptions import InvalidInput, LeaseLost, RunCancelled
 from agents.llm.scripted import Answer, Request, call, last_event, say
 from agents.models import Agent, Message, Run
 from agents.runs import Lease
@@ -277,3 +278,27 @@ def test_a_claimer_never_waits_for_a_worker_that_is_committing(agent: Agent) -> 
         thread.start()
         thread.join(10)
         assert claimed == [None]
+
+
+def test_all_leases_of_a_process_are_renewed_in_one_statement(agent: Agent, alice: User) -> None:
+    held = []
+    for one in (agent, make_agent(alice, "Ada"), make_agent(alice, "Otto")):
+        services.message_send(agent=one, text="hi")
+        run = runs.claim(one.pk)
+        assert run and run.lease_token
+        held.append(Lease(run.pk, run.lease_token))
+    first, stopped, taken = held
+    services.run_cancel(agent=Agent.objects.get(name="Ada"))
+    Run.objects.filter(pk=taken.run_id).update(lease_token=uuid.uuid4())
+    Run.objects.filter(pk=first.run_id).update(lease_until=timezone.now())
+    with CaptureQueriesContext(connection) as queries:
+        first.check()
+    assert len(queries) == 1
+    renewed = Run.objects.get(pk=first.run_id).lease_until
+    assert renewed and renewed > timezone.now() + timedelta(seconds=5)
+    with pytest.raises(RunCancelled):
+        stopped.check()
+    with pytest.raises(LeaseLost):
+        taken.check()
+    first.check()
+    assert len(queries) == 1  # nobody looks again within half a second
