@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,12 +30,16 @@ END = object()
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where to ask. `timeout` is in seconds of silence; `patient`: the server may still be loading its weights."""
+    """Where to ask. `timeout` is in seconds of silence; `patient`: the server may still be loading its weights.
+
+    `at_once` is how many requests it is sent at the same time; others wait here, where waiting is no silence. 0: any.
+    """
 
     base_url: str | None
     api_key: str
     timeout: float
     patient: bool = False
+    at_once: int = 0
 
 
 def stream(request: Request, endpoint: Endpoint, *, check: Check) -> Iterator[tuple[Any, float]]:
@@ -58,6 +63,7 @@ class _Connection:
         self._loop = asyncio.new_event_loop()
         self._http: HttpClient | None = None
         self._clients: dict[tuple[str | None, str], AsyncOpenAI] = {}
+        self._places: dict[str | None, asyncio.Semaphore] = {}
         threading.Thread(target=self._loop.run_forever, name="llm", daemon=True).start()
 
     def prepare(self) -> None:
@@ -89,14 +95,20 @@ class _Connection:
     async def _pump(self, request: Request, endpoint: Endpoint, pieces: "queue.SimpleQueue[Any]") -> None:
         """Run on the loop: from the server into the queue of the thread that asks."""
         try:
-            answer = await self._open(request, endpoint)
-            try:
-                async for piece in answer:
-                    pieces.put((piece, time.monotonic()))
-            finally:
-                await answer.close()
+            async with self._place(endpoint):
+                answer = await self._open(request, endpoint)
+                try:
+                    async for piece in answer:
+                        pieces.put((piece, time.monotonic()))
+                finally:
+                    await answer.close()
         finally:
             pieces.put(END)
+
+    def _place(self, endpoint: Endpoint) -> AbstractAsyncContextManager[object]:
+        if not endpoint.at_once:
+            return nullcontext()
+        return self._places.setdefault(endpoint.base_url, asyncio.Semaphore(endpoint.at_once))
 
     async def _open(self, request: Request, endpoint: Endpoint) -> AsyncStream[Any]:
         """Start the stream. Raw JSON goes out and comes in: the client's own types would walk every message."""

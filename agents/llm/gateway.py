@@ -15,6 +15,8 @@ from agents.text.clean import storable
 
 Check = Callable[[], None]
 
+LOCAL_AT_ONCE = 4  # requests that the local model's server works on
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -92,7 +94,11 @@ class _Endpoint:
         from agents.llm import connection, errors  # here: they load the client, which few programs need
 
         endpoint = connection.Endpoint(
-            config.base_url, config.api_key, config.timeout, patient=self.patient and config.local
+            config.base_url,
+            config.api_key,
+            config.timeout,
+            patient=self.patient and config.local,
+            at_once=LOCAL_AT_ONCE if config.local else 0,
         )
         started = time.monotonic()
         pieces = connection.stream(request, endpoint, check=self.check)

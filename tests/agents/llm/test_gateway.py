@@ -2,6 +2,7 @@
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from agents.exceptions import ContextOverflow, LLMError, RunCancelled
 from agents.functions import registry
 from agents.llm import gateway
 from agents.llm.gateway import ModelConfig
-from agents.llm.scripted import Answer, ScriptedServer, call, say
+from agents.llm.scripted import Answer, Request, ScriptedServer, call, say
 from agents.llm.types import (
     ArgumentsDelta,
     CallStarted,
@@ -221,3 +222,24 @@ def test_complete_gives_a_whole_plain_answer(serve_model: ServeModel) -> None:
     serve_model([Answer(content="A summary.")])
     text = gateway.complete([{"role": "user", "content": "x"}], config(), max_tokens=50, check=lambda: None)
     assert text == "A summary."
+
+
+def test_the_local_server_is_sent_a_few_requests_at_once_and_the_others_wait(serve_model: ServeModel) -> None:
+    lock, full, at_once, most = threading.Lock(), threading.Event(), 0, 0
+
+    def brain(request: Request) -> Answer:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+            if at_once == gateway.LOCAL_AT_ONCE:
+                full.set()
+        full.wait(10)
+        with lock:
+            at_once -= 1
+        return say("Here.")
+
+    serve_model(brain)
+    with ThreadPoolExecutor(3 * gateway.LOCAL_AT_ONCE) as threads:
+        answers = list(threads.map(lambda _: ask(local=True), range(3 * gateway.LOCAL_AT_ONCE)))
+    assert len(answers) == 3 * gateway.LOCAL_AT_ONCE and most == gateway.LOCAL_AT_ONCE
