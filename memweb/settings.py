@@ -96,7 +96,6 @@ def _database(url: str) -> dict[str, object]:
     """Django's form of a `postgresql://` URL; every option that libpq knows works."""
     options: dict[str, object] = dict(conninfo_to_dict(url))
     named = {name: options.pop(part, "") for name, part in DATABASE_PARTS.items()}
-    options["server_side_binding"] = True  # statements that come again are parsed once for each connection
     options["pool"] = {"min_size": 0, "max_size": 12, "timeout": 15, "max_idle": 60}
     return {"ENGINE": "django.db.backends.postgresql", **named, "OPTIONS": options}
 

@@ -53,7 +53,6 @@ INDEX_SCAN_SETTINGS = {
     "hnsw.ef_search": "1000",
     "hnsw.max_scan_tuples": "40000",
     "hnsw.scan_mem_multiplier": "8",  # of work_mem: with less it would stop earlier
-    "plan_cache_mode": "force_custom_plan",  # a plan for any store could use no store's index
 }
 
 
