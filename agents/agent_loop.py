@@ -1,4 +1,4 @@
-"""The agent loop: compile, ask, execute, commit, until the run yields (paper section 2.4: function chaining).
+"""The agent loop: compile, ask, execute, commit, until the run ends (paper section 2.4: function chaining).
 
 Each step is one transaction: the assistant message, function results and memory writes land together or not at all,
 so a run can be taken up again after any crash at the step that was not committed.
@@ -171,7 +171,7 @@ class _Attempt:
         return Outcome(step, [], ended=True)
 
     def _tell_of_context(self, added: list[Message], results: list[Result]) -> None:
-        """Pages need not compile the next prompt to draw its gauge: the step knows its figures."""
+        """Publish the figures of the next prompt, which the step knows: pages draw their gauge without compiling it."""
         writers = self.tools.names(Role.WRITES_CORE_MEMORY)
         core_tokens = next(s.tokens for s in self.context.prompt.sections if s.name == "core_memory")
         if any(result.ok and result.call and result.call.name in writers for result in results):

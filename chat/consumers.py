@@ -1,4 +1,4 @@
-"""One websocket per open page. It listens; everything it sends can be read from the database again."""
+"""One websocket per open page: events of the engine in, frames out. All that it sends can be read from the database."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -154,8 +154,8 @@ class AgentConsumer(AsyncWebsocketConsumer):
 
         if self.batch is None:
             return await _read(draw)
-        shown = (self.batch, self.agent.pk, frame.__name__, self.language, arguments)
-        return await drawn_once(shown, lambda: _read(draw))
+        key = (self.batch, self.agent.pk, frame.__name__, self.language, arguments)
+        return await drawn_once(key, lambda: _read(draw))
 
 
 Answer = Callable[[AgentConsumer, Any], Awaitable[Parts]]
@@ -171,7 +171,7 @@ def _passed_on(name: str) -> Answer:
     return answer
 
 
-def _asked_for(*parts: str) -> Answer:
+def _to_refresh(*parts: str) -> Answer:
     """Nothing is sent but the names of the parts."""
 
     async def answer(_consumer: AgentConsumer, _event: Event) -> Parts:
@@ -190,11 +190,11 @@ ANSWERS: dict[type[Event], Answer] = {
     TimelineCut: AgentConsumer._timeline_cut,
     MessageEdited: AgentConsumer._message_edited,
     BlockChanged: AgentConsumer._block_changed,
-    BlocksChanged: _asked_for("blocks"),
+    BlocksChanged: _to_refresh("blocks"),
     ContextChanged: AgentConsumer._context_changed,
-    PassagesChanged: _asked_for("archival", "archives"),
-    DocumentChanged: _asked_for("documents"),
-    AgentsChanged: _asked_for("agents"),
+    PassagesChanged: _to_refresh("archival", "archives"),
+    DocumentChanged: _to_refresh("documents"),
+    AgentsChanged: _to_refresh("agents"),
 }
 """What the page is sent for each class of event; each answer names the parts of the page that should ask for their new
 state, and those that somebody looks at do."""

@@ -1,8 +1,9 @@
 """Hybrid search, the same for recall and archival storage: by meaning (vectors) and by words (BM25).
 
-Each searched column nominates its best 100 rows, and all nominated rows are scored by every column; a storage then
-ranks these candidates by their scores. Two statements: a plan (how large the stores are, how common each word is), and
-the search. Only a large store has an index of its vectors, which is approximate; a small one is searched exactly.
+Each searched column nominates its best 100 rows (a vector column 100 of each large store), and all nominated rows are
+scored by every column; a storage then ranks these candidates by their scores. Two statements: a plan (how large the
+stores are, how common each word is), and the search. Only a large store has an index of its vectors, which is
+approximate; a small one is searched exactly.
 
 The search for "harbour lights" in the small archive 7, shortened:
 
@@ -159,7 +160,7 @@ def _plan(stores: Sequence[Any], columns: SearchColumns, query: str) -> _Plan:
         for column, by_lexeme in frequencies.items():
             by_lexeme.setdefault(lexeme, 0.0)
             if column == of_column:
-                by_lexeme[lexeme] = float(frequency)  # 1 comes as a whole number
+                by_lexeme[lexeme] = float(frequency)  # JSON gives 1.0 as the integer 1
     return _Plan(small, large, {c: QueryTerms(f, store_rows, lookup_rows) for c, f in frequencies.items()})
 
 
@@ -237,7 +238,7 @@ class _Search(Generic[Row]):
         for rows in scans:
             number = len(self._nominations)
             self._add_cte(f"scan_{number}", rows.values("id", "distance"))
-            # + 0: the planner believes that they come in order
+            # + 0 forces a sort: the planner takes the scan's order for exact
             self._ctes.append(
                 f"nearest_{number} AS (SELECT id FROM scan_{number} ORDER BY distance + 0 LIMIT {CANDIDATE_LIMIT})"
             )
@@ -283,10 +284,10 @@ def standardised(values: Iterable[float | None]) -> list[float]:
     return [(value - mean) / spread if spread and value is not None else 0.0 for value in values]
 
 
-def weighted(rows: "list[Candidate[Row]]", weights: Mapping[str, float]) -> list[float]:
+def weighted(nominated: "list[Candidate[Row]]", weights: Mapping[str, float]) -> list[float]:
     """For each candidate the weighted sum of its z-scores among them all."""
     columns = [
-        [weight * z for z in standardised(candidate.scores.get(column) for candidate in rows)]
+        [weight * z for z in standardised(candidate.scores.get(column) for candidate in nominated)]
         for column, weight in weights.items()
     ]
     return [sum(scores) for scores in zip(*columns, strict=True)]
