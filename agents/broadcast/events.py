@@ -19,6 +19,7 @@ Event
 
 from collections.abc import Hashable, Iterable
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, Literal
 
 DraftPart = Literal["thinking", "call", "reply"]
@@ -68,6 +69,7 @@ def event_of(payload: dict[str, Any]) -> Event:
     return classes()[fields.pop("event")](**fields)
 
 
+@cache
 def classes() -> dict[str, type[Event]]:
     """Every event class of this file by its name."""
     every = (*Event.__subclasses__(), *Occurrence.__subclasses__())
