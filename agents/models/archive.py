@@ -108,6 +108,7 @@ class Passage(models.Model):
         indexes = [
             GinIndex(fields=["words"], name="passage_words"),
             models.Index(fields=["archive", "-id"], name="passage_newest"),
+            models.Index(fields=["embedding_model", "id"], name="passage_embedded_by"),
             models.Index(fields=["retracted_at"], name="passage_retracted", condition=~models.Q(retracted_at=None)),
         ]
 
