@@ -7,6 +7,7 @@ so a run can be taken up again after any crash at the step that was not committe
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -21,13 +22,14 @@ from agents.function_executor import Result
 from agents.functions import registry, toolset
 from agents.llm import gateway
 from agents.llm.gateway import config_of
-from agents.llm.types import Completion, Role, Usage
+from agents.llm.types import Completion, FunctionCall, Role, Usage
 from agents.locks import release_connection
 from agents.main_context.compile import MainContext, core_memory_tokens, prefix_of
 from agents.main_context.fifo_queue import package_result
 from agents.models import Agent, Message, Run, Step
 from agents.prompts import LOOP_STOPPED, NO_CALL_STOPPED, TOO_MANY_STEPS
 from agents.runs import Lease
+from agents.text.clean import storable_json
 
 SAME_CALLS = 3
 TRIES = 3  # of one step: after an overflow, or a fault in the middle of an answer
@@ -140,11 +142,13 @@ class _Attempt:
             step = self._save_step(answer)
             results = function_executor.execute(answer, self._function_context(step), self.tools)
             replies = [result.reply for result in results if result.reply]
-            calls = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in answer.calls]
+            calls = [_as_row(call) for call in answer.calls]
             assistant = self._message(step, Kind.ASSISTANT, content="\n\n".join(replies))
             assistant.inner_monologue, assistant.calls = answer.inner_monologue, calls[: function_executor.MOST_CALLS]
             stop_reason = guard.stop_reason(self.number, results) if any(r.wants_step for r in results) else ""
-            messages = [assistant, *(self._result_message(step, result) for result in results)]
+            assistant.state = storable_json(answer.state)
+            remarks = [self._message(step, Kind.NOTICE, content=remark) for remark in answer.remarks]
+            messages = [assistant, *(self._result_message(step, result) for result in results), *remarks]
             if stop_reason:
                 messages.append(self._message(step, Kind.SYSTEM_ALERT, content=stop_reason))
             queue_manager.append(self.agent, *messages)
@@ -220,3 +224,9 @@ class _Attempt:
         if result.call:
             message.call_id, message.function = result.call.id, result.call.name[:80]
         return message
+
+
+def _as_row(call: FunctionCall) -> dict[str, Any]:
+    """A call as a message keeps it."""
+    row: dict[str, Any] = {"id": call.id, "name": call.name, "arguments": call.arguments}
+    return {**row, "extra": storable_json(call.extra)} if call.extra else row

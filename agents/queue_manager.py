@@ -92,12 +92,16 @@ def admit(
     Raises LLMError if the fixed sections alone leave no room.
     """
     limits = marks(config)
-    context = compile(agent, functions=functions, budget=limits.flush, event=event)
+
+    def compiled() -> MainContext:
+        return compile(agent, functions=functions, budget=limits.flush, event=event, server=config.server)
+
+    context = compiled()
     while context.uncut_tokens > limits.flush and flush(agent, context.messages):
-        context = compile(agent, functions=functions, budget=limits.flush, event=event)
+        context = compiled()
     if context.uncut_tokens >= limits.warning and not agent.pressure_alerted:
         _warn(agent, context, limits)
-        context = compile(agent, functions=functions, budget=limits.flush, event=event)
+        context = compiled()
     if context.prompt.tokens > limits.flush:
         raise LLMError(
             _(

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from pytest_django import Settings
 
 from agents import services
+from agents.llm import adapting
 from agents.llm.scripted import Answer, Brain, ScriptedServer
 from agents.models import Agent, Run
 
@@ -45,6 +46,12 @@ def make_agent(owner: User, name: str = "Sam", context_window: int = 8192) -> Ag
 @pytest.fixture
 def agent(alice: User) -> Agent:
     return make_agent(alice)
+
+
+@pytest.fixture(autouse=True)
+def nothing_learned() -> None:
+    """Of model servers: each test begins as a new process does."""
+    adapting.forget()
 
 
 @pytest.fixture

@@ -4,22 +4,28 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from agents.llm.types import ChatMessage, Usage
+from agents.llm.types import ChatMessage, Completion, FunctionCall, Usage
 
 
 @dataclass(frozen=True)
 class CallPiece:
-    """A part of a function call; `index` tells the calls of one answer apart."""
+    """A part of a function call; `index` tells the calls of one answer apart, where the server gives one.
 
-    index: int
+    `extra` is what else the server sent with it, and wants back.
+    """
+
+    index: int | None
     id: str
     name: str
     arguments: str
+    extra: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """`at` is seconds since the request was sent."""
+    """`at` is seconds since the request was sent. `state` are fields that the server wants back with the message;
+    text is added to what came before, a list too.
+    """
 
     at: float
     reasoning: str = ""
@@ -28,6 +34,7 @@ class Chunk:
     finish_reason: str = ""
     usage: Usage | None = None
     model: str = ""
+    state: dict[str, Any] = field(default_factory=dict)
 
 
 class StreamChat(Protocol):
@@ -46,6 +53,7 @@ class Tally:
     finish_reason: str = ""
     model: str = ""
     first_token: float = 0.0
+    state: dict[str, Any] = field(default_factory=dict)
 
     def note(self, chunk: Chunk) -> None:
         """Take in the next chunk of the answer."""
@@ -54,3 +62,19 @@ class Tally:
         self.finish_reason = chunk.finish_reason or self.finish_reason
         self.model = chunk.model or self.model
         self.usage = chunk.usage or self.usage
+        for name, value in chunk.state.items():
+            same = type(self.state.get(name)) is type(value)
+            self.state[name] = self.state[name] + value if same else value
+
+    def completion(self, thinking: str, calls: tuple[FunctionCall, ...], text: str) -> Completion:
+        """The end of the answer."""
+        return Completion(
+            inner_monologue=thinking.strip(),
+            calls=calls,
+            finish_reason=self.finish_reason,
+            usage=self.usage,
+            model=self.model,
+            time_to_first_token=self.first_token,
+            state=self.state,
+            text=text.strip(),
+        )

@@ -6,18 +6,24 @@ times a second in the thread that asks, and whatever it raises ends the request,
 """
 
 import asyncio
+import json
 import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from openai import APIConnectionError, APITimeoutError, AsyncOpenAI, AsyncStream, BadRequestError, InternalServerError
+import httpx2
+from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, AsyncStream, InternalServerError
 from openai import DefaultAsyncHttpxClient as HttpClient
+
+from agents.llm.adapting import ways_of
+from agents.llm.errors import problem_of
+from agents.llm.reading import pieces_of
 
 Check = Callable[[], None]
 Request = dict[str, Any]
@@ -25,6 +31,7 @@ Request = dict[str, Any]
 CHECK_SECONDS = 0.25
 LOCAL_START_SECONDS = 1800  # downloading weights on a slow line
 MAX_RETRIES = 3  # before the first delta; with backoff, by the client
+LONGEST_BODY = 20_000_000  # characters of an answer that is no stream
 END = object()
 
 
@@ -98,7 +105,7 @@ class _Connection:
             async with self._place(endpoint):
                 answer = await self._open(request, endpoint)
                 try:
-                    async for piece in answer:
+                    async for piece in _pieces(answer.response):
                         pieces.put((piece, time.monotonic()))
                 finally:
                     await answer.close()
@@ -113,25 +120,26 @@ class _Connection:
     async def _open(self, request: Request, endpoint: Endpoint) -> AsyncStream[Any]:
         """Start the stream. Raw JSON goes out and comes in: the client's own types would walk every message."""
         client = self._client(endpoint)
+        ways = ways_of(endpoint.base_url, request["model"])
         deadline = time.monotonic() + LOCAL_START_SECONDS
         while True:
+            adapted = ways.adapt(request)
             try:
                 return await client.post(
                     "/chat/completions",
                     cast_to=object,
-                    body=request,
+                    body=adapted,
                     options={"timeout": endpoint.timeout, "max_retries": MAX_RETRIES},
                     stream=True,
                     stream_cls=AsyncStream[Any],
                 )
-            except BadRequestError as error:
-                adapted = _adapted(request, str(error))
-                if adapted is None:
-                    raise
-                request = adapted
-            except (APIConnectionError, InternalServerError) as error:
+            except (APIConnectionError, APIStatusError) as error:
+                problem = problem_of(error)
+                if problem is not None and ways.learn(problem, adapted):
+                    continue
+                loading = isinstance(error, (APIConnectionError, InternalServerError))
                 timed_out = isinstance(error, APITimeoutError)
-                if not endpoint.patient or timed_out or time.monotonic() > deadline:
+                if not loading or not endpoint.patient or timed_out or time.monotonic() > deadline:
                     raise
                 await asyncio.sleep(1)
 
@@ -144,6 +152,33 @@ class _Connection:
         return self._clients[key]
 
 
+async def _pieces(response: httpx2.Response) -> AsyncIterator[Any]:
+    """The decoded pieces of an answer: events, whatever the server calls their type, or what it sent in their place.
+
+    Raises ValueError for an event that is no JSON, ServerSaid for a body that is no answer.
+    """
+    data: list[str] = []
+    other: list[str] = []
+    seen = length = 0
+    async for line in response.aiter_lines():
+        name, colon, value = line.partition(":")
+        if colon and name == "data":
+            if value.strip() == "[DONE]":
+                return
+            data.append(value)
+            with suppress(ValueError):  # an event may have several lines
+                piece = json.loads("\n".join(data))
+                data, seen = [], seen + 1
+                yield piece
+        elif not line and data:
+            json.loads("\n".join(data))  # raises: it is whole, and no JSON
+        elif line and name not in ("", "event", "id", "retry") and (length := length + len(line)) < LONGEST_BODY:
+            other.append(line)
+    if other and not seen:
+        for piece in pieces_of("\n".join(other)):
+            yield piece
+
+
 _lock = threading.Lock()
 _current: _Connection | None = None
 
@@ -154,15 +189,3 @@ def _connection() -> _Connection:
         if _current is None or _current.pid != os.getpid():  # threads do not survive a fork
             _current = _Connection()
         return _current
-
-
-def _adapted(request: Request, complaint: str) -> Request | None:
-    """The request in the words of a server that does not know one of ours; None if that is not the trouble."""
-    if "tool_choice" in complaint and request.get("tool_choice") == "required":
-        return {**request, "tool_choice": "auto"}
-    if "max_tokens" in complaint and "max_tokens" in request:
-        rest = {name: value for name, value in request.items() if name != "max_tokens"}
-        return {**rest, "max_completion_tokens": request["max_tokens"]}
-    if "stream_options" in complaint and "stream_options" in request:
-        return {name: value for name, value in request.items() if name != "stream_options"}
-    return None

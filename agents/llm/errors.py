@@ -7,44 +7,86 @@ import openai
 from django.utils.translation import gettext as _
 
 from agents.exceptions import ContextOverflow, LLMError
+from agents.llm.problems import Kind, Problem, ServerSaid
 
 if TYPE_CHECKING:
     from agents.llm.gateway import ModelConfig
 
 # The client lets transport errors and broken JSON in the middle of a stream through as they are.
-FAULTS = (openai.OpenAIError, httpx2.HTTPError, ValueError, OSError)
-
-OVERFLOW_WORDS = (
-    "context_length",
-    "context length",
-    "context size",
-    "maximum context",
-    "too many tokens",
-    "context window",
-)
+FAULTS = (openai.OpenAIError, httpx2.HTTPError, ServerSaid, ValueError, OSError)
 
 
 def explain(error: Exception, config: "ModelConfig") -> LLMError:
     """The client's or transport's error in plain words with a way out."""
     where = {"where": config.base_url or _("the OpenAI API"), "model": config.name}
-    text = {**where, "text": str(error)[:300]}
+    if problem := problem_of(error):
+        return of_problem(problem, config)
     if isinstance(error, (openai.APITimeoutError, httpx2.TimeoutException)):
         details = {**where, "seconds": f"{config.timeout:g}"}
         return LLMError(_("%(where)s gave no answer for %(seconds)s seconds.") % details, retryable=True)
     if isinstance(error, openai.APIConnectionError):
         sentence = _("%(where)s cannot be reached. Is the server running, and is OPENAI_BASE_URL right?")
         return LLMError(sentence % where, retryable=True)
-    if isinstance(error, (openai.AuthenticationError, openai.PermissionDeniedError)):
-        return LLMError(_("%(where)s refused the key. Check OPENAI_API_KEY in .env and start memweb again.") % where)
-    if isinstance(error, openai.NotFoundError):
-        sentence = _("%(where)s knows no model “%(model)s”. Set MEMWEB_MODEL or the agent's model to one it has.")
-        return LLMError(sentence % where)
-    if isinstance(error, openai.RateLimitError):
-        sentence = _("%(where)s is refusing for now: the rate limit or the credit is used up.")
-        return LLMError(sentence % where, retryable=True)
-    if isinstance(error, openai.APIError) and any(word in str(error).lower() for word in OVERFLOW_WORDS):
-        return ContextOverflow(_("%(where)s says the prompt is too long for %(model)s.") % where)
+    text = str(error)[:300] or type(error).__name__
+    return LLMError(_("%(where)s failed while answering: %(text)s") % {**where, "text": text}, retryable=True)
+
+
+def problem_of(error: Exception) -> Problem | None:
+    """What the server itself said; None for a fault of the transport."""
+    if isinstance(error, ServerSaid):
+        return error.problem
     if isinstance(error, openai.APIStatusError):
-        sentence = _("%(where)s answered with an error %(status)s: %(text)s")
-        return LLMError(sentence % {**text, "status": error.status_code}, retryable=True)
-    return LLMError(_("%(where)s failed while answering: %(text)s") % text, retryable=True)
+        headers = {name.lower(): value for name, value in error.response.headers.items()}
+        return Problem.of(error.status_code, error.response.text, headers)
+    return None
+
+
+def of_problem(problem: Problem, config: "ModelConfig") -> LLMError:
+    """What a server said, as an error: the server's own words are shown wherever it has any."""
+    details = {"where": config.base_url or _("the OpenAI API"), "model": config.name, "status": problem.status}
+    kind = problem.kind
+    if kind is Kind.OVERFLOW:
+        sentence = _("%(where)s says the prompt is too long for %(model)s.") % details
+        return ContextOverflow(_with_words(sentence, problem))
+    if kind is Kind.KEY:
+        sentence = _("%(where)s refused the key. Check OPENAI_API_KEY in .env and start memweb again.")
+    elif kind is Kind.NO_MODEL:
+        sentence = _("%(where)s knows no model “%(model)s”. Set MEMWEB_MODEL or the agent's model to one it has.")
+    elif kind is Kind.NO_ENDPOINT:
+        sentence = _("%(where)s has no chat endpoint there. Check OPENAI_BASE_URL: with most servers it ends in /v1.")
+    elif kind is Kind.CREDIT:
+        sentence = _("%(where)s says that the credit or the quota is used up.")
+    elif kind is Kind.RATE:
+        return _wait(problem, details)
+    elif kind is Kind.REFUSED:
+        sentence = _("%(where)s refused to answer this.")
+    else:
+        sentence = _("%(where)s answered with an error %(status)s.")
+    return LLMError(_with_words(sentence % details, problem), retryable=kind is Kind.FAULT and problem.status >= 500)
+
+
+def refused(words: str, config: "ModelConfig") -> LLMError:
+    """A model or its filter would not answer; `words` are the server's own, if it has any."""
+    where = {"where": config.base_url or _("the OpenAI API"), "model": config.name, "text": words.strip()[:500]}
+    if where["text"]:
+        return LLMError(_("%(model)s refused to answer: %(text)s") % where)
+    return LLMError(_("A content filter at %(where)s held the answer back.") % where)
+
+
+def empty(config: "ModelConfig") -> LLMError:
+    """A server ended its answer before it began."""
+    where = {"where": config.base_url or _("the OpenAI API")}
+    return LLMError(_("%(where)s sent an empty answer. Press Retry; if it stays so, see the server's log.") % where)
+
+
+def _wait(problem: Problem, details: dict[str, object]) -> LLMError:
+    sentence = _("%(where)s is refusing for now: the rate limit is reached.") % details
+    if problem.seconds:
+        more = _("It may be asked again in %(seconds)s seconds.") % {"seconds": f"{problem.seconds:.0f}"}
+        sentence = f"{sentence} {more}"
+    return LLMError(_with_words(sentence, problem), retryable=True)
+
+
+def _with_words(sentence: str, problem: Problem) -> str:
+    said = _("The server says: %(text)s") % {"text": problem.sentence} if problem.sentence else ""
+    return f"{sentence} {said}".strip()

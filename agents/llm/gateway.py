@@ -1,17 +1,30 @@
 """The LLM gateway: a prompt to any OpenAI-compatible endpoint, its answer in one form, its errors in plain words."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
-from agents.llm import guided, json_schema_mode, tools_mode
-from agents.llm.chunk import CallPiece, Chunk
-from agents.llm.types import ChatMessage, Completion, Delta, Prompt, Usage
+from agents.exceptions import LLMError
+from agents.llm import adapting, guided, json_schema_mode, tools_mode
+from agents.llm.chunk import Chunk
+from agents.llm.reading import AnswerReader
+from agents.llm.types import (
+    REQUEST_HEARTBEAT,
+    SEND_MESSAGE,
+    ChatMessage,
+    Completion,
+    Delta,
+    FunctionCall,
+    Prompt,
+    Usage,
+    merged,
+)
 from agents.models import Agent
-from agents.text.clean import storable
 
 Check = Callable[[], None]
 
@@ -29,11 +42,17 @@ class ModelConfig:
     context_window: int
     timeout: float
     local: bool
+    reply_tokens: int | None = None
 
     @property
     def reply_reserve(self) -> int:
-        """Tokens of the window that stay free for the answer."""
-        return min(4096, self.context_window // 8)
+        """Tokens of the window that stay free for the answer; at most half of it."""
+        return min(self.reply_tokens or min(4096, self.context_window // 8), self.context_window // 2)
+
+    @property
+    def server(self) -> str:
+        """The model and where it is, to be told from others."""
+        return f"{self.name} {self.base_url or ''}".strip()
 
 
 def config_of(agent: Agent) -> ModelConfig:
@@ -52,21 +71,87 @@ def model_config(*, model: str = "", mode: str = "auto", context_window: int | N
         context_window=context_window or llm.context_window,
         timeout=llm.timeout,
         local=llm.local,
+        reply_tokens=llm.reply_tokens,
     )
 
 
 def stream(prompt: Prompt, config: ModelConfig, *, check: Check) -> Iterator[Delta | Completion]:
     """One answer of the model, piece by piece; the last item is the `Completion`.
 
-    Raises LLMError, ContextOverflow, and whatever `check` raises. Closing the generator ends the request.
+    A model that calls no functions is asked by JSON schema from then on. Raises LLMError, ContextOverflow, and whatever
+    `check` raises. Closing the generator ends the request.
     """
     endpoint = _Endpoint(config, check)
     if config.mode == "guided":
         yield from guided.stream(prompt, endpoint.raw_chat)
-    elif config.mode == "json_schema":
-        yield from json_schema_mode.stream(prompt, endpoint.chat)
-    else:
-        yield from tools_mode.stream(prompt, endpoint.chat)
+        return
+    ways = adapting.ways_of(config.base_url, config.name)
+    if config.mode == "tools" and not ways.without_tools:
+        try:
+            yield from _judged(tools_mode.stream(prompt, endpoint.chat), prompt, config)
+            return
+        except _NoTools:
+            ways.without_tools = True
+    yield from _judged(json_schema_mode.stream(prompt, endpoint.chat), prompt, config)
+
+
+def _judged(pieces: Iterator[Delta | Completion], prompt: Prompt, config: ModelConfig) -> Iterator[Delta | Completion]:
+    """The answer, its end with what it tells of the server. Raises LLMError for one that was all thinking."""
+    for piece in pieces:
+        yield _with_remarks(piece, prompt, config) if isinstance(piece, Completion) else piece
+
+
+def _with_remarks(answer: Completion, prompt: Prompt, config: ModelConfig) -> Completion:
+    ways = adapting.ways_of(config.base_url, config.name)
+    names = {"where": config.base_url or _("the OpenAI API"), "model": config.name}
+    if not answer.calls and answer.finish_reason == "length" and answer.inner_monologue and not answer.text:
+        raise _all_thinking(config, ways, names)
+    remarks = []
+    chosen_by_itself = config.mode == "tools" and ways.without_tools
+    if answer.text and not answer.calls and chosen_by_itself:
+        message = {"message": answer.text, REQUEST_HEARTBEAT: False}
+        answer = replace(answer, calls=(FunctionCall("call_0", SEND_MESSAGE, json.dumps(message)),))
+    elif config.mode == "tools" and ways.has_answered(called=bool(answer.calls)):
+        remarks.append(
+            _(
+                "%(model)s answers with text where it should call a function. From now on memweb asks it for JSON "
+                "instead. To begin so: MEMWEB_FUNCTION_MODE=json_schema."
+            )
+            % names
+        )
+    if ways.has_counted(answer.usage.prompt + answer.usage.cached, prompt.tokens):
+        counts = {"counted": f"{answer.usage.prompt:,}", "sent": f"{prompt.tokens:,}"}
+        remarks.append(
+            _(
+                "%(where)s counted %(counted)s tokens of a prompt of about %(sent)s: its window seems to be smaller "
+                "than MEMWEB_CONTEXT_WINDOW, and it cuts off the beginning, which holds the agent's memory. Give the "
+                "server a larger window (Ollama: OLLAMA_CONTEXT_LENGTH) or set MEMWEB_CONTEXT_WINDOW to the server's."
+            )
+            % {**names, **counts}
+        )
+    stateful = bool(answer.state) or any(call.extra for call in answer.calls)
+    state = {**answer.state, "server": config.server} if stateful else {}
+    return replace(answer, state=state, remarks=(*answer.remarks, *remarks))
+
+
+def _all_thinking(config: ModelConfig, ways: adapting.Ways, names: dict[str, str]) -> LLMError:
+    """It can be asked again while there is more room to give."""
+    spent = f"{_room(config, ways):,}"
+    again = ways.wants_more_room()
+    sentence = _(
+        "%(model)s used all %(spent)s tokens of an answer for thinking and said nothing. Set MEMWEB_REPLY_TOKENS to "
+        "more, or take a model that thinks less."
+    )
+    return LLMError(sentence % {**names, "spent": spent}, retryable=again)
+
+
+def _room(config: ModelConfig, ways: adapting.Ways) -> int:
+    """Tokens that an answer may have."""
+    return max(config.reply_reserve, min(config.reply_reserve * ways.room, config.context_window // 2))
+
+
+class _NoTools(Exception):
+    """The server knows no function calling for this model."""
 
 
 def complete(messages: list[ChatMessage], config: ModelConfig, *, max_tokens: int, check: Check) -> str:
@@ -86,11 +171,13 @@ class _Endpoint:
 
     def chat(self, messages: list[ChatMessage], **options: Any) -> Iterator[Chunk]:
         """`StreamChat`: one chat completion. `extra_body` holds fields that OpenAI's own API does not know."""
-        config = self.config
-        request = {"model": config.name, "messages": messages, "stream": True, **options}
+        config, ways = self.config, adapting.ways_of(self.config.base_url, self.config.name)
+        request = {"model": config.name, "messages": merged(messages), "stream": True, **options}
         request |= request.pop("extra_body", {})
-        request.setdefault("max_tokens", config.reply_reserve)
+        request.setdefault("max_tokens", _room(config, ways))
         request["stream_options"] = {"include_usage": True}
+        if ways.room > 1:
+            request["reasoning_effort"] = "low"
         from agents.llm import connection, errors  # here: they load the client, which few programs need
 
         endpoint = connection.Endpoint(
@@ -101,14 +188,26 @@ class _Endpoint:
             at_once=LOCAL_AT_ONCE if config.local else 0,
         )
         started = time.monotonic()
+        reader = AnswerReader()
         pieces = connection.stream(request, endpoint, check=self.check)
+        called = False
         try:
             for piece, at in pieces:
-                yield _chunk(piece, at - started)
+                for chunk in reader.take(piece, at - started):
+                    called = called or bool(chunk.calls)
+                    yield chunk
+            yield from reader.end(time.monotonic() - started)
         except errors.FAULTS as error:
+            problem = errors.problem_of(error)
+            if problem and "tools" in request and problem.knows_no_tools:
+                raise _NoTools from error
             raise errors.explain(error, config) from error
         finally:
             pieces.close()  # type: ignore[attr-defined]
+        if reader.empty:
+            raise errors.empty(config)
+        if not called and (reader.refusal.strip() or reader.filtered):
+            raise errors.refused(reader.refusal, config)
 
     def raw_chat(
         self,
@@ -133,58 +232,3 @@ class _Endpoint:
             if chunk.content:
                 yield chunk.content
         yield usage
-
-
-def _chunk(piece: Any, at: float) -> Chunk:
-    """The server's piece in our form. What is absent, null or of another type than it should be counts as absent."""
-    piece = _mapping(piece)
-    model, usage = _text(piece.get("model")), _usage(piece.get("usage"))
-    choices = _mappings(piece.get("choices"))
-    if not choices:
-        return Chunk(at=at, usage=usage, model=model)
-    delta = _mapping(choices[0].get("delta"))
-    return Chunk(
-        at=at,
-        reasoning=_text(delta.get("reasoning_content")) or _text(delta.get("reasoning")),
-        content=_text(delta.get("content")),
-        calls=tuple(_call(call) for call in _mappings(delta.get("tool_calls"))),
-        finish_reason=_text(choices[0].get("finish_reason")),
-        usage=usage,
-        model=model,
-    )
-
-
-def _call(call: dict[str, Any]) -> CallPiece:
-    function = _mapping(call.get("function"))
-    return CallPiece(
-        index=_number(call.get("index")),
-        id=_text(call.get("id"))[:120],
-        name=_text(function.get("name")),
-        arguments=_text(function.get("arguments")),
-    )
-
-
-def _usage(value: Any) -> Usage | None:
-    if not isinstance(value, dict):
-        return None
-    return Usage(
-        prompt=_number(value.get("prompt_tokens")),
-        completion=_number(value.get("completion_tokens")),
-        cached=_number(_mapping(value.get("prompt_tokens_details")).get("cached_tokens")),
-    )
-
-
-def _text(value: Any) -> str:
-    return storable(value) if isinstance(value, str) else ""
-
-
-def _number(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _mappings(value: Any) -> list[dict[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

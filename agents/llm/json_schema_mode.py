@@ -6,11 +6,12 @@ The answer is one JSON object, held to a schema by `response_format`:
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
+from agents.llm.calls import OpenCalls, calls_in_text, known_name
 from agents.llm.chunk import StreamChat, Tally
-from agents.llm.partial_json import Growing, read
+from agents.llm.partial_json import Growing, first_object, read
 from agents.llm.types import (
     INNER_THOUGHTS,
     SEND_MESSAGE,
@@ -24,6 +25,7 @@ from agents.llm.types import (
     Prompt,
     ReplyDelta,
     Thinking,
+    merged,
 )
 from agents.text.clean import storable
 
@@ -35,23 +37,21 @@ Answer with exactly one JSON object and nothing else:
 
 
 def stream(prompt: Prompt, chat: StreamChat) -> Iterator[Delta | Completion]:
-    """One answer with one call. Text that is not the object becomes inner monologue without a call."""
-    tally, answer = Tally(), _Answer()
+    """One answer with one call: the first whole object that is one, whatever stands before or after it. Text without
+    such an object becomes inner monologue without a call."""
+    tally, answer = Tally(), _Answer({schema.name for schema in prompt.functions})
     for chunk in chat(messages(prompt), response_format=response_format(prompt.functions)):
         tally.note(chunk)
         if chunk.reasoning:
             answer.thinking += chunk.reasoning
             yield Thinking(chunk.reasoning)
+        for piece in chunk.calls:  # a server that calls functions all the same
+            yield from answer.called.take(piece)
         if chunk.content:
             yield from answer.take(chunk.content)
-    yield Completion(
-        inner_monologue=answer.monologue(),
-        calls=answer.calls(),
-        finish_reason=tally.finish_reason,
-        usage=tally.usage,
-        model=tally.model,
-        time_to_first_token=tally.first_token,
-    )
+    yield from answer.called.finish()
+    calls = answer.calls(cut_off=tally.finish_reason == "length")
+    yield tally.completion(answer.monologue(calls), calls, "" if calls else answer.text)
 
 
 def response_format(functions: tuple[FunctionSchema, ...]) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def messages(prompt: Prompt) -> list[ChatMessage]:
     )
     system, *rest = prompt.messages()
     head = {**system, "content": f"{system['content']}\n\n{INSTRUCTIONS.format(functions=functions)}"}
-    return [head, *(_as_text(message) for message in rest)]
+    return merged([head, *(_as_text(message) for message in rest)])
 
 
 def _as_text(message: ChatMessage) -> ChatMessage:
@@ -106,41 +106,45 @@ def _strict(parameters: dict[str, Any]) -> dict[str, Any]:
 class _Answer:
     """The object while it arrives."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Collection[str]) -> None:
         self.text, self.thinking, self.name = "", "", ""
-        self.thoughts, self.reply, self.arguments = Growing(), Growing(), Growing()
+        self.called = OpenCalls(names)
+        self._names = names
+        self._thoughts, self._reply, self._arguments = Growing(), Growing(), Growing()
 
     def take(self, content: str) -> Iterator[Delta]:
         self.text += content
-        so_far = read(self.text)
-        if thoughts := self.thoughts.more(so_far.get(INNER_THOUGHTS)):
+        so_far, _whole, start = first_object(self.text)
+        if thoughts := self._thoughts.more(so_far.get(INNER_THOUGHTS)):
             yield Thinking(thoughts)
         call = so_far.get("call")
         if not isinstance(call, dict) or not isinstance(call.get("arguments"), dict):
             return
         if not self.name:  # the name is whole once the arguments have begun
-            self.name = storable(str(call.get("name", "")))
+            self.name = known_name(storable(str(call.get("name", ""))), self._names)
             yield CallStarted(0, self.name)
         if self.name == SEND_MESSAGE:
-            if text := self.reply.more(call["arguments"].get("message")):
+            if text := self._reply.more(call["arguments"].get("message")):
                 yield ReplyDelta(text)
-        elif text := self.arguments.more(_raw_arguments(self.text)):
+        elif text := self._arguments.more(_raw_arguments(self.text[start:])):
             yield ArgumentsDelta(0, text)
 
-    def monologue(self) -> str:
-        thoughts = self.thoughts.seen if self.calls() or self.thoughts.seen else self.text
+    def monologue(self, calls: tuple[FunctionCall, ...]) -> str:
+        thoughts = self._thoughts.seen if calls or self._thoughts.seen else self.text
         return "\n".join(part.strip() for part in (self.thinking, thoughts) if part.strip())
 
-    def calls(self) -> tuple[FunctionCall, ...]:
+    def calls(self, *, cut_off: bool) -> tuple[FunctionCall, ...]:
         """The call. Arguments that were cut off stay as they are, so that they are refused, not mended."""
+        if called := self.called.calls():
+            return called
         if not self.name:
-            return ()
-        try:
-            # as ASCII: half an emoji in an escape stays an escape, for the validation to refuse
-            arguments = json.dumps(json.loads(self.text)["call"]["arguments"])
-        except (ValueError, KeyError, TypeError, RecursionError):
-            arguments = _raw_arguments(self.text)
-        return (FunctionCall("call_0", self.name, arguments),)
+            return () if cut_off else calls_in_text(self.text, self._names)[0]
+        so_far, whole, start = first_object(self.text)
+        arguments = so_far.get("call", {}).get("arguments") if whole else None
+        if not isinstance(arguments, dict):
+            return (FunctionCall("call_0", self.name, _raw_arguments(self.text[start:])),)
+        # as ASCII: half an emoji in an escape stays an escape, for the validation to refuse
+        return (FunctionCall("call_0", self.name, json.dumps(arguments)),)
 
 
 def _raw_arguments(text: str) -> str:

@@ -1,5 +1,6 @@
 """Reading a JSON object that is still arriving (jiter does the parsing)."""
 
+import json
 from typing import Any
 
 import jiter
@@ -17,6 +18,31 @@ def read(text: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
+
+
+MOST_OBJECTS = 20  # that are looked at in one text
+
+
+def first_object(text: str) -> tuple[dict[str, Any], bool, int]:
+    """The first JSON object in a text that has a call in it, what it says so far; whether it is whole; where it begins.
+
+    Whole objects without a call before it are passed over, and so is what only looks like one.
+    """
+    decoder, place = json.JSONDecoder(), -1
+    for _number in range(MOST_OBJECTS):
+        place = text.find("{", place + 1)
+        if place < 0:
+            break
+        try:
+            value, stop = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            if so_far := read(text[place:]):
+                return so_far, False, place
+            continue
+        if isinstance(value.get("call"), dict):
+            return value, True, place
+        place = stop - 1
+    return {}, False, 0
 
 
 class Growing:

@@ -25,7 +25,8 @@ Request = dict[str, Any]
 class Answer:
     """What to answer. Text goes out in pieces of `piece` characters, `pause` seconds apart.
 
-    `status` other than 200 sends `body` instead. `drop_after` closes the connection after so many pieces,
+    `status` other than 200, or a `content_type`, sends `body` instead; `events` are sent as they are, one by one, a
+    dict as JSON. `drop_after` closes the connection after so many pieces,
     `hang_after` goes silent there until the client leaves.
     """
 
@@ -35,11 +36,15 @@ class Answer:
     finish_reason: str = ""
     status: int = 200
     body: str = ""
+    content_type: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    events: tuple[dict[str, Any] | str, ...] = ()
     piece: int = 12
     pause: float = 0.0
     drop_after: int | None = None
     hang_after: int | None = None
     cached_tokens: int = 0
+    prompt_tokens: int | None = None  # else a quarter of the request's characters
 
 
 Brain = Callable[[Request], Answer]
@@ -59,12 +64,13 @@ def call(name: str, *, thoughts: str = "I act.", heartbeat: bool = True, pause: 
 def last_event(request: Request) -> dict[str, Any]:
     """The newest packaged event or result in a request: what the model is to react to."""
     for message in reversed(request["messages"]):
-        try:
-            event = json.loads(message.get("content") or "")
-        except ValueError:
-            continue
-        if isinstance(event, dict) and message["role"] != "assistant":
-            return event
+        for line in reversed((message.get("content") or "").splitlines()):  # neighbours of one role come as one
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(event, dict) and message["role"] != "assistant":
+                return event
     return {}
 
 
@@ -128,10 +134,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.scripted.requests.append(request)
         answer = self.scripted.brain(request)
-        if answer.status != 200:
-            self._send(answer.status, answer.body or json.dumps({"error": {"message": f"scripted {answer.status}"}}))
+        if answer.status != 200 or answer.content_type:
+            body = answer.body or json.dumps({"error": {"message": f"scripted {answer.status}"}})
+            self._send(answer.status, body, answer.content_type, answer.headers)
             return
-        self._stream(_fitted(answer, request))
+        self._stream(_fitted(answer, request), request)
 
     def _embeddings(self, request: Request) -> None:
         size = request.get("dimensions", 384)
@@ -148,13 +155,17 @@ class _Handler(BaseHTTPRequestHandler):
             },
         )
 
-    def _stream(self, answer: Answer) -> None:
+    def _stream(self, answer: Answer, request: Request) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "text/event-stream")
         self.send_header("Connection", "close")
         self.close_connection = True
         self.end_headers()
         try:
+            for event in answer.events:
+                line = event if isinstance(event, str) else f"data: {json.dumps(event)}\n\n"
+                self.wfile.write(line.encode())
+                self.wfile.flush()
             for number, delta in enumerate(_deltas(answer)):
                 if answer.drop_after == number:
                     return
@@ -163,9 +174,11 @@ class _Handler(BaseHTTPRequestHandler):
                     return
                 self._event({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
                 time.sleep(answer.pause)
+            if answer.events:
+                return
             reason = answer.finish_reason or ("tool_calls" if answer.calls else "stop")
             self._event({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
-            self._event({"choices": [], "usage": _usage(answer)})
+            self._event({"choices": [], "usage": _usage(answer, request)})
             self.wfile.write(b"data: [DONE]\n\n")
         except OSError:
             self.scripted.left.set()
@@ -184,10 +197,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _json(self, status: int, body: dict[str, Any]) -> None:
         self._send(status, json.dumps(body))
 
-    def _send(self, status: int, body: str) -> None:
+    def _send(self, status: int, body: str, kind: str = "", headers: tuple[tuple[str, str], ...] = ()) -> None:
         raw = body.encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json" if body.startswith("{") else "text/html")
+        self.send_header("Content-Type", kind or ("application/json" if body.startswith("{") else "text/html"))
+        for name, value in headers:
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(raw)))
         self.end_headers()
         self.wfile.write(raw)
@@ -220,6 +235,9 @@ def _deltas(answer: Answer) -> Iterator[dict[str, Any]]:
             yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
 
 
-def _usage(answer: Answer) -> dict[str, Any]:
-    details = {"cached_tokens": answer.cached_tokens}
-    return {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120, "prompt_tokens_details": details}
+def _usage(answer: Answer, request: Request) -> dict[str, Any]:
+    prompt = answer.prompt_tokens
+    if prompt is None:
+        prompt = len(json.dumps([request["messages"], request.get("tools", "")])) // 4
+    usage = {"prompt_tokens": prompt, "completion_tokens": 20, "total_tokens": prompt + 20}
+    return {**usage, "prompt_tokens_details": {"cached_tokens": answer.cached_tokens}}

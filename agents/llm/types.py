@@ -76,11 +76,11 @@ class Prompt:
     sections: tuple[Section, ...] = ()
 
     def messages(self) -> list[ChatMessage]:
-        """The chat messages in order: system, summary, queue."""
+        """The chat messages in order: system, summary, queue; neighbours of one role are one message."""
         head: list[ChatMessage] = [{"role": "system", "content": self.system}]
         if self.summary:
             head.append({"role": "user", "content": self.summary})
-        return head + list(self.queue)
+        return merged(head + list(self.queue))
 
     @property
     def queue_text(self) -> str:
@@ -93,13 +93,30 @@ class Prompt:
         return sum(section.tokens for section in self.sections)
 
 
+def merged(messages: list[ChatMessage]) -> list[ChatMessage]:
+    """With neighbours of one role made one, which strict chat templates want. Results of calls stay apart."""
+    joined: list[ChatMessage] = []
+    for message in messages:
+        last = joined[-1] if joined else None
+        if last is None or last["role"] != message["role"] or message["role"] == "tool" or last.get("tool_calls"):
+            joined.append(message)
+            continue
+        both = [text for text in (last.get("content"), message.get("content")) if text]
+        joined[-1] = {**last, **message, "content": "\n".join(both)}
+    return joined
+
+
 @dataclass(frozen=True)
 class FunctionCall:
-    """A call as the model wrote it: `arguments` is raw text, not yet known to be JSON."""
+    """A call as the model wrote it: `arguments` is raw text, not yet known to be JSON.
+
+    `extra` is what else its server sent with it, and wants back.
+    """
 
     id: str
     name: str
     arguments: str
+    extra: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -146,7 +163,11 @@ class ReplyDelta:
 
 @dataclass(frozen=True, kw_only=True)
 class Completion:
-    """The finished answer. `finish_reason` is the server's own word (`stop`, `tool_calls`, `length`, ...)."""
+    """The finished answer. `finish_reason` is the server's own word (`stop`, `tool_calls`, `length`, ...).
+
+    `state` are the fields that its server wants back with the message; `remarks` are sentences for the person about
+    the server, already in their language.
+    """
 
     inner_monologue: str
     calls: tuple[FunctionCall, ...]
@@ -154,6 +175,9 @@ class Completion:
     usage: Usage = field(default_factory=Usage)
     model: str = ""
     time_to_first_token: float = 0.0  # seconds
+    state: dict[str, Any] = field(default_factory=dict)
+    remarks: tuple[str, ...] = ()
+    text: str = ""  # what it said in no call's arguments, thoughts not included
 
 
 Delta = Thinking | CallStarted | ArgumentsDelta | ReplyDelta

@@ -43,11 +43,17 @@ class MainContext:
 
 
 def compile(
-    agent: Agent, *, functions: tuple[FunctionSchema, ...], budget: int, event: Message | None = None
+    agent: Agent,
+    *,
+    functions: tuple[FunctionSchema, ...],
+    budget: int,
+    event: Message | None = None,
+    server: str = "",
 ) -> MainContext:
     """The prompt for the next step, in at most `budget` tokens unless the fixed sections alone are larger.
 
-    `event`, what the run is about, stays in view even when a long run has pushed it out of the queue.
+    `event`, what the run is about, stays in view even when a long run has pushed it out of the queue. `server` (as
+    `ModelConfig.server`) is sent back what it wants back.
 
     Three queries. Nothing before the queue changes from turn to turn, so a provider's prompt cache hits.
     """
@@ -58,6 +64,10 @@ def compile(
     fixed = _fixed_sections(agent, blocks, functions)
     texts = {section.name: section.text for section in fixed}
     queue, queue_section = _queue(messages, fixed, budget)
+    run_id = event.run_id if event else None
+    if len(queue) == len(messages):
+        turns = zip(queue, messages, strict=True)
+        queue = tuple(fifo_queue.with_state(turn, message, server, run_id) for turn, message in turns)
     prompt = Prompt(
         system=_system(agent.system_instructions, texts["core_memory"]),
         blocks=working_context.prompt_blocks(blocks),

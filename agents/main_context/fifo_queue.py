@@ -20,6 +20,7 @@ from agents.text import tokens
 Kind = Message.Kind
 TURN_STARTS = {Kind.USER_MESSAGE, Kind.HEARTBEAT, Kind.SYSTEM_ALERT, Kind.LOGIN}
 KEPT_AT_FLUSH = 3  # messages
+REASONING = ("reasoning_content", "reasoning_details")  # fields of a message's state
 CALL_OVERHEAD = 8  # tokens of punctuation around a call
 CUT_NOTE = " … [cut to fit the window; the whole text is in recall storage]"
 
@@ -82,6 +83,23 @@ def wire(message: Message) -> ChatMessage:
     field = "reason" if message.kind == Kind.HEARTBEAT else "message"
     text = package(message.kind, message.created_at, **{field: message.content})
     return {"role": "user", "content": text}
+
+
+def with_state(turn: ChatMessage, message: Message, server: str, run_id: int | None) -> ChatMessage:
+    """The turn with what its server wants back: of each call always, the reasoning within the same run. A server that
+    it did not come from gets nothing."""
+    if not server or message.state.get("server") != server:
+        return turn
+    turn = dict(turn)
+    if message.run_id == run_id and (reasoning := {k: v for k, v in message.state.items() if k in REASONING}):
+        thought = reasoning.get("reasoning_content", "")
+        if thought and turn["content"].startswith(thought.strip()):
+            turn["content"] = turn["content"][len(thought.strip()) :].strip()
+        turn |= reasoning
+    if calls := turn.get("tool_calls"):
+        extras = [call.get("extra", {}) for call in message.calls]
+        turn["tool_calls"] = [{**call, **extra} for call, extra in zip(calls, extras, strict=True)]
+    return turn
 
 
 def _wire_assistant(message: Message) -> ChatMessage:

@@ -46,6 +46,8 @@ class Message(models.Model):
     created_at = models.DateTimeField()
     retracted_at = models.DateTimeField(null=True, blank=True)
     earlier = models.JSONField(default=list, blank=True)
+    # What the model's server wants back with an answer of its own: "server" says which, the rest is as it came.
+    state = models.JSONField(default=dict, blank=True)
 
     embedding = HalfVectorField(null=True, blank=True)
     embedding_model = models.CharField(max_length=120, blank=True)

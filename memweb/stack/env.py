@@ -26,6 +26,7 @@ class LLMSettings:
     mode: str  # tools | json_schema | guided
     context_window: int
     timeout: float
+    reply_tokens: int | None = None  # None: by the window
 
 
 class Env(BaseSettings):
@@ -55,6 +56,7 @@ class Env(BaseSettings):
     memweb_model: str | None = None
     memweb_function_mode: Literal["auto", "tools", "json_schema", "guided"] = "auto"
     memweb_context_window: int | None = Field(None, ge=4096)
+    memweb_reply_tokens: int | None = Field(None, ge=64)  # most of an answer; by default an eighth of the window
     memweb_request_timeout: float = Field(120.0, gt=0)  # seconds without a byte from the model
     memweb_local_model: str = "qwen2.5-coder-1.5b"  # a name in memweb/stack/catalogue.py
     memweb_local_model_file: Path | None = None
@@ -81,6 +83,7 @@ class Env(BaseSettings):
                 mode="tools" if mode == "auto" else mode,
                 context_window=window or 16_384,
                 timeout=timeout,
+                reply_tokens=self.memweb_reply_tokens,
             )
         model = catalogue.find(self.memweb_local_model)
         return LLMSettings(
@@ -91,6 +94,7 @@ class Env(BaseSettings):
             mode=model.function_mode if mode == "auto" else mode,
             context_window=window or model.window,
             timeout=timeout,
+            reply_tokens=self.memweb_reply_tokens,
         )
 
     @property

@@ -123,7 +123,7 @@ def test_monologue_comes_from_reasoning_and_from_content(serve_model: ServeModel
 
 
 def test_usage_tells_cached_tokens(serve_model: ServeModel) -> None:
-    serve_model([say("Hi", cached_tokens=64)])
+    serve_model([say("Hi", cached_tokens=64, prompt_tokens=100)])
     _, completion = ask()
     assert completion.usage == Usage(prompt=100, completion=20, cached=64)
 

@@ -1,0 +1,8 @@
+"""What a model's server wants back with an answer is kept with the message."""
+
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("agents", "0006_not_embedded")]
+    operations = [migrations.AddField("message", "state", models.JSONField(blank=True, default=dict))]
