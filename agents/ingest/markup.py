@@ -84,7 +84,7 @@ def _markdown(markup: str, sheets: Iterable[str] = ()) -> tuple[str, str]:
         escape_underscores=False,
         escape_misc=False,
     )
-    return title, converter.convert_soup(soup)
+    return title, converter.convert_soup(soup).replace("\u00ad", "")  # soft hyphens: books have them in every word
 
 
 def _soup(markup: str) -> BeautifulSoup:

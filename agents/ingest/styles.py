@@ -5,9 +5,11 @@ from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import Any
 
+import soupsieve
 import tinycss2
 from bs4 import BeautifulSoup, Tag
 from cssselect import SelectorError, parse
+from cssselect.parser import Class, CombinedSelector, Element, Hash
 from soupsieve.util import SelectorSyntaxError
 from tinycss2.ast import AtRule, Declaration, QualifiedRule
 
@@ -28,6 +30,7 @@ def styles_of(soup: BeautifulSoup, sheets: Iterable[str] = ()) -> dict[int, Styl
     give it. Inheritance is not in it."""
     ranked: defaultdict[int, dict[str, tuple[Rank, Values]]] = defaultdict(dict)
     order = count()
+    tags = _by_name(soup)
 
     def declare(tag: Tag, declaration: Declaration, specificity: tuple[int, ...]) -> None:
         rank = (declaration.important, specificity, next(order))
@@ -39,7 +42,7 @@ def styles_of(soup: BeautifulSoup, sheets: Iterable[str] = ()) -> dict[int, Styl
     for sheet in [*sheets, *_own_sheets(soup)]:
         rules = tinycss2.parse_stylesheet(sheet, skip_comments=True, skip_whitespace=True)
         for selector, declarations in _rules(rules):
-            for tag, specificity in _matching(soup, selector):
+            for tag, specificity in _matching(selector, tags):
                 for declaration in declarations:
                     declare(tag, declaration, specificity)
     for tag in soup.select("[style]"):
@@ -77,14 +80,42 @@ def _declarations(source: Any) -> list[Declaration]:
     return [item for item in found if isinstance(item, Declaration) and item.lower_name in TELLING]
 
 
-def _matching(soup: BeautifulSoup, selectors: str) -> Iterator[tuple[Tag, tuple[int, ...]]]:
+def _by_name(soup: BeautifulSoup) -> dict[str, list[Tag]]:
+    """The elements by their names, classes (".a") and ids ("#b"), and all of them ("")."""
+    found: defaultdict[str, list[Tag]] = defaultdict(list)
+    for tag in soup.find_all(True):
+        classes = tag.get_attribute_list("class")
+        for name in {"", tag.name, f"#{tag.get('id')}", *(f".{each}" for each in classes)}:
+            found[name].append(tag)
+    return found
+
+
+def _matching(selectors: str, tags: dict[str, list[Tag]]) -> Iterator[tuple[Tag, tuple[int, ...]]]:
     try:
         for selector in parse(selectors):
-            if not selector.pseudo_element:
-                for tag in soup.select(selector.canonical()):
-                    yield tag, (0, *selector.specificity())
+            names = list(_names(selector.parsed_tree))
+            if selector.pseudo_element or not all(name in tags for name in names):
+                continue
+            matcher = soupsieve.compile(selector.canonical())
+            for tag in filter(matcher.match, tags[names[0]]):
+                yield tag, (0, *selector.specificity())
     except (SelectorError, SelectorSyntaxError, NotImplementedError):
         return  # a browser leaves out what it does not know, too
+
+
+def _names(tree: Any) -> Iterator[str]:
+    """What elements must be called for a selector to match, as `_by_name` has it; the element itself first."""
+    if isinstance(tree, CombinedSelector):
+        yield from _names(tree.subselector)
+        yield from _names(tree.selector)
+        return
+    while not isinstance(tree, Element):
+        if isinstance(tree, Hash):
+            yield f"#{tree.id}"
+        elif isinstance(tree, Class):
+            yield f".{tree.class_name}"
+        tree = tree.selector
+    yield (tree.element or "").lower()
 
 
 def _is_on_screen(media: str) -> bool:

@@ -71,6 +71,10 @@ def test_what_a_person_sees_is_read(tmp_path: Path, shown: str) -> None:
     assert "SHOWN" in text_of(tmp_path, "a.html", f"<html><body>{shown}</body></html>".encode())
 
 
+def test_soft_hyphens_are_not_part_of_words(tmp_path: Path) -> None:
+    assert text_of(tmp_path, "a.html", b"<p>Miet&shy;zins</p>") == "Mietzins"
+
+
 def test_a_style_sheet_of_a_book_hides_too(tmp_path: Path) -> None:
     chapter = "<html><head><link rel='stylesheet' href='../a.css'/></head><body><p>Read.</p><p class='x'>HIDDEN</p>"
     members: dict[str, str | bytes] = {"OEBPS/text 0.xhtml": f"{chapter}</body></html>", "a.css": ".x{display:none}"}
