@@ -17,7 +17,7 @@ MARKS = {  # the longer first: one of UTF-32 begins as one of UTF-16 does
     b"\xfe\xff": "utf-16",
 }
 SAMPLE = 200_000  # bytes a guess is made from
-FEW = 8  # runs beyond ASCII are too few for statistics: the common encoding is taken if it is nearly as likely
+FEW, FEWER = 8, 3  # runs beyond ASCII: of so few the common encoding is taken if it is nearly as likely, or anyway
 COMMON, NEARLY = "Windows-1252", 0.6
 SIGNS = b"\x80\x84\x85\x91\x92\x93\x94\x95\x96\x97\xa3\xa7\xab\xb0\xbb"  # €, quotation marks, dashes, £, §, °
 UNSURE = 0.05  # confidence in a guess
@@ -87,17 +87,19 @@ def _guess(raw: bytes) -> str:
     guesses = {guess["encoding"]: guess["confidence"] for guess in chardet.detect_all(sample, ignore_threshold=True)}
     best = next(iter(guesses))
     likely = guesses.get(COMMON, 0) > NEARLY * guesses[best]
-    if _is_sparse(sample) and (likely or not b"".join(HIGH.findall(sample)).strip(SIGNS)):
+    if _is_sparse(sample, only=FEW if likely else FEWER):
         return COMMON
     if guesses[best] < UNSURE or not best:
         best = next(filter(partial(_is_cjk, sample), ("utf-16-le", "utf-16-be")), best)
     return best or ("ascii" if raw.isascii() else "")
 
 
-def _is_sparse(sample: bytes) -> bool:
-    """Whether what is beyond ASCII is single letters and signs, too few of them for statistics."""
+def _is_sparse(sample: bytes, only: int) -> bool:
+    """Whether what is beyond ASCII is usual signs, or single letters and few of them."""
     runs = HIGH.findall(sample)
-    return 0 < len(runs) < FEW and max(map(len, runs)) <= 2 and not NO_TEXT.search(sample)
+    if not 0 < len(runs) < FEW or max(map(len, runs)) > 2 or NO_TEXT.search(sample):
+        return False
+    return len(runs) < only or not b"".join(runs).strip(SIGNS)
 
 
 def _is_cjk(sample: bytes, encoding: str) -> bool:

@@ -1,6 +1,7 @@
 """Files to pieces of text: which reader is for which kind, and what is said of a damaged file."""
 
 import csv
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ BROKEN = (
     *(PyPdfError, PythonPptxError, BadZipFile, zlib.error, struct.error, EOFError, ExpatError, SyntaxError, csv.Error),
     *(ValueError, LookupError, TypeError, AttributeError, AssertionError, RuntimeError, OSError),
 )
+HIDDEN = re.compile(r"\\v(?=[ \\\r\n])[^{}]*?(?=\\v0|\\plain|\})")  # in RTF
 
 Tell = Callable[[int, int], None]  # the page that comes next, of how many
 
@@ -56,7 +58,7 @@ def _pdf(path: str, tell: Tell) -> Iterator[Cut]:
 
 def _rtf(path: str) -> Iterator[Cut]:
     raw = Path(path).read_bytes().decode("latin-1")  # what is beyond ASCII is escaped in it
-    yield from cut_text(rtf_to_text(raw, errors="replace"))
+    yield from cut_text(rtf_to_text(HIDDEN.sub("", raw), errors="replace"))
 
 
 READERS: dict[str, Callable[[str, Tell], Iterator[Cut]]] = {

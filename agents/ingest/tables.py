@@ -107,9 +107,7 @@ def table(rows: Iterable[Row], place: Callable[[int, int], str]) -> Iterator[Cut
     """Pieces of a table, each under its first row; what stands before that is a piece of its own."""
     rows = iter(rows)
     judged = list(islice(rows, JUDGED))
-    widths = [sum(map(bool, cells)) for _, cells in judged]
-    usual = Counter(widths).most_common(1)[0][0] if widths else 0
-    start = next((n for n, width in enumerate(widths[:PREAMBLE]) if width > max(1, usual / 2)), 0)
+    start = _start(judged)
     yield from cut_rows(map(_line, judged[:start]), place)
     lines = map(_line, chain(judged[start:], rows))
     head, first = next(lines, None), next(lines, None)
@@ -117,6 +115,15 @@ def table(rows: Iterable[Row], place: Callable[[int, int], str]) -> Iterator[Cut
         yield from cut_rows(chain([first], lines), place, head=head[1])
     elif head:
         yield from cut_rows([head], place)
+
+
+def _start(rows: list[Row]) -> int:
+    """Which of the rows is the table's first: nearly as wide as most, and with another right below it."""
+    widths = [sum(map(bool, cells)) for _, cells in rows]
+    usual = Counter(widths).most_common(1)[0][0] if widths else 0
+    wide = [n for n, width in enumerate(widths[:PREAMBLE]) if width > max(1, usual / 2)]
+    followed = (n for n in wide if n + 1 < len(rows) and rows[n + 1][0] == rows[n][0] + 1)
+    return next(followed, wide[0] if wide else 0)
 
 
 def _line(row: Row) -> Line:

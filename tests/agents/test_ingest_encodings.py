@@ -54,7 +54,7 @@ def test_what_tells_the_encoding_may_be_far_down_a_large_file() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["It’s “odd” – isn’t it?", "El niño está aquí", "naïve café", "5 °C, 10 £", "für Müller"]
+    "text", ["It’s “odd” – isn’t it?", "El niño está aquí", "naïve café", "5 °C, 10 £", "für Müller", "Hé"]
 )
 def test_a_few_accents_in_a_short_text_are_the_common_encodings(text: str) -> None:
     assert decoded(text.encode("cp1252")) == text

@@ -2,6 +2,7 @@
 be seen is not."""
 
 import io
+from email.message import EmailMessage
 from pathlib import Path
 
 import pptx
@@ -138,3 +139,33 @@ def test_an_open_document_keeps_its_parts(tmp_path: Path) -> None:
         "Offer 17\n\n# Rent\n\nPaid monthly[Comment by Ben: too high].\n\nWarm (with heating)\n\n"
         "| May |  | 800 |\n| --- | --- | --- |"
     )
+
+
+def test_rich_text_is_read_without_what_is_hidden(tmp_path: Path) -> None:
+    content = rb"{\rtf1\ansi\ansicpg1252 M\'fcller {\v HIDDEN}pays \u8364? 700\v  HIDDEN\v0 .\par{\b Thanks}\par}"
+    assert text_of(tmp_path, "a.rtf", content) == "Müller pays € 700.\nThanks"
+
+
+def test_a_mail_is_read_as_a_mail_program_shows_it(tmp_path: Path) -> None:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "Jürgen <j@x.y>", "ann@x.y", "房屋"
+    mail.set_content("Miete für Mai")
+    mail.add_alternative("<p>Miete <b>für</b> Mai</p><p style='display:none'>HIDDEN</p>", subtype="html")
+    mail.add_attachment(b"x", maintype="application", subtype="pdf", filename="lease.pdf")
+    found = cuts(tmp_path, "a.eml", mail.as_bytes())
+    assert [(cut.place, cut.text) for cut in found] == [
+        (
+            "房屋",
+            "From: Jürgen <j@x.y>\nTo: ann@x.y\nSubject: 房屋\n\nMiete **für** Mai\n\n[Attachment: lease.pdf]",
+        )
+    ]
+
+
+def test_code_is_cut_between_lines_and_names_them(tmp_path: Path) -> None:
+    code = "".join(f"def f{n}(x):\n    return x + {n}\n\n\n" for n in range(60))
+    found = cuts(tmp_path, "a.py", code.encode())
+    assert len(found) > 3 and all(cut.text.startswith("def f") and "\n    return" in cut.text for cut in found)
+    lines = code.split("\n")
+    for cut in found:
+        first, last = (int(number) for number in cut.place.removeprefix("Lines ").split("–"))
+        assert "\n".join(lines[first - 1 : last]) == cut.text

@@ -24,6 +24,10 @@ SHOP = "Article | Price | Stock\nCoffee | 4.99 | 3\nTea | 2.49 | 11"
             "Made on 3 May, by Anna, in EUR, all\n\nArticle;Price;Stock\nCoffee;4.99;3\nTea;2.49;11",
             f"Made on 3 May, by Anna, in EUR, all\n{SHOP}",
         ),
+        (
+            "Report\nCreated;3 May\n\nArticle;Price;Stock\nCoffee;4.99;3\nTea;2.49;11",
+            f"Report\nCreated | 3 May\n{SHOP}",
+        ),
         ("sep=;\nArticle;Price;Stock\nCoffee;4.99;3\nTea;2.49;11", SHOP),
         ("SEP=,\r\nArticle,Note\r\nTea,a;b;c\r\n", "Article | Note\nTea | a;b;c"),
         ("Article;Price\nCoffee;4,99\nTea;2,49", "Article | Price\nCoffee | 4,99\nTea | 2,49"),
@@ -39,6 +43,8 @@ SHOP = "Article | Price | Stock\nCoffee | 4.99 | 3\nTea | 2.49 | 11"
 )
 def test_a_table_is_read_however_it_is_written(tmp_path: Path, written: str, text: str) -> None:
     assert text_of(tmp_path, "a.csv", written.encode()) == text
+    heads = [cut.text.split("\n")[0] for cut in cuts(tmp_path, "a.csv", written.encode())]
+    assert "Article | Price | Stock" not in text or "Article | Price | Stock" in heads
 
 
 def test_tabs_are_read_under_their_own_name(tmp_path: Path) -> None:
