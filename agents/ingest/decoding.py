@@ -1,6 +1,7 @@
 """Bytes to text, whatever encoding they came in."""
 
 import re
+from codecs import BOM_UTF8
 from functools import partial
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from agents.text.clean import storable
 MARKS = {  # the longer first: one of UTF-32 begins as one of UTF-16 does
     b"\xff\xfe\x00\x00": "utf-32",
     b"\x00\x00\xfe\xff": "utf-32",
-    b"\xef\xbb\xbf": "utf-8-sig",
     b"\xff\xfe": "utf-16",
     b"\xfe\xff": "utf-16",
 }
@@ -42,7 +42,7 @@ def decoded(raw: bytes, declared: str = "") -> str:
     text = _unmistaken(raw)
     if text is None and declared:
         text = _in(raw, declared)
-    if text is None:
+    if text is None and not raw.startswith(tuple(MARKS)):
         text = _in(raw, _guess(raw))
     if text is None:
         raise InvalidInput(_("Its text encoding is not known. Save it as UTF-8."))
@@ -63,6 +63,7 @@ def _unmistaken(raw: bytes) -> str | None:
     for mark, encoding in MARKS.items():
         if raw.startswith(mark):
             return _in(raw, encoding)
+    raw = raw.removeprefix(BOM_UTF8)
     if raw.isascii() and SWITCHES.search(raw):
         return None
     text = raw.decode("utf-8", "replace")

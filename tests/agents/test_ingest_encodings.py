@@ -44,7 +44,8 @@ def test_a_text_in_any_encoding_is_read(language: str, encoding: str) -> None:
 @pytest.mark.parametrize("bad", [b"\xff", b"\xfc", b"\xe6\x97", b"\x80"])
 def test_utf_8_with_a_stray_byte_is_utf_8(bad: bytes) -> None:
     for text in (TEXTS["de"], TEXTS["ru"], TEXTS["zh"]):
-        assert decoded(text.encode() + bad + b" end") == f"{text}\ufffd end"
+        for mark in (b"", b"\xef\xbb\xbf"):
+            assert decoded(mark + text.encode() + bad + b" end") == f"{text}\ufffd end"
 
 
 def test_what_tells_the_encoding_may_be_far_down_a_large_file() -> None:
