@@ -18,14 +18,12 @@ INGEST_PATIENCE = timedelta(seconds=60)  # a batch of passages takes a few
 
 def reap(thorough: bool = True) -> None:
     """Runs and documents that nobody is at; if `thorough`, also what may wait half a minute: missing summaries, timed
-    heartbeats, passages that can go for good. Two queries and three when there is nothing to do.
+    heartbeats, passages that can go for good. Three queries and three when there is nothing to do.
     """
     now = timezone.now()
     for agent_id in runs.agents_to_wake(now):
         dispatch.run_agent(agent_id)
-    stale = Document.objects.filter(worked_at__lt=now - INGEST_PATIENCE)
-    stale = stale.exclude(status__in=[Document.Status.READY, Document.Status.FAILED])
-    for document_id in stale.values_list("pk", flat=True):
+    for document_id in _abandoned_documents(now):
         dispatch.ingest(document_id)
     if not thorough:
         return
@@ -35,6 +33,20 @@ def reap(thorough: bool = True) -> None:
             dispatch.summarize(agent_id, queue_start)
     for agent in _quiet(now):
         services.heartbeat_send(agent=agent, reason="Timed heartbeat: nothing has happened for a while.")
+
+
+def _abandoned_documents(now: datetime) -> list[int]:
+    """Documents nobody is at or will come to: whose worker died, or that wait while no document at all gets on. They
+    wait from now on. What waits behind another is in the broker's queue already, once."""
+    stale = Document.objects.filter(worked_at__lt=now - INGEST_PATIENCE)
+    abandoned = stale.filter(status__in=[Document.Status.READING, Document.Status.EMBEDDING])
+    moving = Document.objects.filter(worked_at__gte=now - INGEST_PATIENCE).exclude(status=Document.Status.QUEUED)
+    if not moving.exists():
+        abandoned |= stale.filter(status=Document.Status.QUEUED)
+    found = list(abandoned.values_list("pk", flat=True))
+    if found:
+        Document.objects.filter(pk__in=found).update(status=Document.Status.QUEUED, worked_at=now)
+    return found
 
 
 def _forget_passages(now: datetime) -> None:

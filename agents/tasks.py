@@ -47,9 +47,9 @@ def embed_passages() -> None:
 
 @shared_task
 def ingest(document_id: int) -> None:
-    """Read a document into passages."""
+    """Read a document into passages; one that failed waits for its Retry."""
     document = Document.objects.filter(pk=document_id).first()
-    if document and document.status != Document.Status.READY:
+    if document and document.status not in (Document.Status.READY, Document.Status.FAILED):
         work(document)
 
 

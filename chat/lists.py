@@ -90,6 +90,7 @@ def archival(request: HttpRequest, agent: Agent) -> Context:
         "documents": selectors.documents_of(agent),
         "limit_mb": settings.MAX_UPLOAD_BYTES // 1048576,
         "accepted": ingest.ACCEPTED,
+        "kinds_read": ", ".join(ingest.DOCUMENTS),
     }
 
 

@@ -17,6 +17,10 @@ PLACE_LENGTH = 200
 CAPACITY = (PASSAGE_TOKENS // 2, PASSAGE_TOKENS)
 BLOCKS = MarkdownIt("commonmark").disable("inline")  # where headings are is all that is asked of it
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)  # its last line would make a heading of the line before
+UNDERLINE = r"([=\-~^\"'`#*+.:_])\{}{{2,}}"
+RST_TITLE = re.compile(
+    rf"^(?:(?P<over>{UNDERLINE.format(2)}) *\n)?(?P<title> ?\S.*)\n(?P<under>{UNDERLINE.format(5)}) *$", re.MULTILINE
+)
 
 Row = TypeVar("Row")
 
@@ -41,6 +45,25 @@ def cut_text(text: str, *, page: int | None = None, place: str = "") -> Iterator
     """Pieces of plain text, all with the same page and place."""
     for piece in TextSplitter.from_callback(tokens.count, CAPACITY).chunks(storable(text)):
         yield Cut(page, place_of([place]), piece)
+
+
+def cut_source(text: str) -> Iterator[Cut]:
+    """Pieces of code or of a log, cut between lines and rather where one is empty; each names its lines."""
+    text = storable(text.replace("\r\n", "\n").replace("\r", "\n"))
+    splitter = TextSplitter.from_callback(tokens.count, CAPACITY, trim=False)
+    line, seen = 1, 0
+    for start, piece in splitter.chunk_indices(text):
+        line, seen = line + text.count("\n", seen, start), start
+        shown = piece.lstrip("\n")
+        first = line + len(piece) - len(shown)
+        shown = shown.rstrip()
+        if shown:
+            yield Cut(None, lines_place(first, first + shown.count("\n")), shown)
+
+
+def lines_place(first: int, last: int) -> str:
+    """In English, as the agent is told; the page translates it."""
+    return f"Line {first}" if first == last else f"Lines {first}–{last}"
 
 
 def cut_markdown(text: str, *, place: str = "") -> Iterator[Cut]:
@@ -94,6 +117,20 @@ def place_of(path: Iterable[str]) -> str:
         del parts[0]
     place = " > ".join(parts)
     return place if len(place) <= PLACE_LENGTH else place[: PLACE_LENGTH - 1] + "…"
+
+
+def markdown_from_rst(text: str) -> str:
+    """reStructuredText with Markdown's headings: titles are underlined there, in an order that each text chooses."""
+    levels: dict[tuple[bool, str], int] = {}
+
+    def heading(found: re.Match[str]) -> str:
+        over, title, under = found["over"], found["title"], found["under"]
+        if len(under) < len(title.rstrip()) or (over and over != under):
+            return found.group()
+        level = levels.setdefault((bool(over), under[0]), len(levels) + 1)
+        return f"{'#' * min(level, 6)} {title.strip()}\n"
+
+    return RST_TITLE.sub(heading, text.replace("\r\n", "\n"))
 
 
 def _headings(text: str) -> list[Heading]:

@@ -2,13 +2,14 @@
 
 import posixpath
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
 from zipfile import ZipFile
 
 import mammoth
+import webencodings
 from bs4 import BeautifulSoup, MarkupResemblesLocatorWarning, XMLParsedAsHTMLWarning
 from bs4.dammit import EncodingDetector
 from defusedxml.ElementTree import fromstring
@@ -16,10 +17,12 @@ from django.utils.translation import gettext as _
 from markdownify import MarkdownConverter
 
 from agents.exceptions import InvalidInput
+from agents.ingest import word
 from agents.ingest.cutting import Cut, cut_markdown
 from agents.ingest.decoding import decoded
+from agents.ingest.spans import fill_spans
+from agents.ingest.visibility import remove_unseen
 
-UNSEEN = ["head", "script", "style", "noscript", "template", "svg"]
 TITLE_IS_A_HEADING = "p[style-name='Title'] => h1:fresh"
 
 
@@ -31,9 +34,8 @@ def html(path: str) -> Iterator[Cut]:
 
 def docx(path: str) -> Iterator[Cut]:
     """The text of a Word document, without its pictures."""
-    with Path(path).open("rb") as file:
-        converted = mammoth.convert_to_html(file, convert_image=lambda image: [], style_map=TITLE_IS_A_HEADING)
-    yield from cut_markdown(_markdown(converted.value)[1])
+    converted = mammoth.convert_to_html(word.completed(path), convert_image=lambda _: [], style_map=TITLE_IS_A_HEADING)
+    yield from cut_markdown(markdown_of(converted.value))
 
 
 def epub(path: str) -> Iterator[Cut]:
@@ -49,19 +51,26 @@ def epub(path: str) -> Iterator[Cut]:
                 continue
             if chapter in locked:
                 raise InvalidInput(_("It is protected against copying (DRM). Only a copy without that can be read."))
-            title, text = _markdown(_decoded_html(book.read(chapter)))
+            page = _decoded_html(book.read(chapter))
+            title, text = _markdown(page, _sheets(book, chapter, page))
             place = contents.get(chapter) or (place if contents else title)
             for cut in cut_markdown(text, place=place):
                 place = cut.place
                 yield cut
 
 
-def _markdown(markup: str) -> tuple[str, str]:
-    """The title and the visible text."""
+def markdown_of(markup: str) -> str:
+    """The visible text of HTML."""
+    return _markdown(markup)[1]
+
+
+def _markdown(markup: str, sheets: Iterable[str] = ()) -> tuple[str, str]:
+    """The title and the visible text. `sheets` are style sheets that it links to."""
     soup = _soup(markup)
     title = soup.title.get_text() if soup.title else ""
-    for tag in soup(UNSEEN):
-        tag.decompose()
+    remove_unseen(soup, sheets)
+    for table in soup("table"):
+        fill_spans(table)
     for image in soup("img"):
         image.replace_with(str(image.get("alt") or ""))
     for link in soup("a"):
@@ -75,7 +84,7 @@ def _markdown(markup: str) -> tuple[str, str]:
         escape_underscores=False,
         escape_misc=False,
     )
-    return title, converter.convert_soup(soup)
+    return title, converter.convert_soup(soup).replace("\u00ad", "")  # soft hyphens: books have them in every word
 
 
 def _soup(markup: str) -> BeautifulSoup:
@@ -86,12 +95,10 @@ def _soup(markup: str) -> BeautifulSoup:
 
 
 def _decoded_html(raw: bytes) -> str:
-    """As it declares itself, if it is true."""
-    declared = EncodingDetector.find_declared_encoding(raw, is_html=True)
-    try:
-        return raw.decode(declared) if declared and not raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe")) else decoded(raw)
-    except (LookupError, UnicodeError):
-        return decoded(raw)
+    """As it declares itself, if that is true; under the labels that browsers know."""
+    declared = EncodingDetector.find_declared_encoding(raw, is_html=True, search_entire_document=False)
+    encoding = webencodings.lookup(declared) if declared else None
+    return decoded(raw, encoding.codec_info.name if encoding else declared or "")
 
 
 # Books
@@ -149,6 +156,13 @@ def _links(book: ZipFile, path: str, item: Element) -> Iterator[tuple[str, str]]
             target = point.find("{*}content")
             if target is not None:
                 yield target.get("src", ""), point.findtext("{*}navLabel/{*}text", "")
+
+
+def _sheets(book: ZipFile, chapter: str, page: str) -> list[str]:
+    """The style sheets in the book that a chapter links to."""
+    links = _soup(page)("link", rel="stylesheet", href=True)
+    paths = [_resolved(chapter, str(link["href"])) for link in links]
+    return [decoded(book.read(path)) for path in paths if path in book.namelist()]
 
 
 def _locked(book: ZipFile) -> set[str]:

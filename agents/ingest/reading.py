@@ -1,8 +1,11 @@
 """Files to pieces of text: which reader is for which kind, and what is said of a damaged file."""
 
+import csv
+import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from xml.parsers.expat import ExpatError
 from zipfile import BadZipFile
 
@@ -10,18 +13,21 @@ from django.utils.translation import gettext as _
 from pptx.exc import PythonPptxError
 from pypdf import PdfReader
 from pypdf.errors import PyPdfError
+from striprtf.striprtf import rtf_to_text
 
 from agents.exceptions import InvalidInput
-from agents.ingest import markup, slides, tables
-from agents.ingest.cutting import Cut, cut_markdown, cut_text
+from agents.ingest import json_files, mail, markup, open_document, slides, tables
+from agents.ingest.cutting import Cut, cut_markdown, cut_source, cut_text, markdown_from_rst
 from agents.ingest.decoding import text_of
-from agents.ingest.uploads import MEDIA_TYPES
+from agents.ingest.kinds import MEDIA_TYPES, SOURCE
+from agents.text.compatibility import plain_forms
 
 # What the readers meet broken files with. SyntaxError is the base of errors in XML.
 BROKEN = (
-    *(PyPdfError, PythonPptxError, BadZipFile, zlib.error, struct.error, EOFError, ExpatError, SyntaxError),
+    *(PyPdfError, PythonPptxError, BadZipFile, zlib.error, struct.error, EOFError, ExpatError, SyntaxError, csv.Error),
     *(ValueError, LookupError, TypeError, AttributeError, AssertionError, RuntimeError, OSError),
 )
+HIDDEN = re.compile(r"\\v(?=[ \\\r\n])[^{}]*?(?=\\v0|\\plain|\})")  # in RTF
 
 Tell = Callable[[int, int], None]  # the page that comes next, of how many
 
@@ -47,18 +53,31 @@ def _pdf(path: str, tell: Tell) -> Iterator[Cut]:
     total = len(reader.pages)
     for number, page in enumerate(reader.pages, start=1):
         tell(number, total)
-        yield from cut_text(page.extract_text().replace("\x00", " "), page=number)
+        yield from cut_text(plain_forms(page.extract_text().replace("\x00", " ")), page=number)
+
+
+def _rtf(path: str) -> Iterator[Cut]:
+    raw = Path(path).read_bytes().decode("latin-1")  # what is beyond ASCII is escaped in it
+    yield from cut_text(rtf_to_text(HIDDEN.sub("", raw), errors="replace"))
 
 
 READERS: dict[str, Callable[[str, Tell], Iterator[Cut]]] = {
     MEDIA_TYPES[".txt"]: lambda path, _: cut_text(text_of(path)),
     MEDIA_TYPES[".md"]: lambda path, _: cut_markdown(text_of(path)),
+    MEDIA_TYPES[".rst"]: lambda path, _: cut_markdown(markdown_from_rst(text_of(path))),
     MEDIA_TYPES[".html"]: lambda path, _: markup.html(path),
     MEDIA_TYPES[".pdf"]: _pdf,
     MEDIA_TYPES[".docx"]: lambda path, _: markup.docx(path),
     MEDIA_TYPES[".pptx"]: slides.pptx,
     MEDIA_TYPES[".xlsx"]: lambda path, _: tables.xlsx(path),
+    MEDIA_TYPES[".odt"]: lambda path, _: open_document.odt(path),
+    MEDIA_TYPES[".odp"]: open_document.odp,
+    MEDIA_TYPES[".ods"]: lambda path, _: open_document.ods(path),
+    MEDIA_TYPES[".rtf"]: lambda path, _: _rtf(path),
     MEDIA_TYPES[".csv"]: lambda path, _: tables.csv(path),
-    MEDIA_TYPES[".json"]: lambda path, _: tables.json(path),
+    MEDIA_TYPES[".json"]: lambda path, _: json_files.json(path),
+    MEDIA_TYPES[".jsonl"]: lambda path, _: json_files.json_lines(path),
     MEDIA_TYPES[".epub"]: lambda path, _: markup.epub(path),
+    MEDIA_TYPES[".eml"]: lambda path, _: mail.eml(path),
+    SOURCE: lambda path, _: cut_source(text_of(path)),
 }

@@ -15,25 +15,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from agents.exceptions import InvalidInput
-from agents.ingest.decoding import UTF_16_MARKS
+from agents.ingest.decoding import is_text
+from agents.ingest.kinds import DOCUMENTS, MEDIA_TYPES, OPEN, media_type_of
 
-OFFICE = "application/vnd.openxmlformats-officedocument."
-MEDIA_TYPES = {
-    ".txt": "text/plain",
-    ".md": "text/markdown",
-    ".html": "text/html",
-    ".htm": "text/html",
-    ".pdf": "application/pdf",
-    ".docx": OFFICE + "wordprocessingml.document",
-    ".pptx": OFFICE + "presentationml.presentation",
-    ".xlsx": OFFICE + "spreadsheetml.sheet",
-    ".csv": "text/csv",
-    ".json": "application/json",
-    ".epub": "application/epub+zip",
-}
-ACCEPTED = ",".join(MEDIA_TYPES)  # as a file input's `accept` has it
-# Members of a ZIP file that tell what it is.
+# Members of a ZIP file that tell what it is; of OpenDocument it is the content of one.
 INSIDE = {"word/": ".docx", "ppt/": ".pptx", "xl/": ".xlsx", "META-INF/container.xml": ".epub"}
+OPEN_DOCUMENTS = (".odt", ".odp", ".ods")
+ZIPS = (*INSIDE.values(), *OPEN_DOCUMENTS)
 UNPACKED_BYTES = 200 * 1024 * 1024
 TREE_BYTES = 50 * 1024 * 1024  # of XML that is held as a tree, which takes ten times as much and more
 RATIO, RATIO_FROM = 200, 10 * 1024 * 1024  # Office's XML packs to a twentieth, a bomb to a thousandth
@@ -48,10 +36,6 @@ def check_upload(file: "UploadedFile[bytes]") -> str:
     """The media type of an upload that can be taken. Raises InvalidInput with what is wrong and what would do."""
     name, size = file.name or "", file.size or 0
     suffix = Path(name).suffix.lower()
-    if suffix not in MEDIA_TYPES:
-        kinds = ", ".join(MEDIA_TYPES)
-        reason = _("“%(name)s” is not a kind of file memweb reads. It reads %(kinds)s.")
-        raise InvalidInput(reason % {"name": name, "kinds": kinds})
     if size == 0:
         raise InvalidInput(_("“%(name)s” is empty.") % {"name": name})
     if size > settings.MAX_UPLOAD_BYTES:
@@ -59,10 +43,17 @@ def check_upload(file: "UploadedFile[bytes]") -> str:
         limit = settings.MAX_UPLOAD_BYTES // (1024 * 1024)
         raise InvalidInput(reason % {"name": name, "size": f"{size / 1048576:,.1f}", "limit": limit})
     try:
+        if suffix not in MEDIA_TYPES and not _is_plain(file.read(HEAD)):
+            kinds = ", ".join(DOCUMENTS)
+            reason = _(
+                "“%(name)s” is not a kind of file memweb reads. It reads %(kinds)s, and any text or source code."
+            )
+            raise InvalidInput(reason % {"name": name, "kinds": kinds})
+        file.seek(0)
         _check_content(file, name, suffix)
     finally:
         file.seek(0)
-    return MEDIA_TYPES[suffix]
+    return media_type_of(name)
 
 
 def sha256_of(file: "UploadedFile[bytes]") -> str:
@@ -76,7 +67,7 @@ def sha256_of(file: "UploadedFile[bytes]") -> str:
 
 def _check_content(file: "UploadedFile[bytes]", name: str, suffix: str) -> None:
     head = file.read(HEAD)
-    is_zip, packed = suffix in INSIDE.values(), head.startswith(b"PK\x03\x04")
+    is_zip, packed = suffix in ZIPS, head.startswith(b"PK\x03\x04")
     if is_zip and head.startswith(OLE):
         _refuse_old_office(file, name, suffix)
     if is_zip and packed:
@@ -85,8 +76,12 @@ def _check_content(file: "UploadedFile[bytes]", name: str, suffix: str) -> None:
     is_pdf, shown = suffix == ".pdf", head.lstrip().startswith(b"%PDF")
     if is_zip or packed or is_pdf != shown:
         raise _mistaken(name, _looks_like(head))
-    if not is_pdf and b"\x00" in head and not head.startswith(UTF_16_MARKS):
+    if not is_pdf and b"\x00" in head and not is_text(head):
         raise _mistaken(name, _("not text"))
+
+
+def _is_plain(head: bytes) -> bool:
+    return not head.lstrip().startswith((b"%PDF", b"PK\x03\x04", b"{\\rtf")) and is_text(head)
 
 
 def _refuse_old_office(file: "UploadedFile[bytes]", name: str, suffix: str) -> None:
@@ -104,7 +99,7 @@ def _check_zip(file: "UploadedFile[bytes]", name: str, suffix: str) -> None:
         file.seek(0)
         with ZipFile(cast(IO[bytes], file)) as archive:
             members = archive.infolist()
-            _check_members(members, name, suffix)
+            _check_members(members, name, suffix, _kinds(archive))
             if suffix != ".epub":  # a book's pages are read as HTML, which has none
                 _refuse_entities(archive, name)
     except BROKEN_ZIP as error:
@@ -112,7 +107,16 @@ def _check_zip(file: "UploadedFile[bytes]", name: str, suffix: str) -> None:
         raise InvalidInput(reason % {"name": name, "reason": error}) from error
 
 
-def _check_members(members: list[ZipInfo], name: str, suffix: str) -> None:
+def _kinds(archive: ZipFile) -> set[str]:
+    """The endings of what it may be."""
+    names = archive.namelist()
+    declared = archive.read("mimetype")[:100].decode("latin-1") if "mimetype" in names else ""
+    if declared.startswith(OPEN):
+        return {suffix for suffix in OPEN_DOCUMENTS if declared.startswith(MEDIA_TYPES[suffix])}
+    return {kind for start, kind in INSIDE.items() if any(member.startswith(start) for member in names)}
+
+
+def _check_members(members: list[ZipInfo], name: str, suffix: str, kinds: set[str]) -> None:
     if len(members) > MEMBERS:
         reason = ngettext(
             "“%(name)s” holds more than %(limit)s file. It was not unpacked.",
@@ -120,7 +124,6 @@ def _check_members(members: list[ZipInfo], name: str, suffix: str) -> None:
             MEMBERS,
         )
         raise InvalidInput(reason % {"name": name, "limit": f"{MEMBERS:,}"})
-    kinds = {kind for start, kind in INSIDE.items() for member in members if member.filename.startswith(start)}
     if suffix not in kinds:
         raise _mistaken(name, _kind_name(kinds))
     if any(member.flag_bits & 1 for member in members):
@@ -162,6 +165,9 @@ def _kind_name(kinds: set[str]) -> str:
         ".pptx": _("a PowerPoint presentation"),
         ".xlsx": _("an Excel workbook"),
         ".epub": _("an EPUB book"),
+        ".odt": _("an OpenDocument text"),
+        ".odp": _("an OpenDocument presentation"),
+        ".ods": _("an OpenDocument spreadsheet"),
     }
     return next((names[kind] for kind in names if kind in kinds), _("a ZIP file"))
 

@@ -57,7 +57,7 @@ def _work(document: Document) -> None:
             batch = missing[start : start + BATCH]
             archival_storage.insert_pieces(document, [(p.position, p.page, p.place, p.text) for p in batch])
             # It gets on: a worker that stops now and then is no reason to give the file up.
-            _report(document, done=document.done + len(batch), attempts=0)
+            _report(document, status=Status.EMBEDDING, done=document.done + len(batch), attempts=0)
         _report(document, status=Status.READY)
         archival_storage.announce(document.archive)
     except (InvalidInput, LLMError) as error:

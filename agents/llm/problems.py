@@ -55,7 +55,8 @@ NO_MODEL = (
 )
 NO_ENDPOINT = (
     r"^\W*(?:error )?(?:404 ?)?(?:page |resource |path |route |url |endpoint )?not ?found\W*(?:404)?$|"
-    r"page not found|invalid url|(?:no|unknown|unexpected|invalid) (?:such )?(?:route|path|endpoint|url)|cannot (?:post|get)|no handler"
+    r"page not found|invalid url|(?:no|unknown|unexpected|invalid) (?:such )?(?:route|path|endpoint|url)|"
+    r"cannot (?:post|get)|no handler"
 )
 NO_TOOLS = (
     r"(?:\btools?\b|function.?call(?:ing)?|\bfunctions?\b)(?!_choice| choice).{0,80}(?:not? support|unsupported|"

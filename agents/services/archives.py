@@ -149,6 +149,8 @@ def document_delete(*, document: Document) -> None:
 def document_retry(*, document: Document) -> None:
     """Have a failed document ingested again; what it stored already is kept."""
     with transaction.atomic():
-        Document.objects.filter(pk=document.pk).update(status=Document.Status.QUEUED, error="", attempts=0)
+        Document.objects.filter(pk=document.pk).update(
+            status=Document.Status.QUEUED, error="", attempts=0, worked_at=timezone.now()
+        )
         dispatch.ingest(document.pk)
         archival_storage.announce_document(document)

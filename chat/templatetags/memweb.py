@@ -12,6 +12,7 @@ register.filter("result_text", timeline.result_text)
 register.filter("drawn", drawing.gauge)
 register.filter("step_bars", drawing.step_bars)
 
+LINE, LINES = re.compile(r"Line (\d+)"), re.compile(r"Lines (\d+)–(\d+)")
 ROW, ROWS, SHEET = re.compile(r"Row (\d+)"), re.compile(r"Rows (\d+)–(\d+)"), re.compile(r"Sheet: (.+)", re.DOTALL)
 UNITS = ((86400, "d"), (3600, "h"), (60, "m"))  # seconds
 
@@ -39,6 +40,10 @@ def place(text: str) -> str:
         return gettext("Row %(number)s") % {"number": match[1]}
     if match := ROWS.fullmatch(text):
         return gettext("Rows %(first)s–%(last)s") % {"first": match[1], "last": match[2]}
+    if match := LINE.fullmatch(text):
+        return gettext("Line %(number)s") % {"number": match[1]}
+    if match := LINES.fullmatch(text):
+        return gettext("Lines %(first)s–%(last)s") % {"first": match[1], "last": match[2]}
     if match := SHEET.fullmatch(text):
         return gettext("Sheet: %(name)s") % {"name": match[1]}
     return text

@@ -110,6 +110,24 @@ def book(*chapters: str, listed: tuple[int, str] | None = None, ncx: bool = Fals
     return zipped(members)
 
 
+def open_document(kind: str, body: str, automatic: str = "", **members: str) -> bytes:
+    """An OpenDocument file: text, presentation or spreadsheet."""
+    spaces = {name: name for name in ("office", "text", "table", "style")}
+    spaces |= {"draw": "drawing", "fo": "xsl-fo-compatible", "dc": "dc"}
+    names = "".join(
+        f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{long}:1.0"' for name, long in spaces.items()
+    )
+    body = f"<office:body><office:{kind}>{body}</office:{kind}></office:body>"
+    return zipped(
+        {
+            "mimetype": f"application/vnd.oasis.opendocument.{kind}",
+            "META-INF/manifest.xml": "<manifest/>",
+            "content.xml": f"<office:c{names}>{automatic}{body}</office:c>",
+            **{f"{name}.xml": f"<office:s{names}>{content}</office:s>" for name, content in members.items()},
+        }
+    )
+
+
 def bomb(open_root: str, body: str) -> str:
     """A billion laughs before `open_root`, and one `&lol9;` to have them in `body`."""
     levels = "".join(f'<!ENTITY lol{n} "{f"&lol{n - 1};" * 10}">' for n in range(1, 10))

@@ -3,21 +3,23 @@
 import io
 import random
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 from pypdf import PdfReader, PdfWriter
 from pytest_django import Settings
 from reportlab.pdfgen.canvas import Canvas
 
-from agents import ingest, services, tasks
+from agents import dispatch, ingest, maintenance, services, tasks
 from agents.broadcast import bus
 from agents.broadcast.events import DocumentChanged, Event, PassagesChanged
 from agents.exceptions import LLMError
 from agents.external_context import archival_storage
-from agents.ingest import BATCH, PASSAGE_TOKENS, reading
+from agents.ingest import BATCH, MAX_ATTEMPTS, PASSAGE_TOKENS, reading
 from agents.llm import embeddings
 from agents.models import Agent, Document, Passage
 from tests.chat.conftest import pdf
@@ -244,6 +246,11 @@ def test_an_interrupted_ingestion_goes_on_where_it_stopped(
     stored = set(document.passages.values_list("pk", flat=True))
 
     seen: list[int] = []
+    if fault is RuntimeError:
+        tasks.ingest(document.pk)  # a task that was left over: it waits for Retry
+        document.refresh_from_db()
+        assert (document.status, document.done) == (Status.FAILED, 2 * BATCH)
+        services.document_retry(document=document)
     with monkeypatch.context() as watched:
         watched.setattr(archival_storage, "insert_pieces", insert_until(-1, fault, seen))
         tasks.ingest(document.pk)
@@ -294,6 +301,68 @@ def test_progress_is_told_after_every_batch(agent: Agent, monkeypatch: pytest.Mo
     assert told[0] == ("document", Status.READING, 0)
     assert counts == [*range(0, document.total, BATCH), document.total]
     assert told[-2:] == [(what, Status.READY, document.total) for what in ("document", "passages")]
+
+
+# The queue
+
+
+@pytest.fixture
+def enqueued(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    found: list[int] = []
+    monkeypatch.setattr(dispatch, "ingest", found.append)
+    return found
+
+
+def an_hour_ago(*documents: Document, status: Status) -> None:
+    past = timezone.now() - timedelta(hours=1)
+    Document.objects.filter(pk__in=[each.pk for each in documents]).update(worked_at=past, status=status)
+
+
+def test_what_waits_behind_a_large_document_is_enqueued_once(agent: Agent, enqueued: list[int]) -> None:
+    large, small = upload(agent, "large.txt", LONG.encode()), upload(agent, "small.json", b'{"pet": }')
+    assert enqueued == [large.pk, small.pk]
+    an_hour_ago(small, status=Status.QUEUED)
+    for status in (Status.READING, Status.EMBEDDING, Status.READY):
+        Document.objects.filter(pk=large.pk).update(status=status, worked_at=timezone.now())
+        for _ in range(3):
+            maintenance.reap()
+    assert enqueued == [large.pk, small.pk]
+
+
+def test_what_the_broker_lost_is_enqueued_again_but_not_at_every_look(agent: Agent, enqueued: list[int]) -> None:
+    lost = upload(agent, "log.txt", b"The lamp burns.")
+    an_hour_ago(lost, status=Status.QUEUED)
+    for _ in range(3):
+        maintenance.reap()
+    assert enqueued == [lost.pk] * 2
+
+
+@pytest.mark.parametrize("status", [Status.READING, Status.EMBEDDING])
+def test_a_document_whose_worker_died_waits_again_whatever_else_gets_on(
+    agent: Agent, enqueued: list[int], status: Status
+) -> None:
+    left, other = upload(agent, "log.txt", b"The lamp burns."), upload(agent, "b.txt", b"It rains.")
+    Document.objects.filter(pk=other.pk).update(status=Status.READING)
+    an_hour_ago(left, status=status)
+    for _ in range(3):
+        maintenance.reap()
+    left.refresh_from_db()
+    assert enqueued == [left.pk, other.pk, left.pk] and left.status == Status.QUEUED
+
+
+def test_a_failed_document_keeps_its_reason_until_retry(agent: Agent, enqueued: list[int]) -> None:
+    document = upload(agent, "small.json", b'{"name": "Anna", "pet": }\n')
+    for _ in range(MAX_ATTEMPTS + 2):  # tasks that were left over
+        tasks.ingest(document.pk)
+        document.refresh_from_db()
+        assert document.error == "It is not valid JSON: line 1, column 25, Expecting value."
+        assert (document.status, document.attempts) == (Status.FAILED, 1)
+    an_hour_ago(document, status=Status.FAILED)
+    maintenance.reap()
+    assert enqueued == [document.pk]
+    services.document_retry(document=document)
+    maintenance.reap()
+    assert enqueued == [document.pk] * 2
 
 
 # Deleting

@@ -254,7 +254,7 @@ def test_a_browser_that_prefers_chinese_gets_it(product: Product, context: Brows
 
 def test_files_dropped_anywhere_are_uploaded_one_by_one(page: Page) -> None:
     create_agent(page)
-    drop_files(page, {"a.txt": "The first dropped file.", "b.md": "# Birds\n\nA gull.", "empty.txt": "", "x.exe": "no"})
+    drop_files(page, {"a.txt": "The first dropped file.", "b.md": "# Birds\n\nA gull.", "empty.txt": "", "x.exe": "\0"})
     uploads = page.locator("#uploads .failed")
     expect(uploads).to_have_count(2)
     expect(page.locator("#uploads")).to_contain_text("“empty.txt” is empty.")
