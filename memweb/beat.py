@@ -15,6 +15,7 @@ app.conf.update(
     timezone="UTC",
     beat_schedule={
         "reap": {"task": "agents.tasks.reap", "schedule": 5.0, "options": {"expires": 5.0}},
+        "index words": {"task": "agents.tasks.index_words", "schedule": 60.0, "options": {"expires": 60.0}},
         "index vectors": {"task": "agents.tasks.index_vectors", "schedule": 600.0, "options": {"expires": 600.0}},
     },
 )
