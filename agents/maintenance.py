@@ -16,8 +16,10 @@ REGRET = timedelta(hours=1)  # for which a passage that was deleted can be broug
 INGEST_PATIENCE = timedelta(seconds=60)  # a batch of passages takes a few
 
 
-def reap() -> None:
-    """Five queries when there is nothing to do."""
+def reap(thorough: bool = True) -> None:
+    """Runs and documents that nobody is at; if `thorough`, also what may wait half a minute: missing summaries, timed
+    heartbeats, passages that can go for good. Two queries and three when there is nothing to do.
+    """
     now = timezone.now()
     for agent_id in runs.agents_to_wake(now):
         dispatch.run_agent(agent_id)
@@ -25,6 +27,8 @@ def reap() -> None:
     stale = stale.exclude(status__in=[Document.Status.READY, Document.Status.FAILED])
     for document_id in stale.values_list("pk", flat=True):
         dispatch.ingest(document_id)
+    if not thorough:
+        return
     _forget_passages(now)
     for agent_id, queue_start in _unsummarised():
         if _first_in_a_while(f"summary-asked:{agent_id}:{queue_start}"):

@@ -67,6 +67,6 @@ def index_words() -> None:
 
 
 @shared_task
-def reap() -> None:
+def reap(thorough: bool = True) -> None:
     """Take up what no worker is at."""
-    maintenance.reap()
+    maintenance.reap(thorough)

@@ -27,6 +27,7 @@ WORDS = [stem + ending for ending in ENDINGS.split(" ") for stem in STEMS.split(
 WEIGHTS = [1 / (rank + 10) for rank in range(1, len(WORDS) + 1)]
 
 POOL = """
+    DROP TABLE IF EXISTS pool;
     CREATE TEMP TABLE pool AS
     SELECT id - 1 AS id, text,
         (SELECT array_agg(random() - 0.5) FROM generate_series(1, 384) WHERE id > 0)::halfvec AS v

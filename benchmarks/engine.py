@@ -4,7 +4,8 @@
 
 Starts the whole product in a temporary data folder with a scripted model behind HTTP in this process, which is not
 counted, and asks the bare `openai` client the same beside it. Embeddings are word hashes: a model's own time is not
-what is measured. Minutes, most of them for filling the long history.
+what is measured. The page is looked at in chromium, which is not counted either. Minutes, most of them for filling the
+long history. `make bench-smoke` tells where the CPU of a message goes, layer by layer.
 """
 
 import argparse
@@ -77,7 +78,7 @@ class Model:
     """The scripted model: how long it takes, how many calls it is answering, and when each began."""
 
     def __init__(self) -> None:
-        self.seconds = 0.0
+        self.seconds = self.summary_seconds = 0.0
         self.at_once = self.most_at_once = 0
         self.began: list[float] = []
         self._lock = threading.Lock()
@@ -87,7 +88,7 @@ class Model:
             self.began.append(time.monotonic())
             self.at_once += 1
             self.most_at_once = max(self.most_at_once, self.at_once)
-        time.sleep(self.seconds)
+        time.sleep(self.seconds if "tools" in request else self.summary_seconds)
         with self._lock:
             self.at_once -= 1
         return say("This is a reply of a sentence or so, as a model gives it in a short turn.", piece=30)
@@ -167,6 +168,37 @@ def messages(bench: Bench, history: int) -> Iterator[Figure]:
         yield from message_cpu(bench, long, f"{history:,} messages", 1.15 * figures[0].value)
 
 
+def page_open(bench: Bench) -> Iterator[Figure]:
+    """The same while somebody looks at it."""
+    from benchmarks.page import browser_context
+
+    (agent,) = bench.agents(1, "Looked at")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # playwright's loop runs in this thread, which asks the database
+    with browser_context() as browser:
+        page = browser.new_page()
+        page.goto(bench.product.login_url(OWNER))
+        page.goto(f"{bench.browser.base}/agents/{agent.pk}/")
+        page.wait_for_selector(f"text={agent.name}")
+        figures = list(message_cpu(bench, agent, "one page open", 80))
+    yield from figures
+
+
+def overflow(bench: Bench) -> Iterator[Figure]:
+    """Messages that fill the window several times over; the wait for a reply must never be that for a summary."""
+    (agent,) = bench.agents(1, "Full")
+    text = "The harbour was grey and the gulls were loud over the pier. " * 40
+    bench.model.summary_seconds = 10.0
+    waits = []
+    for number in range(20):
+        started = time.monotonic()
+        bench.exchange(agent, f"{number}. {text}")
+        waits.append(time.monotonic() - started)
+    bench.model.summary_seconds = 0.0
+    agent.refresh_from_db()
+    assert agent.queue_start > 1, "the window never overflowed"
+    yield Figure("window overflow, summary takes 10 s: longest wait", max(waits), "s", 1)
+
+
 def first_token(bench: Bench) -> Iterator[Figure]:
     """From the POST to the model's first byte, over that of the bare client: what memweb adds before the model."""
     from openai import OpenAI
@@ -244,6 +276,8 @@ def measure(history: int, only: list[str]) -> Iterator[Figure]:
         parts: dict[str, Callable[[], Iterator[Figure]]] = {
             "rest": lambda: rest(bench),
             "message": lambda: messages(bench, history),
+            "page": lambda: page_open(bench),
+            "overflow": lambda: overflow(bench),
             "first-token": lambda: first_token(bench),
             "crowd": lambda: crowd(bench, 32, 3, 4.5),
             "large-crowd": lambda: crowd(bench, 200, 5, 8),

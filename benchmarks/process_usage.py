@@ -54,6 +54,7 @@ def _name(pid: int) -> str:
     words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").replace("\x00", " ").split()
     line = " ".join(words)
     for name in (
+        "preloaded",
         "daphne",
         "-Q runs",
         "-Q background",

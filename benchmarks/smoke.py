@@ -1,4 +1,5 @@
-"""What one message takes, in counts that do not depend on the machine: statements, compiled prompts, HTTP clients.
+"""What one message takes, in counts that do not depend on the machine: statements, compiled prompts, HTTP clients; and
+where its CPU goes, layer by layer, as this machine has it.
 
     make bench-smoke
 
@@ -9,6 +10,7 @@ in this process. `tests/test_turn_counts.py` holds the figures.
 import os
 import ssl
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
     from agents.models import Agent
 
+MESSAGES = 40  # that a layer's figure is the mean of
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -41,7 +45,6 @@ class Counts:
 def count(agent: "Agent", browser: "Client", text: str = "How is the harbour today?") -> Counts:
     """Send a message to an agent that has answered one before, and work on its run, in this thread."""
     from django.db import connection
-    from django.urls import reverse
 
     from agents import queue_manager, services
 
@@ -55,13 +58,65 @@ def count(agent: "Agent", browser: "Client", text: str = "How is the harbour tod
     with connection.execute_wrapper(note), ExitStack() as stack:
         compiled = stack.enter_context(_counted(queue_manager, "compile"))
         contexts = stack.enter_context(_counted(ssl, "create_default_context"))
-        url = reverse("message_send", args=[agent.pk])
-        answer = browser.post(url, {"text": text, "key": uuid.uuid4().hex})
+        answer = browser.post(_address(agent), {"text": text, "key": uuid.uuid4().hex})
         assert answer.status_code == 200, answer.content
         asked = len(statements)
         while services.run_next(agent_id=agent.pk):
             pass
     return Counts(asked, len(statements) - asked, compiled.call_count, contexts.call_count)
+
+
+class Layers:
+    """CPU of this thread by layer, in milliseconds, without the layers below each; waiting costs nothing."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, list[float]] = {}
+        self._below = 0.0  # of the layer that is running, what others ran inside of it
+
+    def timed(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapper(*arguments: Any, **named: Any) -> Any:
+            outer, self._below = self._below, 0.0
+            started = time.thread_time()
+            try:
+                return work(*arguments, **named)
+            finally:
+                whole = 1000 * (time.thread_time() - started)
+                self.spent.setdefault(name, []).append(whole - self._below)
+                self._below = outer + whole
+
+        return wrapper
+
+
+def layers(agent: "Agent", browser: "Client", times: int) -> dict[str, float]:
+    """Milliseconds of CPU of one message by layer: the mean of `times` messages, each with a one-step answer."""
+    from agents import agent_loop, queue_manager, runs, services
+    from chat import frames
+
+    measured = Layers()
+    with ExitStack() as stack:
+        for owner, function, name in (
+            (runs, "claim", "claim"),
+            (queue_manager, "admit", "compile"),
+            (agent_loop._Attempt, "_stream", "gateway, drafts"),
+            (agent_loop._Attempt, "commit", "commit"),
+        ):
+            stack.enter_context(patch.object(owner, function, measured.timed(name, getattr(owner, function))))
+        post = measured.timed("POST", browser.post)
+        work = measured.timed("run, the rest", services.run_next)
+        draw = measured.timed("frames", frames.rows_after)
+        for _ in range(times):
+            agent.refresh_from_db()
+            post(_address(agent), {"text": "How is the harbour today?", "key": uuid.uuid4().hex})
+            while work(agent_id=agent.pk):
+                pass
+            draw(agent, agent.next_seq - 1)
+    return {name: sum(spent) / times for name, spent in measured.spent.items()}
+
+
+def _address(agent: "Agent") -> str:
+    from django.urls import reverse
+
+    return reverse("message_send", args=[agent.pk])
 
 
 @contextmanager
@@ -92,6 +147,9 @@ def main() -> None:
         count(agent, browser)  # the first makes the client, and the row of the prompt's prefix
         for name, value in asdict(count(agent, browser)).items():
             print(f"{name.replace('_', ' '):32}{value:6}")
+        print()
+        for name, milliseconds in layers(agent, browser, MESSAGES).items():
+            print(f"{name:32}{milliseconds:6.1f} ms of CPU")
 
 
 if __name__ == "__main__":

@@ -73,9 +73,14 @@ def _with_day(message: Message, text: str) -> str:
 
 
 def not_embedded(agent: Agent) -> "SearchedQuerySet[Message]":
-    """Messages without vectors of the configured model, heavy columns deferred."""
-    rows = spoken(agent).exclude(embedding_model=get_embedder().name, context_embedding__isnull=False)
-    return rows.without_search_columns()
+    """Messages without vectors, heavy columns deferred. An index holds them alone."""
+    return spoken(agent).filter(context_embedding=None).without_search_columns()
+
+
+def forget_other_vectors() -> None:
+    """Take away the vectors of other embedding models than the configured one; `embed_missing` makes new ones."""
+    rows = Message.objects.exclude(embedding_model__in=["", get_embedder().name])
+    rows.update(embedding=None, context_embedding=None, embedding_model="")
 
 
 def embed_missing(agent: Agent) -> Iterator[int]:
@@ -84,12 +89,9 @@ def embed_missing(agent: Agent) -> Iterator[int]:
     Each alone, and with what was said just before it, which tells what it is about ("Yes, two of them."). Holds no row
     while it embeds; a message that was corrected meanwhile is embedded once more. None if another worker is at it.
     """
-    last = 0
     with try_lock(f"embed {agent.pk}") as acquired:
-        while acquired and (batch := list(not_embedded(agent).filter(seq__gt=last).order_by("seq")[:EMBED_BATCH])):
-            done = _embed(agent, batch)
-            last = (batch[-1].seq or 0) if done == len(batch) else 0
-            yield done
+        while acquired and (batch := list(not_embedded(agent).order_by("seq")[:EMBED_BATCH])):
+            yield _embed(agent, batch)
 
 
 def _embed(agent: Agent, batch: list[Message]) -> int:

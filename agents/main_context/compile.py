@@ -3,12 +3,13 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 from django.db import transaction
 from django.db.models import Q
 
 from agents.llm.types import ChatMessage, FunctionSchema, Prompt, Section
-from agents.main_context import fifo_queue, working_context
+from agents.main_context import fifo_queue, kept_queue, working_context
 from agents.models import Agent, Block, Message, PromptPrefix, Step
 from agents.text import tokens
 
@@ -51,7 +52,7 @@ def compile(
     Three queries. Nothing before the queue changes from turn to turn, so a provider's prompt cache hits.
     """
     blocks = working_context.blocks_of(agent)
-    messages = fifo_queue.messages_of(agent)
+    messages = kept_queue.messages_of(agent)
     if event and event.seq and event.seq < agent.queue_start:
         messages.insert(0, event)
     fixed = _fixed_sections(agent, blocks, functions)
@@ -163,7 +164,13 @@ def _queue(messages: list[Message], fixed: list[Section], budget: int) -> tuple[
 
 
 def _section(name: str, text: str) -> Section:
-    return Section(name, text, tokens.count(text) + tokens.MESSAGE_OVERHEAD if text else 0)
+    return Section(name, text, _counted(text) + tokens.MESSAGE_OVERHEAD if text else 0)
+
+
+@lru_cache(maxsize=500)
+def _counted(text: str) -> int:
+    """Tokens of what stands before the queue: the same from step to step."""
+    return tokens.count(text)
 
 
 def _functions_text(functions: tuple[FunctionSchema, ...]) -> str:
@@ -173,4 +180,4 @@ def _functions_text(functions: tuple[FunctionSchema, ...]) -> str:
 
 
 def _functions_tokens(functions: tuple[FunctionSchema, ...]) -> int:
-    return tokens.count(_functions_text(functions)) + THOUGHTS_TOKENS * len(functions)
+    return _counted(_functions_text(functions)) + THOUGHTS_TOKENS * len(functions)

@@ -6,6 +6,7 @@ The queue is the agent's messages from `queue_start` on. Eviction moves that one
 import json
 import re
 from datetime import datetime
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -23,10 +24,14 @@ CALL_OVERHEAD = 8  # tokens of punctuation around a call
 CUT_NOTE = " … [cut to fit the window; the whole text is in recall storage]"
 
 
-def messages_of(agent: Agent, *, queue_start: int | None = None, last_seq: int | None = None) -> list[Message]:
+def messages_of(
+    agent: Agent, *, queue_start: int | None = None, last_seq: int | None = None, after: int | None = None
+) -> list[Message]:
     """The queue, oldest first; other bounds give another stretch of the timeline. One query."""
     start = agent.queue_start if queue_start is None else queue_start
     rows = agent.messages.filter(seq__gte=start, retracted_at=None).exclude(kind=Kind.NOTICE)
+    if after is not None:
+        rows = rows.filter(seq__gt=after)
     if last_seq is not None:
         rows = rows.filter(seq__lte=last_seq)
     return list(rows.without_search_columns().order_by("seq"))
@@ -104,6 +109,7 @@ def _presentable_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", name)[:64] or "nameless"
 
 
+@lru_cache(maxsize=2000)  # each step shows the model the calls of its whole window again
 def _presentable(arguments: str) -> str:
     """Servers parse the arguments in a history too: broken ones are shown inside valid JSON."""
     try:

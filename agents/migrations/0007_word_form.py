@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("agents", "0005_vectors_by_store"),
+        ("agents", "0006_not_embedded"),
     ]
 
     operations = [

@@ -112,6 +112,7 @@ class Passage(models.Model):
                 fields=["id"], name="passage_words_older", condition=models.Q(words__isnull=False, words_form__lt=1)
             ),
             models.Index(fields=["archive", "-id"], name="passage_newest"),
+            models.Index(fields=["embedding_model", "id"], name="passage_embedded_by"),
             models.Index(fields=["retracted_at"], name="passage_retracted", condition=~models.Q(retracted_at=None)),
         ]
 

@@ -71,6 +71,13 @@ class Message(models.Model):
             ),
             GinIndex(fields=["context_words"], name="message_context_words"),
             models.Index(fields=["agent", "created_at"], name="message_by_time"),
+            models.Index(
+                fields=["agent", "seq"],
+                name="message_not_embedded",
+                condition=models.Q(kind__in=["user_message", "assistant"], seq__isnull=False, retracted_at=None)
+                & models.Q(context_embedding=None)
+                & ~models.Q(content=""),
+            ),
             models.Index(fields=["agent", "id"], name="message_waiting", condition=models.Q(seq__isnull=True)),
         ]
 

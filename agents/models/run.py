@@ -53,7 +53,8 @@ class Run(models.Model):
             models.UniqueConstraint(fields=["agent", "idempotency_key"], name="run_once_per_key"),
         ]
         indexes = [
-            models.Index(fields=["status", "id"], name="run_open", condition=Q(status__in=["queued", "running"]))
+            models.Index(fields=["status", "id"], name="run_open", condition=Q(status__in=["queued", "running"])),
+            models.Index(fields=["agent", "-id"], name="run_newest"),
         ]
 
     def __str__(self) -> str:

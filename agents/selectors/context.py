@@ -64,5 +64,5 @@ def step_view(step: Step) -> StepView:
 
 
 def steps_of(agent: Agent) -> "QuerySet[Step]":
-    """Newest first."""
-    return Step.objects.filter(run__agent=agent).select_related("run").order_by("-id")
+    """Newest first. By run, since a step does not name its agent; an agent's runs are carried out in their order."""
+    return Step.objects.filter(run__agent=agent).select_related("run").order_by("-run_id", "-number")

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from django.db.models import Subquery
+
 from agents.models import Agent, Message
 from agents.models.searched import SearchedQuerySet
 
@@ -66,8 +68,8 @@ def newest(agent: Agent, count: int) -> list[Message]:
 
 def last_turn(agent: Agent) -> Message | None:
     """What set off the newest run that is in the timeline: the beginning of the last turn."""
-    events = agent.messages.filter(triggered__isnull=False, seq__isnull=False, retracted_at=None)
-    return events.without_search_columns().order_by("-seq").first()
+    events = agent.runs.filter(event__seq__isnull=False, event__retracted_at=None).order_by("-id").values("event")
+    return Message.objects.without_search_columns().filter(pk=Subquery(events[:1])).first()
 
 
 def waiting(agent: Agent) -> "SearchedQuerySet[Message]":

@@ -8,12 +8,12 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 LAUNCHER = Path(__file__).with_name("launch.py")
 LOG_BYTES = 2_000_000  # per file, then it is rotated
@@ -31,11 +31,15 @@ class _QuietRotatingFileHandler(RotatingFileHandler):
 
 @dataclass
 class LineLog:
-    """Where a child's lines go: terminal (unless `quiet`), `<folder>/<name>.log`, and a short memory."""
+    """Where a child's lines go: terminal (unless `quiet`), `<folder>/<name>.log`, and a short memory.
+
+    What a child says in `secret` is only remembered.
+    """
 
     name: str
     folder: Path
     quiet: bool = False
+    secret: bool = False
     recent: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED_LINES))
 
     def __post_init__(self) -> None:
@@ -58,10 +62,24 @@ class LineLog:
 
     def write(self, line: str) -> None:
         self.recent.append(line)
+        if self.secret:
+            return
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
         self._handler.emit(logging.makeLogRecord({"msg": f"{stamp} {line}"}))
         if not self.quiet:
             print(f"{self._prefix}{line}", flush=True)
+
+
+class Process(Protocol):
+    """What is asked of a process: what `subprocess.Popen` offers."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, sig: int, /) -> None: ...
 
 
 @dataclass
@@ -69,7 +87,8 @@ class Child:
     """A program to run, and the process while it runs.
 
     `start` must be called from a thread that outlives the child (the main one): Linux sends the death signal when the
-    *thread* that made the child ends. `user` is (uid, gid) to drop to; only root can.
+    *thread* that made the child ends. `user` is (uid, gid) to drop to; only root can. Where `fork` is given, it makes
+    the process, and what only concerns a new program (environment, folder, user, standard input) does not count.
     """
 
     name: str
@@ -80,27 +99,32 @@ class Child:
     user: tuple[int, int] | None = None
     death_signal: signal.Signals = signal.SIGKILL
     stop_signal: signal.Signals = signal.SIGTERM
-    process: subprocess.Popen[bytes] | None = None
+    stdin: int = subprocess.DEVNULL
+    fork: Callable[[Sequence[str]], Process] | None = None
+    process: Process | None = None
     started_at: float = 0.0  # time.monotonic()
 
     def start(self) -> None:
-        user = "-" if self.user is None else f"{self.user[0]}:{self.user[1]}"
-        launch = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(self.death_signal)), user]
         self.clear_away()  # what an earlier process of this child left behind
         self.log.recent.clear()
-        self.process = subprocess.Popen(
+        self.process = self.fork(self.command) if self.fork else self._launch()
+        self.started_at = time.monotonic()
+        assert self.process.stdout is not None
+        self._pump = threading.Thread(target=self.log.pump, args=(self.process.stdout,), daemon=True)
+        self._pump.start()
+
+    def _launch(self) -> Process:
+        user = "-" if self.user is None else f"{self.user[0]}:{self.user[1]}"
+        launch = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(self.death_signal)), user]
+        return subprocess.Popen(
             [*launch, *self.command],
-            stdin=subprocess.DEVNULL,
+            stdin=self.stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=self.folder,
             env=None if self.environment is None else dict(self.environment),
             start_new_session=True,
         )
-        self.started_at = time.monotonic()
-        assert self.process.stdout is not None
-        self._pump = threading.Thread(target=self.log.pump, args=(self.process.stdout,), daemon=True)
-        self._pump.start()
 
     def poll(self) -> int | None:
         """The exit code, or None while it runs. A child that was never started has exit code 0."""

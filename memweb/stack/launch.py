@@ -36,10 +36,15 @@ def drop_to(user: str) -> None:
 
 def become(program: list[str], *, parent: int, death_signal: int) -> None:
     """Never returns. Set after the change of user, which clears it."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
-    if os.getppid() != parent:  # it died before the line above
-        sys.exit(1)
+    die_with(parent, death_signal)
     os.execv(program[0], program)
+
+
+def die_with(parent: int, death_signal: int) -> None:
+    """Have the kernel send this process `death_signal` when `parent` dies; ends it at once where that has happened."""
+    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit(1)
 
 
 def watch(program: list[str], *, parent: int, death_signal: int) -> int:

@@ -13,8 +13,8 @@ from memweb.stack.exceptions import StackError
 POSTGRES_MAJOR = "18"
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 104 (macOS) or 108 (Linux), its final zero included
 # Of Celery's transport. A dead broker must not hold a request: the run row is the queue, the reaper enqueues what was
-# missed.
-BROKER_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeout": 5, "max_retries": 0}
+# missed. A worker's wait for a task is begun anew after `polling_interval` seconds; it must be below the time-out.
+BROKER_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeout": 5, "max_retries": 0, "polling_interval": 4}
 _SHORT_RUN_PARENT = Path("/tmp")  # not $TMPDIR: two shells with different ones must agree
 _ROOT_DATA_PARENT = Path("/var/lib")
 

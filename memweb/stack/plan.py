@@ -17,7 +17,8 @@ from memweb.stack.postgres import Postgres
 from memweb.stack.valkey import Valkey
 
 ROOT_IS_MEANT = "ignore:You're running the worker with superuser privileges"  # as in a container
-MANAGE = (sys.executable, str(PROJECT_FOLDER / "manage.py"))
+PRELOADED = "memweb.preloaded"
+SILENT = ("--without-gossip", "--without-mingle", "--without-heartbeat")  # workers that need not know of each other
 
 
 class Service(Protocol):
@@ -34,24 +35,33 @@ class Service(Protocol):
 
 @dataclass(frozen=True)
 class Program:
-    """Where an `essential` one keeps dying, the start is given up. `on_end` is told why it ended, each time it does."""
+    """Where an `essential` one keeps dying, the start is given up. `on_end` is told why it ended, each time it does.
+
+    One that is `forked` is forked from the plan's preloaded parent, where there is one; its command is then
+    `[python, "-m", MODULE, ...]`.
+    """
 
     name: str
     command: Sequence[str]
     essential: bool = True
+    forked: bool = False
     on_end: Callable[[str], None] = lambda _why: None
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`set_up` programs run one after another, each announced by its name, before `programs` start side by side."""
+    """`set_up` programs run one after another, each announced by its name, before `programs` start side by side.
+
+    `preloaded` is the command of the parent from which programs are forked; empty: each is started for itself.
+    """
 
     paths: StackPaths
     services: Sequence[Service]
     set_up: Sequence[Program]
     programs: Sequence[Program]
     environment: Mapping[str, str]
-    login_command: Sequence[str]
+    login: Program
+    preloaded: Sequence[str] = ()
     host: str = "127.0.0.1"
     port: int = 8000
     folder: Path = field(default=PROJECT_FOLDER)
@@ -62,14 +72,13 @@ def plan_for(env: Env) -> Plan:
     paths = StackPaths(env.memweb_home)
     services = embedded_services(env, paths)
     programs = [
-        Program(
-            "web",
-            _python("daphne", "-v", "0", "-b", env.memweb_host, "-p", str(env.memweb_port), "memweb.asgi:application"),
+        _program(
+            *("web", "daphne", "-v", "0", "-b", env.memweb_host, "-p", str(env.memweb_port), "memweb.asgi:application")
         ),
-        Program("worker-runs", _worker("runs", env.memweb_run_threads)),
-        Program("worker-background", _worker("background", 3)),
-        Program("worker-ingest", _worker("ingest", 1)),
-        Program("beat", _celery("beat", "--pidfile=", "--schedule", str(paths.beat_schedule), app="memweb.beat")),
+        _program("worker-runs", *_worker("runs", env.memweb_run_threads)),
+        _program("worker-background", *_worker("background", 3)),
+        _program("worker-ingest", *_worker("ingest", 1)),
+        _program("beat", *_celery("beat", "--pidfile=", "--schedule", str(paths.beat_schedule), app="memweb.beat")),
     ]
     environment = children_environment(env, paths)
     if not env.has_own_endpoint:
@@ -79,10 +88,11 @@ def plan_for(env: Env) -> Plan:
     return Plan(
         paths=paths,
         services=services,
-        set_up=[Program("Preparing the database", [*MANAGE, "migrate", "--no-input"])],
+        set_up=[_program("Preparing the database", "django", "migrate", "--no-input")],
         programs=programs,
         environment=environment,
-        login_command=[*MANAGE, "login_url"],
+        login=_program("login address", "django", "login_url"),
+        preloaded=_python(PRELOADED) if sys.platform == "linux" else (),
         host=env.memweb_host,
         port=env.memweb_port,
     )
@@ -112,6 +122,8 @@ def children_environment(env: Env, paths: StackPaths) -> dict[str, str]:
             "OMP_WAIT_POLICY": "PASSIVE",
             "OMP_NUM_THREADS": str(min(2, os.cpu_count() or 1)),
             "PYTHONUNBUFFERED": "1",
+            "DJANGO_SETTINGS_MODULE": "memweb.settings",
+            "CELERY_SKIP_CHECKS": "1",  # Django's own: migrating has made them
         }
         | ({"PYTHONWARNINGS": ROOT_IS_MEANT} if os.geteuid() == 0 else {})
     )
@@ -119,6 +131,10 @@ def children_environment(env: Env, paths: StackPaths) -> dict[str, str]:
 
 def _python(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
+
+
+def _program(name: str, *module_and_arguments: str) -> Program:
+    return Program(name, _python(*module_and_arguments), forked=True)
 
 
 def _local_model(env: Env, paths: StackPaths) -> Program:
@@ -134,11 +150,11 @@ def _local_model(env: Env, paths: StackPaths) -> Program:
 def _worker(queue: str, threads: int) -> list[str]:
     """Threads, not processes: a task mostly waits, and the embedding model must not be forked after use."""
     options = ["-Q", queue, "-P", "threads", "-c", str(threads), "-n", f"{queue}@%h", "--loglevel", "INFO"]
-    return _celery("worker", *options, "--without-gossip", "--without-mingle")
+    return _celery("worker", *options, *SILENT)
 
 
 def _celery(*arguments: str, app: str = "memweb.celery") -> list[str]:
-    return _python("celery", "-A", app, "--quiet", *arguments)
+    return ["celery", "-A", app, "--quiet", *arguments]
 
 
 def _free_port() -> int:

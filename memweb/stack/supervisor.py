@@ -3,9 +3,8 @@
 import http.client
 import signal
 import socket
-import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -14,6 +13,7 @@ from filelock import FileLock, Timeout
 from memweb.stack.children import Child, LineLog, stop_all
 from memweb.stack.diagnosis import how_it_ended, last_words, say
 from memweb.stack.exceptions import StackError
+from memweb.stack.forking import PreloadedParent
 from memweb.stack.plan import Plan, Program, Service
 
 TICK = 0.2  # seconds between two looks at the children
@@ -72,6 +72,9 @@ class Supervisor:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._children: list[Child] = []
+        self._parent: PreloadedParent | None = None
+        if plan.preloaded:
+            self._parent = PreloadedParent(self._new_child("preloaded", plan.preloaded, "preloaded"))
         self._watched: list[Watched] = []
 
     def run(self) -> int:
@@ -121,6 +124,8 @@ class Supervisor:
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # whoever presses twice gets no half stop
         stop_all(self._children, STOP_TIMEOUT)
+        if self._parent is not None:
+            self._parent.stop(0)
         for service in reversed(self._plan.services):
             service.stop()
 
@@ -151,25 +156,26 @@ class Supervisor:
         self._watched.append(watched)
 
     def _child(self, program: Program, *, log_name: str | None = None) -> Child:
-        child = Child(
-            program.name,
-            program.command,
-            LineLog(log_name or program.name, self._plan.paths.logs),
-            environment=self._plan.environment,
-            folder=self._plan.folder,
-        )
+        child = self._new_child(program.name, program.command, log_name or program.name)
+        child.fork = self._parent.fork if self._parent is not None and program.forked else None
         self._children.append(child)
         return child
 
-    def _run_to_end(self, program: Program) -> None:
+    def _new_child(self, name: str, command: Sequence[str], log_name: str) -> Child:
+        log = LineLog(log_name, self._plan.paths.logs)
+        return Child(name, command, log, environment=self._plan.environment, folder=self._plan.folder)
+
+    def _run_to_end(self, program: Program, *, secret: bool = False) -> list[str]:
+        """Its last lines. Raises StackError when it failed."""
         child = self._child(program, log_name="set-up")
-        child.log.quiet = True
+        child.log.quiet, child.log.secret = True, secret
         child.start()
         while child.running:
             time.sleep(0.05)
         child.clear_away()
         if child.poll() != 0:
             raise StackError(f"{how_it_ended(child)} Its last words:\n{last_words(child, 15)}")
+        return list(child.log.recent)
 
     def _wait_for_web(self) -> None:
         deadline = time.monotonic() + WEB_TIMEOUT
@@ -186,21 +192,15 @@ class Supervisor:
 
     def _login_url(self) -> str:
         """From the management command. A sentence instead when it fails: the page itself works."""
-        answer = subprocess.run(
-            list(self._plan.login_command),
-            env=dict(self._plan.environment),
-            cwd=self._plan.folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        urls = [line for line in answer.stdout.splitlines() if line.startswith("http")]
-        if answer.returncode != 0 or not urls:
-            return f"(no login address: {answer.stderr.strip().splitlines()[-1:] or 'the command printed none'})"
-        return urls[-1]
+        try:
+            lines = self._run_to_end(self._plan.login, secret=True)
+        except StackError as error:
+            return f"(no login address: {error})"
+        return next((line for line in reversed(lines) if line.startswith("http")), "(no login address was printed)")
 
     def _point_to_the_other(self) -> int:
         say(f"memweb is already running for {self._plan.paths.home}; nothing was started.")
+        self._parent = None  # not for one command
         if self._plan.programs:
             say(f"Open this address in your browser:\n\n    {self._login_url()}\n")
         return 0

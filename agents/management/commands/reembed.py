@@ -23,6 +23,7 @@ class Command(BaseCommand):
         with tqdm(total=left, desc=f"passages with {name}", unit="") as bar:
             for done in archival_storage.embed_missing():
                 bar.update(done)
+        recall_storage.forget_other_vectors()
         agents = Agent.objects.all()
         left = sum(recall_storage.not_embedded(agent).count() for agent in agents)
         with tqdm(total=left, desc=f"messages with {name}", unit="") as bar:

@@ -87,6 +87,7 @@ def test_the_command_says_what_another_worker_keeps_from_it(smaller: Agent, monk
 def test_a_message_that_is_corrected_meanwhile_is_embedded_once_more(
     smaller: Agent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    recall_storage.forget_other_vectors()
     embedder = get_embedder()
     real = embedder.embed_passages
 

@@ -19,7 +19,7 @@ plan = Plan(
         *(Program(name, [python, "-u", "-c", code]) for name, code in (program.split("=", 1) for program in programs)),
     ],
     environment={"PYTHONUNBUFFERED": "1"},
-    login_command=[python, "-c", "print('http://127.0.0.1/login?token=abc')"],
+    login=Program("login address", [python, "-c", "print('http://127.0.0.1/login?token=abc')"]),
     port=int(port),
 )
 sys.exit(Supervisor(plan).run())
