@@ -3,12 +3,15 @@
     outcome = command_run(agent=agent, line="/pop 3", hand=Hand(person))
 
 A command answers with one sentence, or with a list to show, or with a question that wants `confirmed=True`.
-Text that starts with one slash is a command; with two, a message that starts with one.
+Text that starts with a command's name after one slash is a command; with two, a message that starts with one. Any
+other text is a message, as "/etc/hosts is empty" is, unless it looks like a command that was mistyped.
 """
 
 import contextlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal
 
 from django.core.cache import cache
@@ -41,6 +44,7 @@ from agents.services.turns import POPPED
 KEY_SECONDS = 600  # for which the key of a command is remembered
 DUMPED = 10  # messages that `/dump` shows by default
 MOST_DUMPED = 500
+ALIKE = 0.75  # from here on a word is taken for a command that was mistyped
 
 Text = Any  # str, or a lazy translation of one
 
@@ -93,13 +97,25 @@ class Command:
 
 
 def is_command(text: str) -> bool:
-    """Whether what a person typed is a command and no message."""
-    return text.startswith("/") and not text.startswith("//")
+    """Whether what a person typed is a command, or one mistyped, and no message."""
+    name = _name(text)
+    return name in COMMANDS or bool(_meant(name))
 
 
 def as_message(text: str) -> str:
-    """The message that a person typed: of two slashes at its start, one."""
-    return text.removeprefix("/") if text.startswith("//") else text
+    """The message that a person typed: of two slashes before a command, one."""
+    return text.removeprefix("/") if text.startswith("//") and is_command(text.removeprefix("/")) else text
+
+
+def _name(text: str) -> str:
+    """The word after the slash; empty if there is none."""
+    return (text[1:].split(maxsplit=1) or [""])[0].lower() if re.match(r"/\w", text) else ""
+
+
+def _meant(name: str) -> str:
+    """The command that a word which is none must be; empty for a path, or a word like none of them."""
+    near = get_close_matches(name, COMMANDS, n=1, cutoff=ALIKE) if re.fullmatch("[a-z]{3,20}", name) else []
+    return near[0] if near else ""
 
 
 def command_run(
@@ -135,19 +151,24 @@ def _forget(key: str) -> None:
 
 
 def _run(agent: Agent, line: str, hand: Hand, confirmed: bool) -> CommandOutcome:
-    name, _space, argument = line.strip().removeprefix("/").partition(" ")
-    argument = argument.strip()
-    command = COMMANDS.get(name.lower())
+    line = line.strip()
+    name = _name(line)
+    argument = line[1 + len(name) :].strip()
+    command = COMMANDS.get(name)
     if command is None:
-        raise InvalidInput(
-            _("There is no command /%(name)s. /help lists them all; to send a text that starts with /, write //.")
-            % {"name": name[:40]}
-        )
+        raise InvalidInput(_no_command(name))
     if command.needs_argument and not argument:
         raise InvalidInput(_("/%(name)s needs something after it: /%(name)s %(usage)s") % _names(command))
     if command.kind == "none" and argument:
         raise InvalidInput(_("/%(name)s takes nothing after it.") % _names(command))
     return command.body(Call(agent, argument, hand, confirmed))
+
+
+def _no_command(name: str) -> str:
+    if meant := _meant(name):
+        text = _("There is no command /%(name)s. Did you mean /%(meant)s? To send this as a message, write //%(name)s.")
+        return text % {"name": name, "meant": meant}
+    return _("There is no command /%(name)s. /help lists them all.") % {"name": name[:40]}
 
 
 def _names(command: Command) -> dict[str, str]:

@@ -62,6 +62,11 @@ def embed_passages() -> None:
     _on_commit("embed_passages")
 
 
+def index_words() -> None:
+    """Have rows indexed anew whose words are in an older form."""
+    _on_commit("index_words")
+
+
 def ingest(document_id: int) -> None:
     """Have a document read into passages."""
     _on_commit("ingest", document_id)

@@ -26,6 +26,7 @@ from agents.main_context import fifo_queue
 from agents.main_context.compile import MainContext, compile
 from agents.models import Agent, Message
 from agents.prompts import MEMORY_PRESSURE
+from agents.text.clean import storable
 
 WARNING_SHARE = 0.70
 
@@ -62,6 +63,7 @@ def append(agent: Agent, *messages: Message) -> None:
         new = []
         for seq, message in enumerate(messages, start=agent.next_seq - len(messages)):
             message.agent, message.seq = agent, seq
+            message.content, message.inner_monologue = storable(message.content), storable(message.inner_monologue)
             message.tokens = fifo_queue.wire_tokens(fifo_queue.wire(message))
             if message._state.adding:
                 recall_storage.index_words(message)

@@ -4,8 +4,8 @@ from uuid import UUID
 
 from celery import shared_task
 
-from agents import maintenance, services
-from agents.external_context import archival_storage, recall_storage, vector_index
+from agents import dispatch, maintenance, services
+from agents.external_context import archival_storage, recall_storage, reindexing, vector_index
 from agents.functions import toolset
 from agents.ingest import work
 from agents.llm.gateway import config_of
@@ -57,6 +57,13 @@ def ingest(document_id: int) -> None:
 def index_vectors() -> None:
     """Make and drop the vector indexes of large stores."""
     vector_index.ensure()
+
+
+@shared_task
+def index_words() -> None:
+    """Bring the index of words up to the present form, a while at a time."""
+    if reindexing.work():
+        dispatch.index_words()
 
 
 @shared_task

@@ -43,7 +43,7 @@ def remember(sample: dict[str, Any]) -> tuple["Agent", dict[str, int]]:
     from django.utils import timezone
 
     from agents import queue_manager, services
-    from agents.external_context import recall_storage
+    from agents.external_context import recall_storage, reindexing
     from agents.models import Agent, Message
 
     talk = sample["conversation"]
@@ -60,6 +60,8 @@ def remember(sample: dict[str, Any]) -> tuple["Agent", dict[str, int]]:
     with tqdm(total=recall_storage.not_embedded(agent).count(), desc=agent.name) as bar:
         for done in recall_storage.embed_missing(agent):
             bar.update(done)
+    while reindexing.work():  # rows that `--home` kept from before
+        pass
     seqs = recall_storage.spoken(agent).order_by("seq").values_list("seq", flat=True)
     return agent, {turn["dia_id"]: seq or 0 for (turn, _time), seq in zip(turns, seqs, strict=True)}
 

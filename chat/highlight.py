@@ -7,6 +7,7 @@ from django.utils.safestring import SafeString, mark_safe
 from snowballstemmer import stemmer
 
 from agents.text.cjk import CJK_RUN
+from agents.text.word_form import folded
 
 EXCERPT = 420  # characters
 LEAD = 80  # characters before the first match
@@ -61,7 +62,7 @@ def _spans(text: str, query: str) -> list[tuple[int, int]]:
 
 
 def _stem(word: str) -> str:
-    stem: str = _english.stemWord(word.lower())
+    stem: str = _english.stemWord(folded(word))
     return stem
 
 

@@ -16,6 +16,7 @@ app.conf.update(
     beat_schedule={
         "reap": {"task": "agents.tasks.reap", "args": (False,), "schedule": 5.0, "options": {"expires": 5.0}},
         "reap thoroughly": {"task": "agents.tasks.reap", "schedule": 30.0, "options": {"expires": 30.0}},
+        "index words": {"task": "agents.tasks.index_words", "schedule": 60.0, "options": {"expires": 60.0}},
         "index vectors": {"task": "agents.tasks.index_vectors", "schedule": 600.0, "options": {"expires": 600.0}},
     },
 )

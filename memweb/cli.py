@@ -4,6 +4,7 @@ import dataclasses
 import sys
 
 import click
+from pydantic import ValidationError
 
 from memweb.stack.env import env
 from memweb.stack.plan import plan_for
@@ -13,6 +14,13 @@ from memweb.stack.supervisor import Supervisor
 @click.group()
 def main() -> None:
     """memweb: chat with agents that manage their own memory."""
+    try:
+        env()
+    except ValidationError as error:  # a sentence for each setting that cannot be, and no traceback
+        faults = [
+            (str(fault["loc"][0]).upper(), fault["msg"].removeprefix("Value error, ")) for fault in error.errors()
+        ]
+        raise click.ClickException("\n".join(f"{name}: {message}" for name, message in faults)) from error
 
 
 @main.command()

@@ -3,6 +3,7 @@
 import contextlib
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import django_stubs_ext
 from csp.constants import NONE, SELF
@@ -35,6 +36,7 @@ def _secret_key(path: Path) -> str:
 SECRET_KEY = ENV.memweb_secret_key.get_secret_value() if ENV.memweb_secret_key else _secret_key(PATHS.secret_key)
 DEBUG = ENV.memweb_debug
 ALLOWED_HOSTS = [host.strip() for host in ENV.memweb_allowed_hosts.split(",") if host.strip()]
+ALLOWED_HOSTS += [str(urlsplit(origin).hostname) for origin in ENV.origins]
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -139,7 +141,8 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENV.memweb_https
 if ENV.memweb_https:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS] if ENV.memweb_https else []
+CSRF_TRUSTED_ORIGINS = [*ENV.origins, *(f"https://{host}" for host in ALLOWED_HOSTS if ENV.memweb_https)]
+CSRF_FAILURE_VIEW = "chat.views.accounts.refused"
 SECURE_REFERRER_POLICY = "same-origin"
 CONTENT_SECURITY_POLICY = {
     "EXCLUDE_URL_PREFIXES": ["/admin"],  # Django's admin keeps its own inline parts

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet, prefetch_related_objects
 
 from agents.broadcast import bus
@@ -22,7 +22,17 @@ from agents.text.clean import storable
 WEIGHTS = {"embedding": 0.7, "words": 0.3}
 COLUMNS = SearchColumns(ARCHIVAL, vectors=("embedding",), words=("words",))
 EMBED_BATCH = 32
-REBUILT = ("text", "tokens", "embedding", "embedding_model", "words")  # what follows from a passage's text
+REBUILT = (
+    "text",
+    "tokens",
+    "embedding",
+    "embedding_model",
+    "words",
+    "words_form",
+)  # what follows from a passage's text
+REINDEX_SQL = """
+    UPDATE agents_passage SET words = to_tsvector(%s::regconfig, %s), words_form = %s WHERE id = %s AND text = %s
+"""
 
 
 def archives_of(agent: Agent) -> list[int]:
@@ -130,7 +140,19 @@ def build(archive: Archive, text: str, vector: Vector | None) -> Passage:
         embedding=vector,
         embedding_model=get_embedder().name if vector is not None else "",
         words=words.vector(text),
+        words_form=words.FORM,
     )
+
+
+def index_older_words(most: int) -> int:
+    """Index the words of up to `most` passages in an older form anew; tells how many. A passage that is rewritten
+    meanwhile has its words from there."""
+    batch = list(Passage.objects.filter(words.of_older_form()).order_by("pk").only("text")[:most])
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            REINDEX_SQL, [(words.CONFIG, words.indexed(row.text), words.FORM, row.pk, row.text) for row in batch]
+        )
+    return len(batch)
 
 
 def announce(archive: Archive) -> None:

@@ -21,14 +21,17 @@ FREQUENCIES_SQL = """
     SELECT coalesce(
         json_agg(json_build_array(lexeme, statistic.attname, statistic.frequency) ORDER BY positions[1]), '[]'
     )
-    FROM unnest(to_tsvector(%s::regconfig, %s)) AS word (lexeme, positions, weights)
+    FROM unnest(
+        to_tsvector(%s::regconfig, %s || CASE WHEN {older} THEN %s ELSE '' END)
+    ) AS word (lexeme, positions, weights)
     LEFT JOIN (
         SELECT attname, unnest(most_common_elems::text::text[]) AS element, unnest(most_common_elem_freqs) AS frequency
         FROM pg_stats WHERE schemaname = current_schema() AND tablename = %s AND attname = ANY(%s)
     ) AS statistic ON statistic.element = lexeme
 """
 """The lexemes of a query in its order, as `[lexeme, column, share of the rows that have it]`; column and share are null
-where the statistics do not know the lexeme. Parameters: configuration, query, table, columns."""
+where the statistics do not know the lexeme. `older` says whether there are rows in an older form of words.
+Parameters: configuration, query, query in the older form, table, columns."""
 
 
 class QueryTerms:

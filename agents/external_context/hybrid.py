@@ -37,7 +37,6 @@ from agents.external_context import bm25, words
 from agents.external_context.bm25 import QueryTerms
 from agents.external_context.vector_index import StoreKind
 from agents.llm.embeddings import Vector, get_embedder
-from agents.text.cjk import spaced
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -146,7 +145,7 @@ def _plan(stores: Sequence[Any], columns: SearchColumns, query: str) -> _Plan:
                 index_names,
                 *(value for setting in INDEX_SCAN_SETTINGS.items() for value in setting),
                 *(list(stores), index_names, table),
-                *(words.CONFIG, spaced(query), table, list(columns.words)),
+                *(words.CONFIG, words.asked(query), f" {words.asked_before(query)}", table, list(columns.words)),
             ],
         )
         *_settings, rows_by_index, small_store_rows, table_rows, statistics = cursor.fetchone()
@@ -167,6 +166,7 @@ def _plan(stores: Sequence[Any], columns: SearchColumns, query: str) -> _Plan:
 def _plan_sql(kind: StoreKind) -> str:
     """Selects: the settings as set; estimated rows by the name of each vector index; the rows of stores without one,
     counted; estimated rows of the table; and `bm25.FREQUENCIES_SQL`."""
+    older = f'EXISTS (SELECT FROM "{kind.model._meta.db_table}" WHERE words IS NOT NULL AND words_form < {words.FORM})'
     set_scan = ", ".join("set_config(%s, %s, true)" for _setting in INDEX_SCAN_SETTINGS)
     return f"""
         WITH large AS (
@@ -182,7 +182,7 @@ def _plan_sql(kind: StoreKind) -> str:
                 )) LIMIT {MOST_COUNTED}
             ) AS small),
             (SELECT reltuples FROM pg_class WHERE oid = %s::regclass),
-            ({bm25.FREQUENCIES_SQL})
+            ({bm25.FREQUENCIES_SQL.format(older=older)})
     """
 
 

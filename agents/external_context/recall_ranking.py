@@ -18,6 +18,7 @@ from agents.external_context.speakers import speakers_of
 from agents.external_context.vector_index import RECALL
 from agents.models import Agent, Message
 from agents.text.cjk import CJK_RUN, spaced
+from agents.text.word_form import folded
 
 WEIGHTS = {"context_embedding": 0.42, "embedding": 0.18, "words": 0.25, "context_words": 0.15}
 COLUMNS = SearchColumns(RECALL, vectors=("context_embedding", "embedding"), words=("words", "context_words"))
@@ -71,5 +72,6 @@ def _speaker(agent: Agent, query: str) -> str | None:
 
 def _names(text: str, names: set[str]) -> bool:
     """Whether one of them stands in it: as a word of its own, unless it is written without spaces."""
-    words = {word.lower().removesuffix("'s") for word in WORD.findall(spaced(text))}
-    return any(name in text if CJK_RUN.search(name) else name.lower() in words for name in names)
+    text = folded(text)
+    words = {word.removesuffix("'s") for word in WORD.findall(spaced(text))}
+    return any(name in text if CJK_RUN.search(name) else name in words for name in map(folded, names))

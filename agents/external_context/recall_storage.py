@@ -23,7 +23,14 @@ NEAR = 8 * EMBED_BATCH  # seqs that a batch may span to be read in one go
 # Written out, since every message of every turn comes here. A message that was corrected meanwhile is left.
 EMBED_SQL = """
     UPDATE agents_message SET embedding = %s::halfvec, context_embedding = %s::halfvec, embedding_model = %s,
-        words = to_tsvector(%s::regconfig, %s), context_words = to_tsvector(%s::regconfig, %s), session = %s
+        words = to_tsvector(%s::regconfig, %s), context_words = to_tsvector(%s::regconfig, %s), words_form = %s,
+        session = %s
+    WHERE id = %s AND content = %s
+"""
+# The words alone; those of the context where it was embedded before.
+REINDEX_SQL = """
+    UPDATE agents_message SET words = to_tsvector(%s::regconfig, %s), words_form = %s,
+        context_words = CASE WHEN context_words IS NOT NULL THEN to_tsvector(%s::regconfig, %s) END
     WHERE id = %s AND content = %s
 """
 SESSION_GAP = timedelta(hours=3)  # of silence between two talks
@@ -57,7 +64,7 @@ def find_between(agent: Agent, start: date, end: date, *, page: int = 1, size: i
 def index_words(message: Message) -> None:
     """Make an unsaved message findable by its words at once."""
     if message.kind in SEARCHED_KINDS and message.content:
-        message.words = words.vector(_with_day(message, message.content))
+        message.words, message.words_form = words.vector(_with_day(message, message.content)), words.FORM
 
 
 def _with_day(message: Message, text: str) -> str:
@@ -106,13 +113,39 @@ def _embed(agent: Agent, batch: list[Message]) -> int:
                     HalfVector(context).to_text(),
                     embedder.name,
                     *(words.CONFIG, words.indexed(_with_day(message, lines[-1]))),
-                    *(words.CONFIG, words.indexed("\n".join(lines))),
+                    *(words.CONFIG, words.indexed("\n".join(lines)), words.FORM),
                     (earlier[0].session or earlier[0].seq) if earlier else message.seq,
                     *(message.pk, message.content),
                 ],
             )
             done += cursor.rowcount
     return done
+
+
+def index_older_words(most: int) -> int:
+    """Index the words of up to `most` messages of one agent in an older form anew; tells how many. A message that is
+    corrected meanwhile has its words from there."""
+    older = Message.objects.filter(words.of_older_form()).without_search_columns().order_by("agent", "seq")
+    first = older.select_related("agent").first()
+    if first is None:
+        return 0
+    agent = first.agent
+    batch = list(older.filter(agent=agent)[:most])
+    speakers = speakers_of(agent)
+    near = _near(agent, batch)
+    rows = []
+    for message in batch:
+        earlier = _before(agent, message) if near is None else _same_talk(message, near)
+        lines = [speakers.line(m) for m in (*reversed(earlier), message)]
+        rows.append(
+            (
+                *(words.CONFIG, words.indexed(_with_day(message, lines[-1])), words.FORM),
+                *(words.CONFIG, words.indexed("\n".join(lines)), message.pk, message.content),
+            )
+        )
+    with connection.cursor() as cursor:
+        cursor.executemany(REINDEX_SQL, rows)
+    return len(batch)
 
 
 def _near(agent: Agent, batch: list[Message]) -> list[Message] | None:

@@ -6,6 +6,9 @@ from agents.llm.types import Role
 from agents.main_context import working_context
 from agents.main_context.working_context import Editor
 from agents.models import Block
+from agents.text import editing, matching
+
+MOST_QUOTED = 200  # characters of a block in an error
 
 
 @function(role=Role.WRITES_CORE_MEMORY)
@@ -19,8 +22,8 @@ def core_memory_append(context: Context, label: str, content: str) -> str:
     block = _block(context, label)
     if not content.strip():
         raise FunctionError("content is empty: nothing was added.")
-    value = f"{block.value}\n{content.strip()}" if block.value else content.strip()
-    return _write(context, block, value)
+    value = editing.with_lines(block.value, content)
+    return _write(context, block, value) if value is not None else _unchanged(block)
 
 
 @function(role=Role.WRITES_CORE_MEMORY)
@@ -35,17 +38,38 @@ def core_memory_replace(context: Context, label: str, old_content: str, new_cont
     block = _block(context, label)
     if not old_content.strip():
         raise FunctionError("old_content is empty. Give the exact text to replace, or use core_memory_append.")
-    count = block.value.count(old_content)
-    if count == 0:
-        raise FunctionError(f"old_content does not stand in “{label}”. It must match to the letter.")
-    if count > 1:
+    found = matching.stretches(block.value, old_content)
+    if not found:
+        raise FunctionError(_absent(block, old_content))
+    if len(found) > 1:
         raise FunctionError(
-            f"old_content stands {count} times in “{label}”. Give a longer piece that stands there once."
+            f"old_content stands {len(found)} times in “{label}”. Give a longer piece that stands there once."
         )
-    value = block.value.replace(old_content, new_content.strip())
-    if not new_content.strip():
-        value = "\n".join(line for line in value.splitlines() if line.strip())
-    return _write(context, block, value)
+    if new_content.strip():
+        value = editing.replaced(block.value, found[0], new_content)
+    else:
+        value = editing.deleted(block.value, found[0], old_content)
+    return _write(context, block, value) if value != block.value else _unchanged(block)
+
+
+def _unchanged(block: Block) -> str:
+    """A model that repeats itself is told that all is well, and what comes next: an error would have it try again."""
+    return f"It stands there already: “{block.label}” is as you want it. Go on: answer the person."
+
+
+def _absent(block: Block, old_content: str) -> str:
+    """For a small model: what of it does stand there, and the line it must have meant."""
+    begun, line = matching.nearest(block.value, old_content)
+    fault = f"old_content does not stand in “{block.label}”."
+    if begun:
+        fault += f" Of it, only “{_short(begun)}” does."
+    if not line:
+        return f"{fault} To add something new, use core_memory_append."
+    return f"{fault} This line does: “{_short(line)}”. Copy from it to the letter, or use core_memory_append."
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_QUOTED else f"{text[:MOST_QUOTED]}…"
 
 
 def _block(context: Context, label: str) -> Block:

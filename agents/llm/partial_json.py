@@ -5,7 +5,7 @@ from typing import Any
 
 import jiter
 
-from agents.text.clean import storable
+from agents.text.clean import encodable
 
 
 def read(text: str) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class Growing:
         """What `value` adds to the text so far; empty if it is no string or does not begin with that text."""
         if not isinstance(value, str):
             return ""
-        value = storable(value)
+        value = encodable(value)
         if not value.startswith(self.seen):
             return ""
         added = value[len(self.seen) :]

@@ -4,5 +4,5 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("agents", "0006_not_embedded")]
+    dependencies = [("agents", "0007_word_form")]
     operations = [migrations.AddField("message", "state", models.JSONField(blank=True, default=dict))]

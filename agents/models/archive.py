@@ -95,6 +95,7 @@ class Passage(models.Model):
     embedding = HalfVectorField(null=True, blank=True)
     embedding_model = models.CharField(max_length=120, blank=True)
     words = SearchVectorField(null=True, blank=True)
+    words_form = models.PositiveSmallIntegerField(db_default=0)  # in which `words` are: `external_context.words.FORM`
 
     objects = SearchedQuerySet.as_manager()
 
@@ -107,6 +108,9 @@ class Passage(models.Model):
         ]
         indexes = [
             GinIndex(fields=["words"], name="passage_words"),
+            models.Index(
+                fields=["id"], name="passage_words_older", condition=models.Q(words__isnull=False, words_form__lt=1)
+            ),
             models.Index(fields=["archive", "-id"], name="passage_newest"),
             models.Index(fields=["embedding_model", "id"], name="passage_embedded_by"),
             models.Index(fields=["retracted_at"], name="passage_retracted", condition=~models.Q(retracted_at=None)),

@@ -52,6 +52,7 @@ class Message(models.Model):
     embedding = HalfVectorField(null=True, blank=True)
     embedding_model = models.CharField(max_length=120, blank=True)
     words = SearchVectorField(null=True, blank=True)
+    words_form = models.PositiveSmallIntegerField(db_default=0)  # in which `words` are: `external_context.words.FORM`
     # Made in the background, of what was said just before as well; `session` is the seq at which that talk began.
     session = models.PositiveBigIntegerField(null=True, blank=True)
     context_embedding = HalfVectorField(null=True, blank=True)
@@ -65,6 +66,11 @@ class Message(models.Model):
         constraints = [models.UniqueConstraint(fields=["agent", "seq"], name="message_seq_once_per_agent")]
         indexes = [
             GinIndex(fields=["words"], name="message_words"),
+            models.Index(
+                fields=["agent", "seq"],
+                name="message_words_older",
+                condition=models.Q(words__isnull=False, words_form__lt=1),
+            ),
             GinIndex(fields=["context_words"], name="message_context_words"),
             models.Index(fields=["agent", "created_at"], name="message_by_time"),
             models.Index(

@@ -1,5 +1,6 @@
 """Agents: made, renamed, visited, deleted."""
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from agents.broadcast.events import AgentsChanged, ContextChanged
 from agents.exceptions import InvalidInput
 from agents.main_context import system_instructions
 from agents.models import Agent, Archive, Message, Run
+from agents.selectors import personas_for
 from agents.services.blocks import BlockSettings, block_attach_new
 from agents.text.clean import typed
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 LONGEST_INSTRUCTIONS = 100_000  # characters
+OWN_NAME = re.compile(r"(My name is |我叫|我的名字是|我是)[^\n.。,，]+(?=[.。,，])")
 AWAY_HOURS = 6  # after which a visit is noted in the queue
 
 PERSONA_BLOCK = BlockSettings(label="persona", description="Who you are and how you speak.")
@@ -55,7 +58,7 @@ def agent_create(*, owner: "User", draft: AgentDraft) -> Agent:
                 )
         except IntegrityError as error:
             raise _name_taken(name) from error
-        block_attach_new(agent=agent, settings=PERSONA_BLOCK, value=draft.persona)
+        block_attach_new(agent=agent, settings=PERSONA_BLOCK, value=_with_own_name(draft.persona, owner, name))
         block_attach_new(agent=agent, settings=HUMAN_BLOCK, value=draft.human)
         login = Message(kind=Message.Kind.LOGIN, content="The person opened the conversation.", created_at=now)
         queue_manager.append(agent, login)
@@ -111,6 +114,14 @@ def agent_visit(*, agent: Agent) -> None:
     with transaction.atomic():
         queue_manager.append(agent, login)
         bus.publish_on_commit(bus.agent_group(agent.pk), ContextChanged())
+
+
+def _with_own_name(persona: str, owner: "User", name: str) -> str:
+    """A persona that begins with the name of the preset it was made from, with the agent's own instead."""
+    own = OWN_NAME.match(persona)
+    if not own or not any(text.startswith(own[0]) for text in personas_for(owner).values_list("text", flat=True)):
+        return persona
+    return f"{own[1]}{name}{persona[own.end() :]}"
 
 
 def _checked_name(name: str) -> str:

@@ -1,5 +1,6 @@
 """Coming in: the printed one-time address, the login form, sign-up if it is open."""
 
+import re
 from typing import Any
 
 from django.conf import settings
@@ -8,12 +9,16 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
 from django.http import Http404, HttpRequest, HttpResponse
+from django.middleware.csrf import REASON_BAD_ORIGIN
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
 from chat.forms import SignUpForm
 from chat.login_tokens import login_tokens
+from memweb.stack.env import env
+
+ORIGIN = re.compile(r"https?://[a-zA-Z0-9.\[\]:-]{1,255}")
 
 
 class Login(LoginView):
@@ -23,6 +28,15 @@ class Login(LoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return {**super().get_context_data(**kwargs), "signup_open": settings.SIGNUP_OPEN}
+
+
+def refused(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """What is shown for a form that does not come from memweb's own page: with the line to set, if it may after all."""
+    origin = request.headers.get("Origin", "")
+    if reason != REASON_BAD_ORIGIN % origin or not ORIGIN.fullmatch(origin):
+        return render(request, "403_csrf.html", status=403)
+    setting = f"MEMWEB_ORIGINS={','.join([*env().origins, origin])}"
+    return render(request, "403_csrf.html", {"origin": origin, "setting": setting}, status=403)
 
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"

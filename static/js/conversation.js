@@ -170,7 +170,7 @@ function drawDraft() {
   const box = byId("draft");
   const { thinking = "", call = "", reply = "" } = draft.parts;
   box.hidden = false;
-  box.querySelector(".thinking").hidden = !thinking;
+  box.querySelector(".thinking").hidden = !thinking.trim();
   setText(box.querySelector(".thinking-text"), thinking);
   box.querySelector(".draft-call").hidden = !call;
   setText(box.querySelector(".draft-call"), call.replace(THOUGHTS, ""));

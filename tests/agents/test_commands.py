@@ -170,7 +170,7 @@ def test_exit_leaves(agent: Agent) -> None:
     ("line", "reason"),
     [
         ("/dance", "no command /dance"),
-        ("/", "no command /"),
+        ("/memry", "Did you mean /memory"),
         ("/pop three", "not a number"),
         ("/pop 0", "not a number"),
         ("/pop -1", "not a number"),

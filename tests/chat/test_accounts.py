@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.http.response import HttpResponseBase
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
@@ -116,3 +117,42 @@ def test_the_login_page_offers_sign_up_only_where_it_is_open(client: Client, db:
     assert "Sign up" not in client.get("/login/").content.decode()
     settings.SIGNUP_OPEN = True
     assert "Sign up" in client.get("/login/").content.decode()
+
+
+# Where forms may come from
+
+PROXIED = "https://chat.example.org:8443"
+
+
+def post_from(origin: str, *, language: str = "en") -> HttpResponseBase:
+    """As a proxy on a port of its own passes it on: the host without the port."""
+    client = Client(enforce_csrf_checks=True, headers={"Host": "chat.example.org", "Accept-Language": language})
+    token = client.get(reverse("login")).cookies["csrftoken"].value
+    form = {"username": "alice", "password": "guess", "csrfmiddlewaretoken": token}
+    return client.post(reverse("login"), form, headers={"Origin": origin})
+
+
+@pytest.mark.django_db
+def test_a_form_from_an_origin_that_is_named_is_taken(settings: Settings) -> None:
+    settings.ALLOWED_HOSTS, settings.CSRF_TRUSTED_ORIGINS = ["chat.example.org"], [PROXIED, "http://nas.local:8080"]
+    assert post_from(PROXIED).status_code == 200
+    assert post_from("http://nas.local:8080").status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("language", "said"), [("en", "This form was refused"), ("zh-hans", "这个表单被拒绝了")])
+def test_another_is_refused_with_the_line_to_set(settings: Settings, language: str, said: str) -> None:
+    settings.ALLOWED_HOSTS, settings.CSRF_TRUSTED_ORIGINS = ["chat.example.org"], []
+    answer = post_from(PROXIED, language=language)
+    assert answer.status_code == 403
+    text = answer.content.decode()  # type: ignore[attr-defined]
+    assert said in text and f"<code>MEMWEB_ORIGINS={PROXIED}</code>" in text
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("origin", ["null", "https://a.example/<script>", "https://chat.example.org"])
+def test_what_is_no_strange_origin_brings_no_line_to_set(settings: Settings, origin: str) -> None:
+    settings.ALLOWED_HOSTS = ["chat.example.org"]
+    client = Client(enforce_csrf_checks=True, headers={"Host": "chat.example.org"})
+    answer = client.post(reverse("login"), {}, headers={"Origin": origin}, secure=True)
+    assert answer.status_code == 403 and "MEMWEB_ORIGINS" not in answer.content.decode()

@@ -81,3 +81,7 @@ def test_only_so_many_words_of_a_query_are_marked() -> None:
 def test_a_query_of_nothing_but_signs_marks_nothing() -> None:
     for query in ("!!! ???", "…", "'", "\\", "[(", "%"):
         assert marked("What? [Now] (then) it's \\ % …", query) == []
+
+
+def test_accents_and_case_make_no_difference() -> None:
+    assert excerpt("Im CAFÉ mit Jose", "café josé") == "Im <mark>CAFÉ</mark> mit <mark>Jose</mark>"

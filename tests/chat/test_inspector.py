@@ -369,3 +369,15 @@ def test_no_page_asks_the_database_more_for_a_longer_history(
     with django_assert_max_num_queries(min(len(short), MOST_QUERIES)):
         answer = browser.get(url)
     assert answer.status_code == 200
+
+
+def test_thinking_is_shown_where_there_was_any_and_the_time_with_the_step(
+    browser: Client, agent: Agent, serve_model: ServeModel
+) -> None:
+    serve_model([say("Hello.", thoughts=" \n"), say("Hello again.", thoughts="A friend.")])
+    exchange(agent, "Hi")
+    exchange(agent, "Hi")
+    Step.objects.update(latency=13.4)
+    page = browser.get(reverse("agent", args=[agent.pk])).content.decode()
+    assert page.count("<summary>Thinking</summary>") == 1
+    assert page.count("Step 1 · 13.4 s") == 2

@@ -1,11 +1,13 @@
 """Model output becomes HTML that can carry nothing out and run nothing."""
 
+import re
 from html.parser import HTMLParser
 
 import pytest
 
 from chat import markdown
 from chat.markdown import ATTRIBUTES, LONGEST_HIGHLIGHTED, TAGS, render
+from chat.markdown.formulas import LONGEST, MOST_NESTED
 
 ATTACKS = [
     "<script>alert(1)</script>",
@@ -33,6 +35,10 @@ ATTACKS = [
     "<math><mtext><style><img src=x onerror=alert(1)>",
     '<div hx-get="/agents/" hx-trigger="load">x</div>',
     '[x](https://ok.example "title\\" onclick=alert(1)")',
+    r"\(\text{<img src=x onerror=alert(1)>}\)",
+    r"\[\href{javascript:alert(1)}{x} \style{color:red}{y}\]",
+    r"$\color{red}{x}$ \(\hspace{-90em}x\)",
+    "javascript://x.example/%0aalert(1) ftp://x.example //x.example",
 ]
 
 
@@ -60,7 +66,9 @@ class _Seen(HTMLParser):
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_only_harmless_tags_attributes_and_links_survive(attack: str) -> None:
     seen = _Seen(render(attack))
-    allowed = {(tag, name) for tag, names in ATTRIBUTES.items() for name in names} | {("a", "target"), ("a", "rel")}
+    allowed = {(tag, name) for tag, names in ATTRIBUTES.items() for name in names} | {
+        *(("a", "target"), ("a", "rel"), ("span", "role"), ("mtd", "class"))
+    }
     assert seen.tags <= TAGS
     assert seen.attributes <= allowed
     assert all(link.startswith(("https://", "http://", "mailto:")) for link in seen.links)
@@ -117,3 +125,131 @@ def test_a_single_line_break_is_kept() -> None:
 @pytest.mark.parametrize("text", ["", " ", "\n\n", "*", "[", "```", "|", "> " * 500, "[" * 2000, "*a " * 2000])
 def test_any_text_can_be_rendered(text: str) -> None:
     assert _Seen(render(text)).tags <= TAGS
+
+
+HOSTILE = [
+    "$",
+    "$a ",
+    "$$\n",
+    "\\[\n",
+    "\\(",
+    r"\(\frac{a}{b}\)",
+    "**重",
+    "https://",
+    "://",
+    "www.",
+    "- [x] a\n",
+    "[",
+    "a.",
+]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", HOSTILE)
+def test_fifty_thousand_characters_of_anything_are_drawn_before_anybody_leaves(piece: str) -> None:
+    assert _Seen(render(piece * (50_000 // len(piece)))).tags <= TAGS
+
+
+@pytest.mark.parametrize(
+    "source", ["{" * LONGEST, "x^{" * MOST_NESTED, r"\not" * MOST_NESTED, r"\def\a{\a\a}\a", "\\frac"]
+)
+def test_a_formula_that_the_converter_would_not_survive_is_shown_as_it_was_written(source: str) -> None:
+    assert "math" not in _Seen(render(rf"\({source}\)")).tags
+
+
+@pytest.mark.parametrize(
+    ("text", "bold"),
+    [
+        ("**重点：**内容。这是**“术语”**的解释。", ["重点：", "“术语”"]),
+        ("请看**《红楼梦》**和**（注）**吧", ["《红楼梦》", "（注）"]),
+        ("これは**「用語」**です。**注意！**次", ["「用語」", "注意！"]),
+        ("한국어**(조선말)**은", ["(조선말)"]),
+        ("用**`code`**写", ["code"]),
+        ("**a**b a**“b”**c", ["a"]),
+        ("a ** b ** c 重 ** 点", []),
+    ],
+)
+def test_bold_beside_cjk(text: str, bold: list[str]) -> None:
+    found = re.findall("<strong>(.*?)</strong>", render(text))
+    assert [re.sub("<.*?>", "", part) for part in found] == bold
+
+
+def test_emphasis_and_strikethrough_beside_cjk_and_underscores_as_ever() -> None:
+    html = render("这*「很」*要~~“旧”~~的 snake_case_name _重_点")
+    assert "<em>「很」</em>" in html and "<s>“旧”</s>" in html
+    assert "snake_case_name _重_点" in html
+
+
+@pytest.mark.parametrize(
+    ("text", "addresses"),
+    [
+        ("See https://example.com/a_b_c?x=1", ["https://example.com/a_b_c?x=1"]),
+        ("详见https://example.com/路径。", ["https://example.com/%E8%B7%AF%E5%BE%84"]),
+        ("（http://a.example/x），“https://b.example”", ["http://a.example/x", "https://b.example"]),
+        ("(https://en.wikipedia.org/wiki/A_(b)).", ["https://en.wikipedia.org/wiki/A_(b)"]),
+        ("**https://a.example/x**!", ["https://a.example/x"]),
+        ("www.example.org/a, www.a www.", ["https://www.example.org/a"]),
+        ("readme.md a@example.org ftp://x.example //x.example", []),
+        ("`https://a.example` [x](https://b.example)", ["https://b.example"]),
+    ],
+)
+def test_bare_addresses_are_links_without_what_stands_around_them(text: str, addresses: list[str]) -> None:
+    assert _Seen(render(text)).links == addresses
+
+
+def test_ticked_lists_have_boxes_that_can_be_heard() -> None:
+    html = render("- [x] bread\n- [ ] milk\n- [link](https://a.example)\n\n[x] no list")
+    assert re.findall('aria-label="(.*?)">(.)</span> (\\w+)', html) == [
+        ("ticked", "☑", "bread"),
+        ("not ticked", "☐", "milk"),
+    ]
+    assert html.count('class="task"') == html.count('role="img"') == 2
+    assert "[x] no list" in html
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"Inline \(a^2+b^2=c^2\) here",
+        r"So \[\int_0^1 x\,dx\] it is",
+        "$$E = mc^2$$",
+        "so:\n\\[\nx = 1\n+ 2\n\n- 3\n\\]\nmore",
+        "> $$\n> x^2\n> $$",
+        "1. so\n\n   \\[\n   x^2\n   \\]\n",
+        "the $n$ of $x_{total}$",
+        "能量$E=mc^2$是",
+        "|a|\n|-|\n|$x$|",
+        "\\[\n\\begin{aligned} a &= b \\\\ c &= d \\end{aligned}\n\\]",
+    ],
+)
+def test_formulas_are_drawn(text: str) -> None:
+    html = render(text)
+    assert "math" in _Seen(html).tags
+    assert "style" not in html.replace("displaystyle", "") and "$" not in html and "\\" not in html
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It costs $5 and $10, US$5-$10, 5$ or 6$, $5 (about €4.60) or 5$.",
+        "价格$5，涨到$8，还有$9。",
+        "echo $HOME/$USER $my_var and $your_var",
+        r"`\(x^2\)` and `$x$`",
+        "```\n$$\nx^2\n$$\n```",
+        "    $x^2$",
+    ],
+)
+def test_money_variables_and_code_are_no_formulas(text: str) -> None:
+    seen = _Seen(render(text))
+    assert "math" not in seen.tags
+    assert seen.text.strip() == re.sub("```|`", "", text).strip()
+
+
+@pytest.mark.parametrize("formula", [r"\(\unknown{x}\)", r"\[\frac{1}{2\]", "$x^$", r"\(a^2 < <b>\)"])
+def test_what_cannot_be_drawn_can_still_be_copied(formula: str) -> None:
+    seen = _Seen(render(f"See {formula}."))
+    assert formula in seen.text or "math" in seen.tags
+
+
+def test_brackets_that_were_escaped_are_brackets() -> None:
+    assert _Seen(render(r"as said \[1\] \(see below\)")).text.strip() == "as said [1] (see below)"

@@ -5,7 +5,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from agents.models import Agent
+from agents import services
+from agents.models import Agent, Persona
 from tests.chat.conftest import plain
 
 
@@ -42,3 +43,17 @@ def test_line_ends_count_as_the_block_counts_them(browser: Client, alice: User) 
     text = "a" + "\n" * 1998 + "b"
     browser.post(reverse("agent_new"), {"name": "Sam", "persona": text.replace("\n", "\r\n"), "human": ""})
     assert Agent.objects.get().blocks.get(label="persona").value == text
+
+
+def test_a_preset_takes_the_agents_name(alice: User) -> None:
+    text = Persona.objects.get(name__startswith="Sam").text
+    agent = services.agent_create(owner=alice, draft=services.AgentDraft(name="Ada", persona=text, human=""))
+    persona = agent.blocks.get(label="persona").value
+    assert persona.startswith("My name is Ada. I am a steady")
+    assert persona.removeprefix("My name is Ada.") == text.strip().removeprefix("My name is Sam.")
+
+
+def test_a_persona_of_ones_own_keeps_its_name(alice: User) -> None:
+    draft = services.AgentDraft(name="Ada", persona="My name is Zoe. I sing.", human="")
+    agent = services.agent_create(owner=alice, draft=draft)
+    assert agent.blocks.get(label="persona").value == "My name is Zoe. I sing."

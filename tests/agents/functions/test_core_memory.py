@@ -1,6 +1,7 @@
 """Core memory functions: what they change, what they refuse, and whose edit wins."""
 
 import json
+import unicodedata
 
 import pytest
 from django.contrib.auth.models import User
@@ -10,7 +11,7 @@ from agents import services
 from agents.exceptions import BlockOverLimit, StaleEdit
 from agents.llm.scripted import Answer, Request, call, say
 from agents.main_context import working_context
-from agents.models import Agent, Block, BlockRevision, Message
+from agents.models import Agent, Block, BlockRevision, Message, Passage
 from tests.conftest import ServeModel, exchange, make_agent
 
 
@@ -38,6 +39,81 @@ def test_replace_changes_the_text_that_stands_there_once(known: Agent, serve_mod
     serve_model([replace("Lives in Rome.", "Lives in Oslo."), say("ok")])
     exchange(known, "I moved.")
     assert human(known).value == "Name: Ann.\nLives in Oslo.\nLikes Rome."
+
+
+BULLETS = "Likes:\n  - tea\n  - rain\n\nName: Chad\nIs kind."
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("Name: Chad\n", "Name: Sarah\n", BULLETS.replace("Chad", "Sarah")),
+        ("Name: Chad\n", "Name: Sarah", BULLETS.replace("Chad", "Sarah")),
+        ("Name: Chad", "Name: Sarah\n", BULLETS.replace("Chad", "Sarah")),
+        (" tea", " coffee", BULLETS.replace("tea", "coffee")),
+        (" tea", "coffee", BULLETS.replace("tea", "coffee")),
+        ("  - tea", "  - coffee", BULLETS.replace("tea", "coffee")),
+        ("  - tea\n  - rain", "  - coffee\n  - sun", BULLETS.replace("tea", "coffee").replace("rain", "sun")),
+        ("is kind.", "", None),
+        ("Name: Chad\n", "", BULLETS.replace("Name: Chad\n", "")),
+        ("Name: Chad", " ", BULLETS.replace("Name: Chad\n", "")),
+        ("  - rain", "", BULLETS.replace("  - rain\n", "")),
+        ("\nIs kind.\n", "", BULLETS.replace("\nIs kind.", "")),
+        (" Chad\n", "", BULLETS.replace(" Chad", "")),
+        ("Is ", "", BULLETS.replace("Is ", "")),
+        ("Is", "", BULLETS.replace("Is", "")),
+    ],
+)
+def test_no_lines_are_glued_and_no_other_white_space_goes(
+    agent: Agent, alice: User, serve_model: ServeModel, old: str, new: str, expected: str | None
+) -> None:
+    services.block_edit(block=human(agent), value=BULLETS, from_revision=1, editor=alice)
+    serve_model([replace(old, new), say("ok")])
+    exchange(agent, "Please.")
+    assert human(agent).value == (BULLETS if expected is None else expected)
+
+
+def test_a_copy_that_differs_in_what_cannot_be_seen_is_enough(known: Agent, serve_model: ServeModel) -> None:
+    stored = "Name: José Müller.\nAnna’s cat is called “Momo”."
+    Block.objects.filter(pk=human(known).pk).update(value=unicodedata.normalize("NFD", stored))  # from before
+    serve_model([replace("Name: José Müller. ", "Name: José."), say("ok")])
+    exchange(known, "Just José.")
+    assert human(known).value == "Name: José.\nAnna’s cat is called “Momo”."
+
+
+def test_what_is_stored_is_in_normal_form_c(agent: Agent, serve_model: ServeModel) -> None:
+    said = unicodedata.normalize("NFD", "Grüße an José, 김민수")
+    first = call("core_memory_append", label="human", content=said).calls
+    second = call("archival_memory_insert", content=said).calls
+    serve_model([Answer(content=said, calls=first + second), say(said)])
+    exchange(agent, said)
+    messages = agent.messages.exclude(kind=Message.Kind.FUNCTION_RESULT)
+    stored = [*messages.values_list("content", flat=True), *messages.values_list("inner_monologue", flat=True)]
+    stored += [human(agent).value, Passage.objects.get().text]
+    assert sum("José" in text for text in stored) >= 4
+    assert all(unicodedata.is_normalized("NFC", text) for text in stored)
+
+
+def test_the_fault_says_what_stands_there(known: Agent, serve_model: ServeModel) -> None:
+    serve_model([replace("Lives in Paris.", "Lives in Oslo."), say("ok")])
+    exchange(known, "I moved.")
+    assert "only “Lives in” does" in told(known)[0]
+    assert "“Lives in Rome.”" in told(known)[0]
+
+
+@pytest.mark.parametrize("again", ["Likes Rome.", " Likes Rome.\n", "Lives in Rome.\r\nLikes Rome."])
+def test_a_line_that_stands_there_is_not_added_again(known: Agent, serve_model: ServeModel, again: str) -> None:
+    serve_model([call("core_memory_append", label="human", content=again), say("ok")])
+    exchange(known, "I like Rome.")
+    assert "stands there already" in told(known)[0]
+    assert human(known).revision == 2
+    assert not known.messages.filter(failed=True).exists()
+
+
+def test_part_of_a_line_is_not_the_line(known: Agent, serve_model: ServeModel) -> None:
+    serve_model([call("core_memory_append", label="human", content="  - Likes"), say("ok")])
+    exchange(known, "I like.")
+    assert human(known).value.endswith("Likes Rome.\n  - Likes")
 
 
 @pytest.mark.parametrize(

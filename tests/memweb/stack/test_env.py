@@ -1,4 +1,9 @@
-from memweb.stack.env import PROJECT_FOLDER, Env
+import pytest
+from click.testing import CliRunner
+from pydantic import ValidationError
+
+from memweb.cli import main
+from memweb.stack.env import PROJECT_FOLDER, Env, env
 
 
 def test_env_example_names_every_setting_and_no_other() -> None:
@@ -15,3 +20,42 @@ def test_env_example_shows_the_real_defaults() -> None:
     for name, value in shown.items():
         field = Env.model_fields[name.lower()]
         assert str(getattr(defaults, name.lower(), field.default)).lower() == value.lower(), name
+
+
+def test_origins_are_brought_into_the_form_that_browsers_send() -> None:
+    given = "https://Chat.example.org:8443, http://nas.local:8080/,https://a.example:443,http://[::1]:81,"
+    assert Env(memweb_origins=given).origins == [
+        "https://chat.example.org:8443",
+        "http://nas.local:8080",
+        "https://a.example",
+        "http://[::1]:81",
+    ]
+    assert Env(memweb_origins="").origins == []
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "chat.example.org:8443",
+        "ftp://a.example",
+        "https://a.example/chat",
+        "https://",
+        "https://a:b",
+        "https://*.a",
+        "x",
+    ],
+)
+def test_what_is_no_origin_is_refused_with_what_would_do(entry: str) -> None:
+    with pytest.raises(ValidationError, match=r"is no origin: write http:// or https://"):
+        Env(memweb_origins=f"https://ok.example,{entry}")
+
+
+def test_the_command_says_which_setting_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEMWEB_ORIGINS", "chat.example.org")
+    env.cache_clear()
+    try:
+        result = CliRunner().invoke(main, ["run"])
+    finally:
+        env.cache_clear()
+    assert result.exit_code == 1
+    assert result.output.startswith("Error: MEMWEB_ORIGINS: “chat.example.org” is no origin")
