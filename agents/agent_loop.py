@@ -29,7 +29,7 @@ from agents.main_context.fifo_queue import package_result
 from agents.models import Agent, Message, Run, Step
 from agents.prompts import LOOP_STOPPED, NO_CALL_STOPPED, TOO_MANY_STEPS
 from agents.runs import Lease
-from agents.text.clean import storable_json
+from agents.text.clean import encodable_json
 
 SAME_CALLS = 3
 TRIES = 3  # of one step: after an overflow, or a fault in the middle of an answer
@@ -146,7 +146,7 @@ class _Attempt:
             assistant = self._message(step, Kind.ASSISTANT, content="\n\n".join(replies))
             assistant.inner_monologue, assistant.calls = answer.inner_monologue, calls[: function_executor.MOST_CALLS]
             stop_reason = guard.stop_reason(self.number, results) if any(r.wants_step for r in results) else ""
-            assistant.state = storable_json(answer.state)
+            assistant.state = encodable_json(answer.state)
             remarks = [self._message(step, Kind.NOTICE, content=remark) for remark in answer.remarks]
             messages = [assistant, *(self._result_message(step, result) for result in results), *remarks]
             if stop_reason:
@@ -229,4 +229,4 @@ class _Attempt:
 def _as_row(call: FunctionCall) -> dict[str, Any]:
     """A call as a message keeps it."""
     row: dict[str, Any] = {"id": call.id, "name": call.name, "arguments": call.arguments}
-    return {**row, "extra": storable_json(call.extra)} if call.extra else row
+    return {**row, "extra": encodable_json(call.extra)} if call.extra else row

@@ -2,6 +2,7 @@
 is kept is in Unicode's normal form C."""
 
 import unicodedata
+from typing import Any
 
 import regex
 
@@ -15,9 +16,6 @@ def encodable(text: str) -> str:
     return text.replace("\x00", "").encode("utf-8", "replace").decode()
 
 
-from typing import Any
-
-
 def storable(text: str) -> str:
     """A whole text, encodable and in normal form C, so that what looks the same is the same."""
     return unicodedata.normalize("NFC", sortable(encodable(text)))
@@ -28,13 +26,13 @@ def sortable(text: str) -> str:
     return text if text.isascii() else _MANY_MARKS.sub("\\g<0>\u034f", text)
 
 
-def storable_json(value: Any) -> Any:
-    """A JSON value whose texts are storable."""
+def encodable_json(value: Any) -> Any:
+    """A JSON value whose texts are encodable, and otherwise as they came."""
     if isinstance(value, str):
-        return storable(value)
+        return encodable(value)
     if isinstance(value, dict):
-        return {storable(name): storable_json(item) for name, item in value.items()}
-    return [storable_json(item) for item in value] if isinstance(value, list) else value
+        return {encodable(name): encodable_json(item) for name, item in value.items()}
+    return [encodable_json(item) for item in value] if isinstance(value, list) else value
 
 
 def typed(text: str) -> str:
