@@ -85,7 +85,7 @@ class Prompt:
     @property
     def queue_text(self) -> str:
         """The queue as it is sent, a line of JSON for each message."""
-        return "\n".join(json.dumps(turn, ensure_ascii=False) for turn in self.queue)
+        return "\n".join(json.dumps(turn, ensure_ascii=False) for turn in merged(list(self.queue)))
 
     @property
     def tokens(self) -> int:
