@@ -44,6 +44,13 @@ NEXT_RUN_SQL = """
     SELECT * FROM agents_run WHERE agent_id = %s AND status IN ('queued', 'running')
     ORDER BY status = 'running' DESC, id LIMIT 1
 """
+CLAIM_SQL = """
+    UPDATE agents_run SET status = %s, lease_token = %s, lease_until = %s, started_at = %s WHERE id = %s
+"""
+FINISH_SQL = """
+    UPDATE agents_run SET status = %s, error = %s, finished_at = %s, lease_token = NULL, lease_until = NULL
+    WHERE id = %s
+"""
 HOLD_SQL = """
     SELECT * FROM agents_run WHERE id = %s AND lease_token = %s AND status = 'running' FOR NO KEY UPDATE
 """
@@ -94,7 +101,7 @@ def claim(agent_id: UUID) -> Run | None:
             run.event = Message.objects.without_search_columns().get(pk=run.event_id)
         run.status, run.lease_token, run.lease_until = Run.Status.RUNNING, uuid.uuid4(), _expiry()
         run.started_at = run.started_at or now
-        run.save(update_fields=["status", "lease_token", "lease_until", "started_at"])
+        _execute(CLAIM_SQL, [run.status, run.lease_token, run.lease_until, run.started_at, run.pk])
         if run.event and run.event.seq is None:
             run.event.run = run
             queue_manager.append(agent, run.event)
@@ -113,7 +120,7 @@ def finish(run: Run, status: Run.Status, *, error: str = "") -> None:
     """End a run that is held, in the running transaction."""
     run.status, run.error, run.finished_at = status, error, timezone.now()
     run.lease_token = run.lease_until = None
-    run.save(update_fields=["status", "error", "finished_at", "lease_token", "lease_until"])
+    _execute(FINISH_SQL, [run.status, run.error, run.finished_at, run.pk])
     bus.publish_on_commit(bus.agent_group(run.agent_id), RunChanged(run.pk, status))
 
 
@@ -204,6 +211,11 @@ class _Keeper:
 
 
 _keeper = _Keeper()
+
+
+def _execute(sql: str, parameters: list[object]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
 
 
 def _look(leases: dict[int, Lease]) -> list[tuple[int, bool, bool]]:

@@ -25,14 +25,10 @@ CALL_OVERHEAD = 8  # tokens of punctuation around a call
 CUT_NOTE = " … [cut to fit the window; the whole text is in recall storage]"
 
 
-def messages_of(
-    agent: Agent, *, queue_start: int | None = None, last_seq: int | None = None, after: int | None = None
-) -> list[Message]:
+def messages_of(agent: Agent, *, queue_start: int | None = None, last_seq: int | None = None) -> list[Message]:
     """The queue, oldest first; other bounds give another stretch of the timeline. One query."""
     start = agent.queue_start if queue_start is None else queue_start
     rows = agent.messages.filter(seq__gte=start, retracted_at=None).exclude(kind=Kind.NOTICE)
-    if after is not None:
-        rows = rows.filter(seq__gt=after)
     if last_seq is not None:
         rows = rows.filter(seq__lte=last_seq)
     return list(rows.without_search_columns().order_by("seq"))
