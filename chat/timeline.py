@@ -48,15 +48,21 @@ class Row:
 
 
 def rows(messages: list[Message]) -> list[Row]:
-    """The rows to draw. Results of calls are drawn with the calls. Three queries, however many messages."""
+    """The rows to draw. Results of calls are drawn with the calls. Two queries at most, however many messages: none for
+    a reply that comes with its result.
+    """
     assistants = [message for message in messages if message.kind == Kind.ASSISTANT]
-    results = _results(assistants)
-    edits = _edits(assistants)
+    results = _results(assistants, [message for message in messages if _is_drawn_with_call(message)])
+    edits = _edits([message for message in assistants if _does_more_than_speak(message)])
     return [_row(message, results, edits) for message in messages if not _is_drawn_with_call(message)]
 
 
 def _is_drawn_with_call(message: Message) -> bool:
     return message.kind == Kind.FUNCTION_RESULT and bool(message.call_id)
+
+
+def _does_more_than_speak(message: Message) -> bool:
+    return any(call["name"] != SEND_MESSAGE for call in message.calls)
 
 
 def _row(message: Message, results: dict[int, dict[str, Message]], edits: dict[int, list[Edit]]) -> Row:
@@ -102,19 +108,25 @@ def result_text(message: Message | None) -> str:
         return message.content
 
 
-def _results(assistants: list[Message]) -> dict[int, dict[str, Message]]:
-    """Results by assistant message and call id: they follow it in the timeline."""
-    results: dict[int, dict[str, Message]] = {message.pk: {} for message in assistants}
-    if not assistants:
-        return results
-    first, last = assistants[0], assistants[-1]
+def _results(assistants: list[Message], given: list[Message]) -> dict[int, dict[str, Message]]:
+    """Results by assistant message and call id: they follow it in the timeline. One query if not all are `given`."""
+    calling = [message for message in assistants if message.calls]
+    found = _by_call(assistants, given)
+    if all(call["id"] in found[message.pk] for message in calling for call in message.calls):
+        return found
+    first, last = calling[0], calling[-1]
     rows = Message.objects.filter(agent=first.agent_id, kind=Kind.FUNCTION_RESULT, retracted_at=None)
     rows = rows.filter(seq__gt=first.seq, seq__lte=(last.seq or 0) + MOST_CALLS).without_search_columns()
+    return _by_call(assistants, list(rows.order_by("seq")))
+
+
+def _by_call(assistants: list[Message], results: list[Message]) -> dict[int, dict[str, Message]]:
+    found: dict[int, dict[str, Message]] = {message.pk: {} for message in assistants}
     seqs = [message.seq or 0 for message in assistants]
-    for result in rows.order_by("seq"):
-        owner = assistants[bisect(seqs, result.seq or 0) - 1]
-        results[owner.pk].setdefault(result.call_id, result)
-    return results
+    for result in results:
+        if place := bisect(seqs, result.seq or 0):
+            found[assistants[place - 1].pk].setdefault(result.call_id, result)
+    return found
 
 
 def _edits(assistants: list[Message]) -> dict[int, list[Edit]]:
