@@ -65,7 +65,7 @@ def full(agent: Agent, serve_model: ServeModel) -> Agent:
             call("core_memory_append", thoughts="A name.", label="human", content="Name: Ada."),
             call("archival_memory_insert", content="Ada keeps a lighthouse in Finisterre."),
             call("archival_memory_search", query="lighthouse"),
-            say("Your lighthouse is in Finisterre."),
+            say("Your lighthouse is in Finisterre.", prompt_tokens=1234),
             say("It rains."),
             Answer(status=401, body='{"error": {"message": "Incorrect API key"}}'),
         ]
@@ -309,7 +309,7 @@ def test_runs_show_steps_with_tokens_times_and_errors(browser: Client, full: Age
     text = plain(tab(browser, full, "runs"))
     assert "I am Ada and I keep a lighthouse. done" in text and "Are you there? failed" in text
     times = r"first token \d+\.\d\d s, whole \d+\.\d\d s"
-    assert re.search(rf"step 4 {times} prompt 100 \(0 cached\), written 20 send_message", text)
+    assert re.search(rf"step 4 {times} prompt 1,234 \(0 cached\), written 20 send_message", text)
     assert "Prompt tokens of the last 2 runs" in text
 
 

@@ -132,6 +132,7 @@ def strangers_pages(alice: User) -> dict[str, Any]:
     client = Client()
     found: dict[str, Any] = {name: client.get(reverse(name)) for name in ("login", "sign_up")}
     found["a used address"] = client.get(reverse("enter", args=[alice.pk, "x-y"]))
+    found["a form from elsewhere"] = Client(enforce_csrf_checks=True).post(reverse("login"))
     client.force_login(User.objects.create_user("charlie"))
     found["welcome"] = client.get(reverse("home"))
     return found
