@@ -1,6 +1,6 @@
 """Requests in the words that a server knows; what it does not know is remembered, for each server and model.
 
-A new option that servers differ in goes into `REMEDIES`, with a row in `tests/agents/llm/quirks.py`.
+A new option that servers differ in goes into `REMEDIES`, with a row in `tests/agents/llm/error_quirks.py`.
 """
 
 import re
@@ -21,7 +21,7 @@ SHORT_COUNTS = 2  # of the prompt's tokens, before the person is told
 SHORT_SHARE = 0.5
 TELL_AGAIN = 25  # short counts later
 LIMIT = (
-    r"(?:at most|maximum|max(?:imum)? value|up to|<=?|less than|limit)\D{0,30}?(\d+)|[\[(]\s*\d+\s*,\s*(\d+)\s*[\])]|"
+    r"(?:at most|maximum|max(?:imum)? value|up to|<=?|>|less than|limit)\D{0,30}?(\d+)|[\[(]\s*\d+\s*,\s*(\d+)\s*[\])]|"
     r"between \d+ and (\d+)"
 )
 MOST_ROOM = 4  # times the usual tokens of a reply
@@ -181,6 +181,7 @@ REMEDIES: dict[str, tuple[Callable[[str, Request], Change | None], ...]] = {
     "reasoning_effort|reasoning effort": (_without("reasoning_effort"),),
     "temperature": (_without("temperature"),),
     "reasoning_content|reasoning_details|extra_content": (_no_state,),
-    "system (?:role|message|prompt|instruction)s?|developer instruction": (_system_as_user,),
+    "system (?:role|message|prompt|instruction)s?|developer instruction|only user(?:,| and) (?:assistant|model)|"
+    "roles must alternate": (_system_as_user,),
     "stream|streaming": (_without("stream"),),
 }

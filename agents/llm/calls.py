@@ -8,6 +8,7 @@ import ast
 import json
 import re
 from collections.abc import Callable, Collection, Iterator
+from itertools import islice
 from typing import Any
 
 from agents.llm.chunk import CallPiece
@@ -25,6 +26,8 @@ from agents.llm.types import (
 
 ARGUMENTS_NAMES = ("arguments", "parameters", "args", "input")  # as models call them
 MOST_WRITTEN = 10  # calls that are looked for in a text
+MOST_CLOSINGS = 50  # brackets at which one may end
+MOST_TRIED = 200  # places in a text at which one may begin
 LONGEST_TEXT = 200_000  # characters of an answer that is searched for written calls
 
 
@@ -67,7 +70,7 @@ class OpenCalls:
 
     def _begins_another(self, piece: CallPiece, current: "_OpenCall") -> bool:
         if not piece.name:  # a piece of arguments, whatever new id it carries
-            return is_whole(current.arguments) and bool(piece.id and current.id) and bool(piece.arguments.strip())
+            return bool(piece.id and current.id and piece.arguments.strip()) and is_whole(current.arguments)
         if current.name == piece.name and not is_whole(current.arguments):
             return False  # the name is repeated with each piece
         if piece.id and current.id:
@@ -82,7 +85,7 @@ class _OpenCall:
     def __init__(self, index: int, names: Collection[str]) -> None:
         self.index, self.id, self.name, self.arguments = index, "", "", ""
         self.extra: dict[str, Any] = {}
-        self._names, self._started = names, False
+        self._names, self._started, self._told = names, False, 0
         self._thoughts, self._reply = Growing(), Growing()
 
     def take(self, piece: CallPiece) -> Iterator[Delta]:
@@ -90,19 +93,16 @@ class _OpenCall:
         self.extra |= piece.extra
         if piece.name and piece.name != self.name and not self._started:
             self.name += piece.name
-        added = self._added_by(piece.arguments)
-        if added:
+        if added := self._added_by(piece.arguments):
             self.arguments += added
-            yield from self._start()
-            yield from self._deltas(read(self.arguments), added)
+            yield from self._deltas()
 
     def finish(self) -> Iterator[Delta]:
         """The call as it is meant, and what of it was not told yet."""
         self.name = known_name(self.name, self._names)
         self.arguments = unwrapped(self.arguments, self.name, self._names)
-        if self.name:
-            yield from self._start()
-        yield from self._deltas(read(self.arguments), "")
+        self._told = len(self.arguments)
+        yield from self._deltas()
 
     def whole(self) -> FunctionCall:
         return FunctionCall(self.id or f"call_{self.index}", self.name, self.arguments, self.extra)
@@ -111,22 +111,27 @@ class _OpenCall:
         same_name = known_name(piece.name, self._names) == known_name(self.name, self._names)
         return same_name and piece.arguments.strip() in ("", self.arguments.strip())
 
-    def _start(self) -> Iterator[Delta]:
-        if not self._started:
-            self._started = True
-            self.name = known_name(self.name, self._names)
-            yield CallStarted(self.index, self.name)
-
     def _added_by(self, arguments: str) -> str:
         """What is new in it: some servers send all arguments again at the end, or with each piece all so far."""
         so_far = self.arguments
         if so_far.lstrip().startswith("{") and len(so_far) > 1 and arguments.startswith(so_far):
             return arguments[len(so_far) :]
-        if is_whole(so_far) and (not arguments.strip() or arguments.strip() == so_far.strip()):
+        if so_far.strip() == "{}" and arguments.lstrip().startswith("{"):
+            self.arguments = ""  # empty until they came
+            return arguments
+        if arguments.strip() in ("", so_far.strip()) and is_whole(so_far):
             return ""
         return arguments
 
-    def _deltas(self, so_far: dict[str, Any], added: str) -> Iterator[Delta]:
+    def _deltas(self) -> Iterator[Delta]:
+        if not self.name:
+            return
+        if not self._started:
+            self._started = True
+            self.name = known_name(self.name, self._names)
+            yield CallStarted(self.index, self.name)
+        so_far, added = read(self.arguments), self.arguments[self._told :]
+        self._told = len(self.arguments)
         if thoughts := self._thoughts.more(so_far.get(INNER_THOUGHTS)):
             yield Thinking(thoughts)
         if self.name == SEND_MESSAGE:
@@ -172,7 +177,17 @@ def unwrapped(arguments: str, name: str, names: Collection[str]) -> str:
                 continue
             return text
         break
-    return arguments
+    return _without_end(arguments)
+
+
+def _without_end(arguments: str) -> str:
+    """An object without what a template left behind it."""
+    try:
+        value, stop = json.JSONDecoder().raw_decode(arguments.lstrip())
+    except (ValueError, RecursionError):
+        return arguments
+    is_left = isinstance(value, dict) and not _without_marks(arguments.lstrip()[stop:])
+    return json.dumps(value) if is_left else arguments
 
 
 def calls_in_text(text: str, names: Collection[str]) -> tuple[tuple[FunctionCall, ...], str]:
@@ -198,68 +213,95 @@ Found = Iterator[tuple[int, int, str, dict[str, Any]]]
 
 def _as_json(text: str, names: Collection[str]) -> Found:
     """`{"name": ..., "arguments": {...}}`, alone or in a list, or an object behind a function's name."""
-    decoder, place = json.JSONDecoder(), 0
-    while (place := text.find("{", place)) >= 0:
+    decoder, stop = json.JSONDecoder(), 0
+    for opening in islice(re.finditer(r"\{(?=\s*[\"}])", text), MOST_TRIED):
+        place = opening.start()
+        if place < stop:
+            continue
         try:
             value, stop = decoder.raw_decode(text, place)
         except (ValueError, RecursionError):
-            place += 1
             continue
-        named = value if isinstance(value.get("name"), str) else value.get("function")
-        named = named if isinstance(named, dict) else {}
+        forms = (value, value.get("function"), value.get("call"))
+        named = next((form for form in forms if isinstance(form, dict) and isinstance(form.get("name"), str)), {})
         name, arguments = known_name(str(named.get("name", "")), names), _arguments_of(named)
         if name not in names or arguments is None:
-            name = _name_before(text[max(0, place - 200) : place], names)
-            arguments = value
+            name, length = _name_before(text[max(0, place - 200) : place], names)
+            arguments, place = value, place - length
+        elif isinstance(value.get(INNER_THOUGHTS), str) and isinstance(arguments, dict):
+            arguments = {INNER_THOUGHTS: value[INNER_THOUGHTS], **arguments}
         arguments = _json(arguments) if isinstance(arguments, str) else arguments
         if name in names and isinstance(arguments, dict):
             yield place, stop, name, arguments
-        place = stop
 
 
-def _name_before(text: str, names: Collection[str]) -> str:
-    """The function whose name stands right before an object, or further back behind `to=`; empty if none does."""
-    right_before = re.search(r"([\w.-]+)\s*(?:<\|[^{}]*\|>\s*(?:json\s*)?|>|:)*\s*\Z", text)
-    for name in (right_before[1] if right_before else "", *re.findall(r"to=([\w.]+)", text)[-1:]):
-        if known_name(name, names) in names:
-            return known_name(name, names)
-    return ""
+NAMED = (r"([\w.-]+)(?::\d+)?\s*(?:<\|[^{}|]*\|>\s*(?:json\s*)?|\[\w+\]|```\w*|>|:)?\s*\Z", r"to=([\w.]+)[^{}]*\Z")
 
 
-PARAMETER = re.compile(r"<parameter(?:=|\s+name=\"?)([\w-]+)\"?\s*>\s*(.*?)\s*</parameter>", re.DOTALL)
-TAGGED = re.compile(r"<(?:function|invoke)(?:=|\s+name=\"?)([\w.-]+)\"?\s*>(.*?)</(?:function|invoke)>", re.DOTALL)
+def _name_before(text: str, names: Collection[str]) -> tuple[str, int]:
+    """The function whose name stands right before an object, or further back behind `to=`, and how far back it does;
+    empty if none does."""
+    for pattern in NAMED:
+        match = re.search(pattern, text)
+        if match and (name := known_name(match[1], names)) in names:
+            return name, len(text) - match.start()
+    return "", 0
+
+
+# How a call begins and ends in tags, and each of its arguments in it.
+PARAMETER = (r"<parameter(?:=|\s+name=\"?)([\w-]+)\"?\s*>", "</parameter>")
+TAGGED = (
+    (r"<function(?:=|\s+name=\"?)([\w.-]+)\"?\s*>", "</function>", *PARAMETER),
+    (r"<invoke(?:=|\s+name=\"?)([\w.-]+)\"?\s*>", "</invoke>", *PARAMETER),
+    (
+        *(r"<tool_call>\s*([\w.-]+)\s*(?=<arg_key>)", "</tool_call>"),
+        *(r"<arg_key>\s*([\w-]+)\s*</arg_key>\s*<arg_value>", "</arg_value>"),
+    ),
+)
 
 
 def _as_tags(text: str, names: Collection[str]) -> Found:
-    """`<function=name><parameter=key>value</parameter></function>` and `<invoke name="...">`."""
-    for match in TAGGED.finditer(text):
-        name = known_name(match[1], names)
-        arguments = {key: _value(value) for key, value in PARAMETER.findall(match[2])}
-        if name in names and arguments:
-            yield match.start(), match.end(), name, arguments
+    """`<function=name><parameter=key>value</parameter></function>`, `<invoke name="...">` and the like."""
+    for opening, closing, key_opening, key_closing in TAGGED:
+        for start, stop, name, inside in _between(text, opening, closing):
+            written = {key: _value(value.strip()) for *_, key, value in _between(inside, key_opening, key_closing)}
+            arguments = written or _object(inside)
+            if (known := known_name(name, names)) in names and arguments:
+                yield start, stop, known, arguments
+
+
+def _between(text: str, opening: str, closing: str) -> Iterator[tuple[int, int, str, str]]:
+    """Where it starts and stops, what the opening names, what is inside: one after the other, never one in another."""
+    stop = 0
+    for match in re.finditer(opening, text):
+        if match.start() < stop:
+            continue
+        end = text.find(closing, match.end())
+        if end < 0:
+            return
+        stop = end + len(closing)
+        yield match.start(), stop, match[1], text[match.end() : end]
 
 
 def _as_python(text: str, names: Collection[str]) -> Found:
     """`send_message(message="Hi", request_heartbeat=False)`."""
-    for match in re.finditer(r"\b(\w+)\(", text):
-        name = known_name(match[1], names)
-        if name not in names:
-            continue
-        for closing in re.finditer(r"\)", text[match.end() :]):
-            stop = match.end() + closing.end()
+    known = ((match, known_name(match[1], names)) for match in re.finditer(r"\b(\w+)\(", text))
+    for match, name in islice((found for found in known if found[1] in names), MOST_WRITTEN):
+        for closing in islice(re.compile(r"\)").finditer(text, match.end()), MOST_CLOSINGS):
             try:
-                parsed = ast.parse(text[match.start() : stop], mode="eval").body
+                parsed = ast.parse(text[match.start() : closing.end()], mode="eval").body
                 assert isinstance(parsed, ast.Call)
                 arguments = {word.arg: ast.literal_eval(word.value) for word in parsed.keywords if word.arg}
             except (ValueError, SyntaxError, AssertionError, RecursionError, MemoryError):
                 continue
             if arguments:
-                yield match.start(), stop, name, arguments
+                yield match.start(), closing.end(), name, arguments
             break
 
 
 MARKS = (
     r"</?tool_calls?>|</?function_calls?>|\[/?TOOL_CALLS\]|<\|[\w ]+\|>|```(?:json|tool_code|python)?|"
+    r"(?:function)?<｜[^｜]{1,40}｜>|"
     r"\A\s*[\[\],]+\s*\Z"
 )
 WRITTEN: tuple[Callable[[str, Collection[str]], Found], ...] = (_as_tags, _as_json, _as_python)

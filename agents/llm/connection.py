@@ -6,14 +6,13 @@ times a second in the thread that asks, and whatever it raises ends the request,
 """
 
 import asyncio
-import json
 import os
 import queue
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import CancelledError
-from contextlib import AbstractAsyncContextManager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +22,7 @@ from openai import DefaultAsyncHttpxClient as HttpClient
 
 from agents.llm.adapting import ways_of
 from agents.llm.errors import problem_of
-from agents.llm.reading import pieces_of
+from agents.llm.reading import Events
 
 Check = Callable[[], None]
 Request = dict[str, Any]
@@ -31,7 +30,6 @@ Request = dict[str, Any]
 CHECK_SECONDS = 0.25
 LOCAL_START_SECONDS = 1800  # downloading weights on a slow line
 MAX_RETRIES = 3  # before the first delta; with backoff, by the client
-LONGEST_BODY = 20_000_000  # characters of an answer that is no stream
 END = object()
 
 
@@ -155,28 +153,16 @@ class _Connection:
 async def _pieces(response: httpx2.Response) -> AsyncIterator[Any]:
     """The decoded pieces of an answer: events, whatever the server calls their type, or what it sent in their place.
 
-    Raises ValueError for an event that is no JSON, ServerSaid for a body that is no answer.
+    Raises ServerSaid for a body that is no answer.
     """
-    data: list[str] = []
-    other: list[str] = []
-    seen = length = 0
+    events = Events()
     async for line in response.aiter_lines():
-        name, colon, value = line.partition(":")
-        if colon and name == "data":
-            if value.strip() == "[DONE]":
-                return
-            data.append(value)
-            with suppress(ValueError):  # an event may have several lines
-                piece = json.loads("\n".join(data))
-                data, seen = [], seen + 1
-                yield piece
-        elif not line and data:
-            json.loads("\n".join(data))  # raises: it is whole, and no JSON
-        elif line and name not in ("", "event", "id", "retry") and (length := length + len(line)) < LONGEST_BODY:
-            other.append(line)
-    if other and not seen:
-        for piece in pieces_of("\n".join(other)):
+        if line.removeprefix("data:").strip() == "[DONE]":
+            break
+        for piece in events.take(line):
             yield piece
+    for piece in events.rest():
+        yield piece
 
 
 _lock = threading.Lock()

@@ -109,7 +109,7 @@ class _Answer:
     def __init__(self, names: Collection[str]) -> None:
         self.text, self.thinking, self.name = "", "", ""
         self.called = OpenCalls(names)
-        self._names = names
+        self._names, self._rest = names, ""  # what is said besides the call
         self._thoughts, self._reply, self._arguments = Growing(), Growing(), Growing()
 
     def take(self, content: str) -> Iterator[Delta]:
@@ -130,15 +130,18 @@ class _Answer:
             yield ArgumentsDelta(0, text)
 
     def monologue(self, calls: tuple[FunctionCall, ...]) -> str:
-        thoughts = self._thoughts.seen if calls or self._thoughts.seen else self.text
+        thoughts = self._thoughts.seen or self._rest
         return "\n".join(part.strip() for part in (self.thinking, thoughts) if part.strip())
 
     def calls(self, *, cut_off: bool) -> tuple[FunctionCall, ...]:
         """The call. Arguments that were cut off stay as they are, so that they are refused, not mended."""
         if called := self.called.calls():
+            self._rest = self.text
             return called
         if not self.name:
-            return () if cut_off else calls_in_text(self.text, self._names)[0]
+            calls, self._rest = calls_in_text("" if cut_off else self.text, self._names)
+            self._rest = self._rest or ("" if calls else self.text)
+            return calls
         so_far, whole, start = first_object(self.text)
         arguments = so_far.get("call", {}).get("arguments") if whole else None
         if not isinstance(arguments, dict):

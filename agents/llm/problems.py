@@ -1,6 +1,6 @@
 """What a server says when it does not answer: bodies of any shape, read for what is to be done.
 
-A new form of words goes into one of the tables here, with a row in `tests/agents/llm/quirks.py`.
+A new form of words goes into one of the tables here, with a row in `tests/agents/llm/error_bodies.jsonl`.
 """
 
 import json
@@ -12,6 +12,10 @@ from typing import Any
 
 LONGEST_BODY = 20_000  # characters that are read of it
 LONGEST_SENTENCE = 300  # that a person is shown
+SAID_IN = (
+    *("error", "message", "detail", "details", "msg", "errors", "error_msg", "error_message", "reason"),
+    *("base_resp", "status_msg"),
+)
 
 
 class Kind(Enum):
@@ -30,22 +34,35 @@ class Kind(Enum):
 # A prompt is too long: what is measured, that it is too much, and a measure, in one text.
 SUBJECT = (
     r"prompt|input|context|messages?\b|request|conversation|sequence|history|上下文|输入|輸入|提示|请求|消息|入力|"
-    r"entrada|eingabe|entrée"
+    r"entrada|solicitud|solicitação|mensajes|eingabe|anfrage|kontext|entrée|requête|contesto|richiesta|"
+    r"запрос|контекст|ввод|입력|요청|프롬프트|컨텍스트|プロンプト"
 )
 EXCESS = (
     r"exceed|too (?:long|large|many|big)|(?:longer|larger|greater|more|less|fewer) than|over the|maximum|\bmax\b|limit|"
-    r"reduce|at most|overflow|range of|<=|超过|超過|超出|过长|過長|超长|最大|長すぎ|demasiado|zu lang|trop long"
+    r"reduce|at most|overflow|range of|<=|超过|超過|超出|过长|過長|超长|最大|長すぎ|demasiado|supera|excede|límite|"
+    r"zu lang|überschreit|maximal|trop long|dépass|troppo lung|превы|слишком длин|초과|너무 깁"
 )
-MEASURE = r"token|length|size|window|\blong\b|n_ctx|长度|長|长|字数|上下文|too large|longitud|länge|longueur"
+MEASURE = (
+    r"token|length|size|window|\blong\b|n_ctx|characters|too large|长度|長|长|字数|上下文|longitud|länge|longueur|"
+    r"jeton|lunghezza|токен|длин|길이|토큰"
+)
 # What speaks of other limits with the same words.
 OTHER_LIMITS = (
-    r"per (?:min|day|hour|second)|quota|credit|balance|concurren|function name|description|stop sequences|image|"
-    r"file size"
+    r"per (?:min|day|hour|second)|daily|quota|credit|balance|concurren|function name|description|stop sequences|"
+    r"\bimages?\b(?!.{0,40}token)|file size|time limit|timed? ?out|took too long|\.(?:id|name)\W{0,2}:"
 )
+REQUEST_KINDS = r"\b(?:invalid|bad)[ _]?request\w*"  # the kind of an error, not what it is about
 LIMIT_NAMES = r"[\"'`]?\bmax_(?:new_|completion_|output_|input_)?tokens\b[\"'`]?"
 OVERFLOW_CODES = {
-    *("context_length_exceeded", "exceed_context_size_error", "string_above_max_length", "request_too_large"),
-    *("tokens_limit_reached", "context_window_exceeded", "prompt_too_long", "input_too_long", "1261"),
+    *("context_length_exceeded", "exceed_context_size_error", "request_too_large"),
+    *("tokens_limit_reached", "context_window_exceeded", "model_max_prompt_tokens_exceeded"),
+    *("prompt_too_long", "input_too_long", "1261"),
+}
+STATUS_OF = {
+    **dict.fromkeys(("rate_limit_exceeded", "rate_limit_error", "too_many_requests", "resource_exhausted"), 429),
+    **dict.fromkeys(("server_error", "internal_server_error", "api_error", "internal", "unavailable"), 500),
+    **dict.fromkeys(("overloaded_error", "engine_overloaded_error"), 503),
+    **dict.fromkeys(("authentication_error", "invalid_api_key"), 401),
 }
 NO_MODEL_CODES = {"model_not_found", "model_not_exist", "invalid_model", "unknown_model", "deploymentnotfound"}
 NO_MODEL = (
@@ -56,13 +73,14 @@ NO_MODEL = (
 NO_ENDPOINT = (
     r"^\W*(?:error )?(?:404 ?)?(?:page |resource |path |route |url |endpoint )?not ?found\W*(?:404)?$|"
     r"page not found|invalid url|(?:no|unknown|unexpected|invalid) (?:such )?(?:route|path|endpoint|url)|"
-    r"cannot (?:post|get)|no handler"
+    r"unexpected endpoint or method|cannot (?:post|get)|no handler"
 )
 NO_TOOLS = (
     r"(?:\btools?\b|function.?call(?:ing)?|\bfunctions?\b)(?!_choice| choice).{0,80}(?:not? support|unsupported|"
     r"not enabled|not available|unknown|unrecognized|not permitted|not allowed)|"
     r"(?:not support|unsupported|no support for).{0,60}"
-    r"(?:\btools?\b(?!_choice| choice)|function.?call)"
+    r"(?:\btools?\b(?!_choice| choice)|function.?call)|no endpoints found that support tool use|"
+    r"--enable-auto-tool-choice|--tool-call-parser|--jinja"
 )
 KEY = r"api[ _-]?key|unauthori[sz]ed|authentication|invalid token|bearer|credentials"
 CREDIT = r"insufficient|credit|quota|billing|balance|payment|余额|欠费"
@@ -74,7 +92,8 @@ REFUSED_CODES = {
     "sensitive",
 }
 REFUSED = r"content (?:management )?policy|content filter|moderation|flagged|safety|inappropriate content|敏感"
-RETRY_WORDS = r"(?:try again|retry|wait)[^.]{0,40}?(\d+(?:\.\d+)?) ?(ms|s|m|sec|min)"
+RETRY_WORDS = r"(?:try again|retry|wait)[^.\d]{0,40}((?:\d+(?:\.\d+)? ?(?:ms|s|m|h)[a-z]*\s?){1,4})"
+SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 
 
 @dataclass(frozen=True)
@@ -97,12 +116,10 @@ class Problem:
             is_json = isinstance(value, (dict, list))
         except (ValueError, RecursionError):
             value, is_json = body, False
-        strings = list(_strings(value)) if is_json else [re.sub(r"<[^>]*>", " ", body)]
+        strings = list(_strings(value)) if is_json else [re.sub(r"<[^<>]*>", " ", body)]
         words = " ".join(" ".join(strings).split())[:LONGEST_BODY]
         codes = frozenset(code.casefold() for code in _codes(value)) if is_json else frozenset()
-        status = (
-            next((int(code) for code in codes if re.fullmatch(r"[45]\d\d", code)), status) if status == 200 else status
-        )
+        status = _status_by(codes) if status == 200 else status
         sentence = (_sentence(value) if is_json else words)[:LONGEST_SENTENCE]
         return cls(status, words, sentence or words[:LONGEST_SENTENCE], codes, _seconds(words, headers or {}), is_json)
 
@@ -114,17 +131,17 @@ class Problem:
             return Kind.OVERFLOW
         if self.codes & REFUSED_CODES or (self.status in (200, 400, 403, 451) and re.search(REFUSED, text)):
             return Kind.REFUSED
+        if self.status == 402 or (self.status in (400, 403, 429) and re.search(CREDIT, text)):
+            return Kind.CREDIT
         if self.status in (401, 403) or (self.status == 400 and re.search(KEY, text)):
             return Kind.KEY
-        if self.status == 402 or (self.status in (400, 429) and re.search(CREDIT, text)):
-            return Kind.CREDIT
         if self.status == 429:
             return Kind.RATE
         if self.codes & NO_MODEL_CODES or (self.status in (200, 400, 404, 422, 500) and re.search(NO_MODEL, text)):
             return Kind.NO_MODEL
         if self.status == 404 and self.is_json and not re.search(NO_ENDPOINT, text):
             return Kind.NO_MODEL
-        if self.status in (404, 405) or (self.status == 200 and not self.is_json):
+        if self.status in (404, 405) or (self.status == 200 and (not self.is_json or re.search(NO_ENDPOINT, text))):
             return Kind.NO_ENDPOINT
         return Kind.FAULT
 
@@ -138,7 +155,7 @@ class Problem:
     def _is_overflow(self, text: str) -> bool:
         if self.status in (401, 402, 403, 404) or (self.status == 429 and "too large" not in text):
             return False
-        text = re.sub(LIMIT_NAMES, " ", text)
+        text = re.sub(f"{LIMIT_NAMES}|{REQUEST_KINDS}", " ", text)
         spoken = all(re.search(pattern, text) for pattern in (SUBJECT, EXCESS, MEASURE))
         return spoken and (self.status == 429 or not re.search(OTHER_LIMITS, text))
 
@@ -180,7 +197,9 @@ def _inner(text: str) -> Any:
 def _codes(value: Any, depth: int = 0) -> Iterator[str]:
     if isinstance(value, dict) and depth < 20:
         for key, item in value.items():
-            if key in ("code", "type", "status", "error_type", "error_code") and isinstance(item, (str, int)):
+            if key in ("code", "type", "status", "error_type", "error_code", "status_code") and isinstance(
+                item, (str, int)
+            ):
                 yield str(item)
             yield from _codes(item, depth + 1)
     elif isinstance(value, list) and depth < 20:
@@ -198,11 +217,17 @@ def _sentence(value: Any, depth: int = 0) -> str:
     if isinstance(value, list) and depth < 20:
         return "; ".join(filter(None, (_sentence(item, depth + 1) for item in value[:3])))
     if isinstance(value, dict) and depth < 20:
-        for name in ("error", "message", "detail", "details", "msg", "errors", "error_msg", "error_message", "reason"):
+        for name in SAID_IN:
             if name in value and (said := _sentence(value[name], depth + 1)):
                 place = ".".join(map(str, value["loc"])) if isinstance(value.get("loc"), list) else ""
                 return f"{place}: {said}" if place else said
     return ""
+
+
+def _status_by(codes: frozenset[str]) -> int:
+    """The status that an error inside an answer would have had; 200 if it does not tell."""
+    numbers = (int(code) for code in sorted(codes) if re.fullmatch(r"[45]\d\d", code))
+    return next(numbers, next((STATUS_OF[code] for code in sorted(codes & STATUS_OF.keys())), 200))
 
 
 def _seconds(words: str, headers: Mapping[str, str]) -> float | None:
@@ -212,4 +237,5 @@ def _seconds(words: str, headers: Mapping[str, str]) -> float | None:
     match = re.search(RETRY_WORDS, words, re.IGNORECASE)
     if not match:
         return None
-    return float(match[1]) * {"ms": 0.001, "m": 60, "min": 60}.get(match[2].lower(), 1)
+    parts = re.findall(r"(\d+(?:\.\d+)?) ?(ms|s|m|h)", match[1], re.IGNORECASE)
+    return sum(float(number) * SECONDS[unit.lower()] for number, unit in parts)

@@ -17,7 +17,52 @@ from agents.text.clean import storable
 REASONING = ("reasoning_content", "reasoning", "reasoning_text", "thinking", "thought", "thoughts")
 STATE = ("reasoning_content", "reasoning_details")  # of a message: given back as they came
 FILTERED = {"content_filter", "content-filter", "safety", "prohibited_content", "blocklist", "recitation", "sensitive"}
+LONGEST_BODY = 20_000_000  # characters of an answer that is no stream
 THINKING_PARTS = ("thinking", "reasoning", "reasoning_text", "thought", "summary_text")
+
+
+class Events:
+    """The pieces of an answer, line by line: events as servers write them, or what they sent in their place."""
+
+    def __init__(self) -> None:
+        self._data: list[str] = []  # of the event that is not whole yet
+        self._other: list[str] = []
+        self._event, self._length, self._seen = "", 0, False
+
+    def take(self, line: str) -> Iterator[Any]:
+        """What the line makes whole. Raises ServerSaid for an event that is no JSON."""
+        line = line.removeprefix("\ufeff")
+        name, colon, value = line.partition(":")
+        if colon and name == "data":
+            self._data.append(value.strip().removeprefix("data:"))
+            if (piece := _decoded("\n".join(self._data))) is not None:  # an event may have several lines
+                yield self._whole(piece)
+        elif colon and name == "error":
+            yield {"error": _decoded(value) or value.strip() or line}
+        elif colon and name == "event":
+            self._event = value.strip()
+        elif not line:
+            yield from self.end_of_event()
+        elif name not in ("", "id", "retry") and (length := self._length + len(line)) < LONGEST_BODY:
+            self._length = length
+            self._other.append(line)
+
+    def end_of_event(self) -> Iterator[Any]:
+        """What is left of an event, which is whole now and no JSON: said in place of an answer, unless it broke off."""
+        text, self._data = "\n".join(self._data).strip(), []
+        if text and text != "null" and not text.startswith("{"):
+            yield {"error": text}
+
+    def rest(self) -> Iterator[Any]:
+        """What came in place of events."""
+        yield from self.end_of_event()
+        if not self._seen and (text := "\n".join(self._other)).strip():
+            yield from pieces_of(text)
+
+    def _whole(self, piece: Any) -> Any:
+        is_error = self._event == "error" and not (isinstance(piece, dict) and piece.get("error"))
+        self._data, self._event, self._seen = [], "", True
+        return {"error": piece} if is_error else piece
 
 
 class AnswerReader:
@@ -26,6 +71,7 @@ class AnswerReader:
     def __init__(self) -> None:
         self.refusal, self.filtered, self.empty = "", False, True
         self._tags = ThinkTags()
+        self._choice: Any = None  # the number of the one that is read; others are other answers
 
     def take(self, piece: Any, at: float) -> Iterator[Chunk]:
         """The chunks of one piece; `at` is seconds since the request. Raises ServerSaid for an error in its place."""
@@ -43,7 +89,7 @@ class AnswerReader:
         if problem := _problem(piece):
             raise ServerSaid(problem)
         self.empty = False
-        choice = _first(piece.get("choices")) or piece
+        choice = self._choice_of(piece)
         delta = _mapping(choice.get("delta")) or _mapping(choice.get("message"))
         finish = _text(choice.get("finish_reason")) or _text(choice.get("done_reason"))
         self.filtered = self.filtered or finish.casefold() in FILTERED
@@ -62,6 +108,19 @@ class AnswerReader:
             model=_text(piece.get("model")),
             state={name: delta[name] for name in STATE if isinstance(delta.get(name), (str, list)) and delta[name]},
         )
+
+    def _choice_of(self, piece: dict[str, Any]) -> dict[str, Any]:
+        choices = piece.get("choices")
+        if not isinstance(choices, list):
+            return _mapping(choices) or piece
+        found = [choice for choice in choices if isinstance(choice, dict)]
+        wanted = (0, "0", None) if self._choice is None else (self._choice, None)
+        choice = next((choice for choice in found if choice.get("index") in wanted), None)
+        if choice is None and self._choice is None and found:
+            choice = found[0]
+        if choice is not None and self._choice is None:
+            self._choice = choice.get("index")
+        return choice or ({} if found else piece)
 
 
 def pieces_of(text: str) -> Iterator[Any]:
@@ -87,19 +146,15 @@ def pieces_of(text: str) -> Iterator[Any]:
 
 def _problem(piece: dict[str, Any]) -> Problem | None:
     """The error in a piece, if it is one: `{"error": ...}`, or what has no answer in it and says so."""
-    error = piece.get("error")
+    choices = piece.get("choices")
+    failed = (
+        next((c for c in choices if isinstance(c, dict) and c.get("error")), {}) if isinstance(choices, list) else {}
+    )
+    error = piece.get("error") or failed.get("error") or _mapping(piece.get("base_resp")).get("status_code")
     is_error = bool(error) or piece.get("object") == "error" or piece.get("type") == "error"
     if not is_error and not any(name in piece for name in ("choices", "usage", "message", "delta", "id", "model")):
         is_error = any(isinstance(piece.get(name), (str, list, dict)) for name in ("detail", "errors", "code", "msg"))
     return Problem.of(200, json.dumps(piece)) if is_error else None
-
-
-def _first(choices: Any) -> dict[str, Any] | None:
-    """The first choice; others are other answers."""
-    if isinstance(choices, dict):
-        return choices
-    found = [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
-    return next((choice for choice in found if choice.get("index") in (0, None, "0")), found[0] if found else None)
 
 
 def _parts(content: Any) -> tuple[str, str]:
@@ -182,6 +237,13 @@ def _usage(value: Any) -> Usage | None:
         completion=_number(value.get("completion_tokens")) or _number(value.get("output_tokens")),
         cached=_number(details.get("cached_tokens")) if isinstance(details, dict) else 0,
     )
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _mapping(value: Any) -> dict[str, Any]:
