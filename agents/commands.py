@@ -23,8 +23,9 @@ from redis.exceptions import RedisError
 from agents import queue_manager, selectors
 from agents.exceptions import InvalidInput
 from agents.llm.gateway import config_of
-from agents.main_context import fifo_queue, working_context
+from agents.main_context import working_context
 from agents.models import Agent, Archive
+from agents.person import own_time
 from agents.prompts import MEMORY_PRESSURE
 from agents.services import (
     Hand,
@@ -40,6 +41,7 @@ from agents.services import (
     turn_retry,
 )
 from agents.services.turns import POPPED
+from agents.text.days import stamp
 
 KEY_SECONDS = 600  # for which the key of a command is remembered
 DUMPED = 10  # messages that `/dump` shows by default
@@ -189,7 +191,7 @@ def _dump(call: Call) -> CommandOutcome:
     rows = list(reversed(selectors.newest(call.agent, _count(call, DUMPED, MOST_DUMPED))))
     entries = tuple(
         Entry(
-            f"{row.seq} · {row.get_kind_display()} · {fifo_queue.stamp(row.created_at)}",
+            f"{row.seq} · {row.get_kind_display()} · {stamp(own_time(row))}",
             "\n".join(
                 part
                 for part in (row.inner_monologue, *(f"{c['name']} {c['arguments']}" for c in row.calls), row.content)

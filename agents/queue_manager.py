@@ -8,6 +8,7 @@ A run never waits for a summary: if none is ready at the flush mark, the old one
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import tzinfo
 from typing import Any
 
 from django.db import connection, transaction
@@ -25,10 +26,18 @@ from agents.llm.types import FunctionSchema
 from agents.main_context import fifo_queue
 from agents.main_context.compile import MainContext, compile
 from agents.models import Agent, Message
+from agents.person import zone_or_default
 from agents.prompts import MEMORY_PRESSURE
 from agents.text.clean import storable
 
 WARNING_SHARE = 0.70
+TAKE_SEQS_SQL = """
+    UPDATE agents_agent SET next_seq = next_seq + %s, last_active_at = %s WHERE id = %s
+    RETURNING next_seq, (
+        SELECT coalesce(nullif(chosen_zone, ''), browser_zone) FROM agents_preferences
+        WHERE user_id = agents_agent.owner_id
+    )
+"""
 
 
 @dataclass(frozen=True)
@@ -59,29 +68,28 @@ def append(agent: Agent, *messages: Message) -> None:
     """
     with transaction.atomic(savepoint=False):
         agent.last_active_at = timezone.now()
-        agent.next_seq = _take_seqs(agent, len(messages))
+        agent.next_seq, zone = _take_seqs(agent, len(messages))
         new = []
         for seq, message in enumerate(messages, start=agent.next_seq - len(messages)):
             message.agent, message.seq = agent, seq
+            message.utc_offset = message.created_at.astimezone(zone).utcoffset()
             message.content, message.inner_monologue = storable(message.content), storable(message.inner_monologue)
             message.tokens = fifo_queue.wire_tokens(fifo_queue.wire(message))
             if message._state.adding:
                 recall_storage.index_words(message)
                 new.append(message)
             else:
-                message.save(update_fields=["seq", "tokens", "run"])
+                message.save(update_fields=["seq", "tokens", "run", "utc_offset"])
         Message.objects.bulk_create(new)
         bus.publish_on_commit(bus.agent_group(agent.pk), MessagesAdded(agent.next_seq - 1))
 
 
-def _take_seqs(agent: Agent, count: int) -> int:
-    """The agent's next seq after `count` more are taken."""
+def _take_seqs(agent: Agent, count: int) -> tuple[int, tzinfo]:
+    """The agent's next seq after `count` more are taken, and the zone its owner is in, whoever it is that appends."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE agents_agent SET next_seq = next_seq + %s, last_active_at = %s WHERE id = %s RETURNING next_seq",
-            [count, agent.last_active_at, agent.pk],
-        )
-        return int(cursor.fetchone()[0])
+        cursor.execute(TAKE_SEQS_SQL, [count, agent.last_active_at, agent.pk])
+        next_seq, zone = cursor.fetchone()
+    return next_seq, zone_or_default(zone)
 
 
 def admit(

@@ -36,7 +36,10 @@ CHECK_SECONDS = 0.5  # between two looks at the rows
 
 # What every turn asks is written out: making the SQL took longer than carrying it out.
 AGENT_WITH_RUNS_SQL = """
-    SELECT * FROM agents_agent AS agent WHERE id = %s
+    SELECT agent.*, coalesce(known.language, '') AS owner_language,
+        coalesce(nullif(known.chosen_zone, ''), known.browser_zone, '') AS owner_zone
+    FROM agents_agent AS agent LEFT JOIN agents_preferences AS known ON known.user_id = agent.owner_id
+    WHERE agent.id = %s
         AND EXISTS (SELECT FROM agents_run WHERE agent_id = agent.id AND status IN ('queued', 'running'))
     FOR NO KEY UPDATE OF agent
 """
@@ -88,7 +91,9 @@ def is_at_work(agent: Agent) -> bool:
 def claim(agent_id: UUID) -> Run | None:
     """Take the lease of the agent's next run: an abandoned one first, else the oldest queued one. Locks the agent.
 
-    `agent` and `event` of the run are loaded. One statement if there is nothing to do, six for a queued message.
+    `agent`, with what is known of its owner, and `event` of the run are loaded.
+
+    One statement if there is nothing to do, six for a queued message.
     """
     now = timezone.now()
     with transaction.atomic():

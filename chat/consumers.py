@@ -7,6 +7,7 @@ from typing import Any
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
 from django.utils import translation
 
 from agents.access import owned_by
@@ -29,8 +30,8 @@ from agents.broadcast.events import (
     WaitingChanged,
     event_of,
 )
-from agents.language import language_of
 from agents.models import Agent, Run
+from agents.person import person_of
 from chat import frames
 from chat.shared_frames import drawn_once
 
@@ -58,7 +59,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
             await self.close(4404)
             return
         self.agent = agent
-        self.language = await _read(language_of, user.pk)
+        self.language = (await _read(person_of, user.pk)).language or settings.LANGUAGE_CODE
         # left again by Channels when the socket closes
         self.groups = [bus.agent_group(agent.pk), bus.owner_group(user.pk)]
         for group in self.groups:

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
@@ -84,7 +83,7 @@ def filters_of(request: HttpRequest) -> Filters:
         page=number(data, "page") or 1,
         before=number(data, "before"),
         until=min(number(data, "until") or (timezone.now() - EPOCH) // timedelta(microseconds=1), LATEST),
-        zone=_zone(request),
+        zone=timezone.get_current_timezone(),
     )
     filters = replace(filters, start=_day(data.get("from", "")), end=_day(data.get("to", "")))
     if filters.start and filters.end and filters.end < filters.start:
@@ -99,11 +98,3 @@ def _day(text: str) -> date | None:
         return parse_day(text)
     except ValueError as error:
         raise InvalidInput(_("“%(text)s” is not a day. Write it as YYYY-MM-DD.") % {"text": text[:40]}) from error
-
-
-def _zone(request: HttpRequest) -> tzinfo:
-    """The browser's, which `chrome.js` notes in a cookie: the page shows its times in it. Else the server's."""
-    try:
-        return ZoneInfo(request.COOKIES.get("zone", ""))
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return timezone.get_current_timezone()

@@ -19,6 +19,7 @@ urlpatterns = [
     path("enter/<int:user_id>/<str:token>/", accounts.enter, name="enter"),
     path("login/", accounts.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
+    path("time-zone/", accounts.time_zone, name="time_zone"),
     path("sign-up/", accounts.sign_up, name="sign_up"),
     path("model/", agents.model_banner, name="model_banner"),
     path("keys/", agents.keys, name="keys"),

@@ -70,6 +70,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "chat.middleware.PartialLoginMiddleware",
+    "chat.middleware.TimeZoneMiddleware",
 ]
 
 ROOT_URLCONF = "memweb.urls"

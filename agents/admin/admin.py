@@ -267,7 +267,7 @@ class CheckpointAdmin(ReadOnly, admin.ModelAdmin[Checkpoint]):
 class PreferencesAdmin(ReadOnly, admin.ModelAdmin[Preferences]):
     """The page writes them whenever a person opens it."""
 
-    list_display = ("user", "language")
+    list_display = ("user", "language", "browser_zone", "chosen_zone")
     list_filter = ("language",)
     search_fields = ("user__username",)
 

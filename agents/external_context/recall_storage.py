@@ -1,9 +1,11 @@
 """Recall storage: every message ever, to be searched (paper section 2.1)."""
 
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 
 from django.db import connection
+from django.db.models import DateTimeField, ExpressionWrapper, F, Q
+from django.db.models.lookups import GreaterThanOrEqual, LessThan
 from django.utils import timezone
 from pgvector import HalfVector
 
@@ -14,6 +16,7 @@ from agents.llm.embeddings import get_embedder
 from agents.locks import try_lock
 from agents.models import Agent, Message
 from agents.models.searched import SearchedQuerySet
+from agents.person import own_time, person_of, works_for
 from agents.text.days import day_end, day_start
 
 SEARCHED_KINDS = (Message.Kind.USER_MESSAGE, Message.Kind.ASSISTANT)
@@ -34,6 +37,7 @@ REINDEX_SQL = """
     WHERE id = %s AND content = %s
 """
 SESSION_GAP = timedelta(hours=3)  # of silence between two talks
+FARTHEST = timedelta(days=1)  # of a clock from UTC
 
 
 def spoken(agent: Agent) -> "SearchedQuerySet[Message]":
@@ -52,9 +56,13 @@ def find(
 
 
 def find_between(agent: Agent, start: date, end: date, *, page: int = 1, size: int = PAGE_SIZE) -> Page[Message]:
-    """What was said from `start` to `end`, both days included, oldest first."""
+    """What was said from `start` to `end`, both days included, oldest first: days as the messages' stamps have them."""
+    near = Q(created_at__gte=day_start(start, UTC) - FARTHEST, created_at__lt=day_end(end, UTC) + FARTHEST)
+    by_own_clock = ExpressionWrapper(F("created_at") + F("utc_offset"), DateTimeField())
+    then = Q(GreaterThanOrEqual(by_own_clock, day_start(start, UTC)), LessThan(by_own_clock, day_end(end, UTC)))
     zone = timezone.get_current_timezone()
-    rows = spoken(agent).filter(created_at__gte=day_start(start, zone), created_at__lt=day_end(end, zone))
+    now = Q(utc_offset=None, created_at__gte=day_start(start, zone), created_at__lt=day_end(end, zone))
+    rows = spoken(agent).filter(near, then | now)
     rows = rows.without_search_columns().order_by("seq")
     page = max(1, page)
     shown = [Hit(message, 0.0) for message in rows[(page - 1) * size : page * size]]
@@ -69,7 +77,7 @@ def index_words(message: Message) -> None:
 
 def _with_day(message: Message, text: str) -> str:
     """With the day it was said, so that a query that names a day finds it."""
-    return f"{timezone.localtime(message.created_at):%d %B %Y}\n{text}"
+    return f"{own_time(message):%d %B %Y}\n{text}"
 
 
 def not_embedded(agent: Agent) -> "SearchedQuerySet[Message]":
@@ -91,7 +99,9 @@ def embed_missing(agent: Agent) -> Iterator[int]:
     """
     with try_lock(f"embed {agent.pk}") as acquired:
         while acquired and (batch := list(not_embedded(agent).order_by("seq")[:EMBED_BATCH])):
-            yield _embed(agent, batch)
+            with works_for(person_of(agent.owner_id)):
+                done = _embed(agent, batch)
+            yield done
 
 
 def _embed(agent: Agent, batch: list[Message]) -> int:
@@ -131,6 +141,12 @@ def index_older_words(most: int) -> int:
         return 0
     agent = first.agent
     batch = list(older.filter(agent=agent)[:most])
+    with works_for(person_of(agent.owner_id)):
+        _index_anew(agent, batch)
+    return len(batch)
+
+
+def _index_anew(agent: Agent, batch: list[Message]) -> None:
     speakers = speakers_of(agent)
     near = _near(agent, batch)
     rows = []
@@ -145,7 +161,6 @@ def index_older_words(most: int) -> int:
         )
     with connection.cursor() as cursor:
         cursor.executemany(REINDEX_SQL, rows)
-    return len(batch)
 
 
 def _near(agent: Agent, batch: list[Message]) -> list[Message] | None:

@@ -1,5 +1,7 @@
 """Archival storage: filing and finding (paper section 2.3)."""
 
+from django.utils import timezone
+
 from agents.exceptions import FunctionError, LLMError
 from agents.external_context import archival_storage
 from agents.external_context.archival_storage import AsOf
@@ -56,7 +58,7 @@ def _as_of(context: Context) -> AsOf | None:
 
 def _line(passage: Passage) -> str:
     if not passage.document:
-        return f"[filed {passage.created_at:%Y-%m-%d}] {passage.text}"
+        return f"[filed {timezone.localtime(passage.created_at):%Y-%m-%d}] {passage.text}"
     page = f", page {passage.page}" if passage.page else ""
     place = f", {passage.place}" if passage.place else ""
     return f"[{passage.document.name}{page}{place}] {passage.text}"

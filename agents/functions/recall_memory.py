@@ -7,9 +7,9 @@ from agents.external_context import recall_storage
 from agents.functions.paging import checked_page, checked_query, page_text
 from agents.functions.registry import Context, function
 from agents.llm.types import Role
-from agents.main_context.fifo_queue import stamp
 from agents.models import Message
-from agents.text.days import parse_day
+from agents.person import own_time
+from agents.text.days import parse_day, stamp
 
 
 @function(role=Role.SEARCHES_MEMORY, heartbeat_default=True)
@@ -44,7 +44,7 @@ def conversation_search_date(context: Context, start_date: str, end_date: str, p
 
 def _line(message: Message) -> str:
     who = "person" if message.kind == Message.Kind.USER_MESSAGE else "you"
-    return f"[{stamp(message.created_at)}] {who}: {message.content}"
+    return f"[{stamp(own_time(message))}] {who}: {message.content}"
 
 
 def _day(name: str, text: str) -> date:

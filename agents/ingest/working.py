@@ -4,11 +4,11 @@ import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from agents import language
+from agents import person
 from agents.exceptions import InvalidInput, LLMError
 from agents.external_context import archival_storage
 from agents.ingest.cutting import Cut
@@ -40,7 +40,7 @@ def work(document: Document) -> None:
     """Ingest `document`. What an earlier attempt stored is kept; a failure is told in the owner's language."""
     with contextlib.suppress(_Deleted, Archive.DoesNotExist), try_lock(f"ingest {document.pk}") as acquired:
         if acquired:
-            with translation.override(language.language_of(document.archive.owner_id)):
+            with person.works_for(person.person_of(document.archive.owner_id)):
                 _work(document)
 
 

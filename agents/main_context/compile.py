@@ -7,10 +7,12 @@ from functools import lru_cache
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from agents.llm.types import ChatMessage, FunctionSchema, Prompt, Section
 from agents.main_context import fifo_queue, kept_queue, working_context
 from agents.models import Agent, Block, Message, PromptPrefix, Step
+from agents.prompts import TIME_ZONE
 from agents.text import tokens
 
 THOUGHTS_TOKENS = 30  # `inner_thoughts` in each schema
@@ -69,7 +71,7 @@ def compile(
         turns = zip(queue, messages, strict=True)
         queue = tuple(fifo_queue.with_state(turn, message, server, run_id) for turn, message in turns)
     prompt = Prompt(
-        system=_system(agent.system_instructions, texts["core_memory"]),
+        system=_system(texts["system_instructions"], texts["core_memory"]),
         blocks=working_context.prompt_blocks(blocks),
         summary=texts["summary"],
         queue=queue,
@@ -91,7 +93,7 @@ def core_memory_tokens(agent: Agent) -> int:
 
 def _fixed_sections(agent: Agent, blocks: list[Block], functions: tuple[FunctionSchema, ...]) -> list[Section]:
     return [
-        _section("system_instructions", agent.system_instructions),
+        _section("system_instructions", _instructions(agent)),
         Section("functions", _functions_text(functions), _functions_tokens(functions)),
         _section("core_memory", working_context.render(blocks)),
         _section("summary", fifo_queue.summary_text(agent.summary, agent.queue_start)),
@@ -103,7 +105,7 @@ def prefix_of(agent: Agent, context: MainContext) -> PromptPrefix:
     lately, one for others, two for a new one."""
     texts = {section.name: section.text for section in context.prompt.sections}
     parts = {
-        "system_instructions": agent.system_instructions,
+        "system_instructions": texts["system_instructions"],
         "core_memory": texts["core_memory"],
         "summary": texts["summary"],
         "functions": [asdict(function) for function in context.prompt.functions],
@@ -156,6 +158,12 @@ def recompile(step: Step) -> Prompt | None:
         functions=functions,
         sections=(*fixed, queue_section),
     )
+
+
+def _instructions(agent: Agent) -> str:
+    """The agent's own, and the zone of the stamps in the queue, which changes only when the person goes elsewhere."""
+    zone = TIME_ZONE.format(zone=timezone.get_current_timezone_name())
+    return f"{agent.system_instructions}\n\n{zone}"
 
 
 def _system(instructions: str, core: str) -> str:

@@ -15,7 +15,9 @@ from django.utils import timezone
 
 from agents.llm.types import INNER_THOUGHTS, ChatMessage
 from agents.models import Agent, Message, Summary
+from agents.person import own_time
 from agents.text import tokens
+from agents.text.days import stamp
 
 Kind = Message.Kind
 TURN_STARTS = {Kind.USER_MESSAGE, Kind.HEARTBEAT, Kind.SYSTEM_ALERT, Kind.LOGIN}
@@ -51,20 +53,17 @@ def as_then(message: Message, at: datetime) -> Message:
     return message
 
 
-def stamp(time: datetime) -> str:
-    """A time as the model reads it."""
-    return timezone.localtime(time).strftime("%a %Y-%m-%d %H:%M %Z")
-
-
 def package(type: str, time: datetime, **fields: str) -> str:
-    """An event as the model reads it: JSON with its type first and its time last."""
+    """An event as the model reads it: JSON with its type first and its time, in the zone that it has, last."""
     return json.dumps({"type": type, **fields, "time": stamp(time)}, ensure_ascii=False)
 
 
 def package_result(*, ok: bool, message: str, time: datetime) -> str:
-    """A function's result as the model reads it."""
+    """A function's result as the model reads it, with the time in the zone of now."""
     status = "OK" if ok else "Failed"
-    return json.dumps({"status": status, "message": message, "time": stamp(time)}, ensure_ascii=False)
+    return json.dumps(
+        {"status": status, "message": message, "time": stamp(timezone.localtime(time))}, ensure_ascii=False
+    )
 
 
 def wire(message: Message) -> ChatMessage:
@@ -77,7 +76,7 @@ def wire(message: Message) -> ChatMessage:
         result = {"type": "function_result", **json.loads(message.content)}
         return {"role": "user", "content": json.dumps(result, ensure_ascii=False)}
     field = "reason" if message.kind == Kind.HEARTBEAT else "message"
-    text = package(message.kind, message.created_at, **{field: message.content})
+    text = package(message.kind, own_time(message), **{field: message.content})
     return {"role": "user", "content": text}
 
 

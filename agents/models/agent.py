@@ -51,6 +51,9 @@ class Agent(models.Model):
     `next_seq`, `queue_start`, `summary` and `pressure_alerted` change only under a lock on this row.
     """
 
+    owner_language: str  # no columns: `runs.claim` reads these two of the owner's preferences with the row
+    owner_zone: str
+
     class FunctionMode(models.TextChoices):
         AUTO = "auto", _("as configured")
         TOOLS = "tools", _("tools")

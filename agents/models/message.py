@@ -44,6 +44,7 @@ class Message(models.Model):
     run = models.ForeignKey("agents.Run", models.SET_NULL, null=True, blank=True, related_name="messages")
     step = models.ForeignKey("agents.Step", models.SET_NULL, null=True, blank=True, related_name="messages")
     created_at = models.DateTimeField()
+    utc_offset = models.DurationField(null=True, blank=True)  # of the person's clock then: `agents.person.own_time`
     retracted_at = models.DateTimeField(null=True, blank=True)
     earlier = models.JSONField(default=list, blank=True)
     # What the model's server wants back with an answer of its own: "server" says which, the rest is as it came.

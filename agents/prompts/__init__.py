@@ -10,6 +10,7 @@ def _read(name: str) -> str:
 SYSTEM_INSTRUCTIONS = _read("system_instructions.md")
 SUMMARIZE = _read("summarize.md")
 
+TIME_ZONE = "Days and stamps are by the person's clock, now in {zone}."
 MEMORY_PRESSURE = (
     "Memory pressure: the window is {percent} % full. The oldest messages will soon leave it; they stay in recall "
     "storage. Save what matters now with core_memory_append, core_memory_replace or archival_memory_insert."

@@ -45,6 +45,7 @@ from agents.services.messages import (
     message_withdraw,
     queue_flush,
 )
+from agents.services.preferences import zone_set, zone_told
 from agents.services.rewriting import reply_rewrite, thought_rewrite
 from agents.services.runs import run_cancel, run_next
 from agents.services.turns import (

@@ -14,6 +14,7 @@ from agents.external_context import archival_storage, recall_storage
 from agents.main_context import fifo_queue, working_context
 from agents.models import Agent, Message, Passage, Summary
 from agents.models.agent import MIN_CONTEXT_WINDOW
+from agents.person import own_time
 from agents.services.agents import AgentDraft, agent_create
 from agents.services.blocks import BlockSettings, block_attach_new
 from agents.text import tokens
@@ -49,7 +50,7 @@ class CallFile(_Part):
 
 
 class MessageFile(_Part):
-    """Times are UTC."""
+    """Times are by the person's clock of then. Those of older files are UTC, which says nothing of the person."""
 
     kind: Message.Kind
     time: datetime
@@ -107,7 +108,7 @@ def agent_export(*, agent: Agent) -> AgentFile:
 def _message_file(agent: Agent, message: Message) -> MessageFile:
     return MessageFile(
         kind=Message.Kind(message.kind),
-        time=message.created_at,
+        time=own_time(message),
         content=message.content,
         inner_monologue=message.inner_monologue,
         calls=[CallFile(**call) for call in message.calls],
@@ -165,6 +166,7 @@ def _bring_messages(agent: Agent, file: AgentFile) -> None:
         fields: dict[str, Any] = entry.model_dump(exclude={"kind", "time", "in_window"})
         texts = {name: _storable(value) for name, value in fields.items()}
         message = Message(agent=agent, seq=seq, kind=entry.kind, created_at=_aware(entry.time), **texts)
+        message.utc_offset = message.created_at.utcoffset() or None
         message.tokens = fifo_queue.wire_tokens(fifo_queue.wire(message))
         recall_storage.index_words(message)
         rows.append(message)

@@ -4,13 +4,13 @@ import contextlib
 import time
 import uuid
 
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agents import agent_loop, dispatch, runs
 from agents.exceptions import LeaseLost, LLMError
-from agents.language import language_of
 from agents.models import Agent, Run
+from agents.person import Person, works_for
 from agents.runs import Lease
 
 
@@ -18,14 +18,14 @@ def run_next(*, agent_id: uuid.UUID) -> bool:
     """Work on the agent's next queued or abandoned run, if no other worker is. True if there was one.
 
     Raises what our own faults raise; the run is then marked failed first. What is written for the person is in their
-    language.
+    language, and days are theirs.
     """
     run = runs.claim(agent_id)
     if run is None or run.lease_token is None:
         return False
     cancelled = run.cancel_requested_at is not None
     lease = Lease(run.pk, run.lease_token, checked_at=time.monotonic(), cancelled=cancelled)
-    with translation.override(language_of(run.agent.owner_id)), contextlib.closing(lease):
+    with works_for(Person(run.agent.owner_language, run.agent.owner_zone)), contextlib.closing(lease):
         return _work(run, lease)
 
 

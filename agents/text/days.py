@@ -1,4 +1,4 @@
-"""Days as people and models write them, and where they begin and end."""
+"""Days as people and models write them, where they begin and end; times as models read them."""
 
 from datetime import date, datetime, time, timedelta, tzinfo
 
@@ -18,3 +18,13 @@ def day_start(day: date, zone: tzinfo) -> datetime:
 def day_end(day: date, zone: tzinfo) -> datetime:
     """Midnight at which the next day begins."""
     return day_start(min(day, LAST_DAY) + timedelta(days=1), zone)
+
+
+def offset(time: datetime) -> str:
+    """How far its zone is from UTC at that time: +14, +0530, UTC."""
+    return f"{time:%z}".removesuffix("00") if time.utcoffset() else "UTC"
+
+
+def stamp(time: datetime) -> str:
+    """A time as the model reads it, in the zone that it has: Fri 2026-11-27 01:07 +14."""
+    return f"{time:%a %Y-%m-%d %H:%M} {offset(time)}"

@@ -1,4 +1,4 @@
-"""Coming in: the printed one-time address, the login form, sign-up if it is open."""
+"""Coming in: the printed one-time address, the login form, sign-up if it is open; and the person's time zone."""
 
 import re
 from typing import Any
@@ -13,7 +13,13 @@ from django.middleware.csrf import REASON_BAD_ORIGIN
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
+from django_htmx.http import HttpResponseClientRefresh
 
+from agents import services
+from agents.exceptions import InvalidInput
+from agents.models import Preferences
+from agents.person import zone_names
+from chat.access import person
 from chat.forms import SignUpForm
 from chat.login_tokens import login_tokens
 from memweb.stack.env import env
@@ -66,3 +72,18 @@ def sign_up(request: HttpRequest) -> HttpResponse:
         login(request, form.save(), backend=BACKEND)
         return redirect("home")
     return render(request, "registration/sign_up.html", {"form": form})
+
+
+@require_http_methods(["GET", "POST"])
+def time_zone(request: HttpRequest) -> HttpResponse:
+    """The person says where they are; left empty, the browser does."""
+    known = Preferences.objects.filter(user=person(request)).first() or Preferences()
+    context = {"zone": known.chosen_zone, "browser_zone": known.browser_zone, "zones": sorted(zone_names())}
+    if request.method == "GET":
+        return render(request, "chat/_time_zone.html", context)
+    zone = request.POST.get("zone", "")
+    try:
+        services.zone_set(person=person(request), zone=zone)
+    except InvalidInput as error:
+        return render(request, "chat/_time_zone.html", {**context, "zone": zone[:64], "error": str(error)})
+    return HttpResponseClientRefresh()

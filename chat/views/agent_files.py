@@ -14,6 +14,8 @@ from django_htmx.http import HttpResponseClientRedirect
 from agents import selectors, services
 from agents.exceptions import InvalidInput
 from agents.models import Agent, Message
+from agents.person import own_time
+from agents.text.days import offset
 from chat.access import agent_for, person
 
 Kind = Message.Kind
@@ -52,5 +54,6 @@ def _markdown(agent: Agent) -> str:
     for message in selectors.timeline_whole(agent):
         if message.kind in (Kind.USER_MESSAGE, Kind.ASSISTANT) and message.content:
             who = agent.owner.get_username() if message.kind == Kind.USER_MESSAGE else agent.name
-            parts.append(f"**{who}**, {message.created_at:%Y-%m-%d %H:%M} UTC\n\n{message.content}")
+            time = own_time(message)
+            parts.append(f"**{who}**, {time:%Y-%m-%d %H:%M} {offset(time)}\n\n{message.content}")
     return "\n\n".join(parts) + "\n"

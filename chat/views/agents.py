@@ -12,7 +12,7 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from agents import commands, selectors, services
 from agents.exceptions import InvalidInput
-from agents.language import person_reads
+from agents.person import person_reads
 from chat import timeline
 from chat.access import agent_for, person
 from chat.forms import AgentForm

@@ -67,22 +67,34 @@ export function offerCode(root) {
   }
 }
 
-// A day that is asked for begins at the person's midnight, not at the server's.
+// Days begin at the person's midnight, in the page and for agents, not at the server's.
 function noteZone() {
   const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
   document.cookie = `zone=${timeZone}; path=/; max-age=31536000; samesite=lax`;
 }
 
-// The server writes UTC; a person reads their own clock, in the language of the page.
+// A person reads the clock of the zone they set, or else the browser's own, in the language of the page.
 function localTimes(root) {
   const language = document.documentElement.lang;
+  const timeZone = zoneSet();
   for (const time of root.querySelectorAll?.("time[data-clock]") ?? []) {
     const date = new Date(time.dateTime);
-    const clock = date.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
-    const day = date.toLocaleDateString(language, { day: "numeric", month: "short", year: "numeric" });
-    time.title = date.toLocaleString(language);
+    const clock = date.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", timeZone });
+    const day = date.toLocaleDateString(language, { day: "numeric", month: "short", year: "numeric", timeZone });
+    time.title = date.toLocaleString(language, { timeZone });
     time.textContent = time.dataset.clock === "day" ? `${day}, ${clock}` : clock;
     delete time.dataset.clock;
+  }
+}
+
+// A zone that this browser does not know is as none.
+function zoneSet() {
+  const timeZone = document.documentElement.dataset.zone;
+  try {
+    new Intl.DateTimeFormat(undefined, { timeZone });
+    return timeZone;
+  } catch {
+    return undefined;
   }
 }
 

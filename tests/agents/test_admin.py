@@ -17,7 +17,6 @@ from pytest_django import Settings
 from agents import ingest, services
 from agents.broadcast import bus
 from agents.broadcast.events import BlockChanged, Event
-from agents.language import person_reads
 from agents.llm.scripted import say
 from agents.models import (
     Agent,
@@ -34,6 +33,7 @@ from agents.models import (
     Preferences,
     Run,
 )
+from agents.person import person_reads
 from tests.conftest import ServeModel, exchange, make_agent
 
 REGISTERED = [model for model in admin.site._registry if model._meta.app_label == "agents"]

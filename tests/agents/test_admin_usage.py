@@ -16,7 +16,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from agents import services
-from agents.language import person_reads
 from agents.models import (
     Agent,
     AgentBlock,
@@ -30,6 +29,7 @@ from agents.models import (
     Run,
     Step,
 )
+from agents.person import person_reads
 from tests.conftest import make_agent
 
 REGISTERED = [model for model in admin.site._registry if model._meta.app_label == "agents" or model is User]

@@ -15,11 +15,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import translation
 from pytest_django import Settings
 
-from agents import ingest, language, services, tasks
+from agents import ingest, person, services, tasks
 from agents.exceptions import InvalidInput
 from agents.external_context import archival_storage
 from agents.ingest import ACCEPTED, MAX_ATTEMPTS, MEDIA_TYPES, PASSAGE_TOKENS, reading, uploads, working
 from agents.models import Agent, Document
+from agents.person import Person
 from tests.agents.documents import bomb, book, changed, open_document, slides, word, workbook, zipped
 from tests.chat.conftest import pdf
 
@@ -518,11 +519,11 @@ def test_what_a_worker_writes_is_in_the_owners_language(agent: Agent, monkeypatc
         spoken.append(translation.get_language())
         return iter(())
 
-    def language_of(owner: int) -> str:
+    def person_of(owner: int) -> Person:
         asked.append(owner)
-        return "de"
+        return Person("de")
 
-    monkeypatch.setattr(language, "language_of", language_of)
+    monkeypatch.setattr(person, "person_of", person_of)
     monkeypatch.setattr(working, "read", read)
     with translation.override("en"):
         ingested(agent, "a.txt", b"x")

@@ -74,7 +74,7 @@ OF_AGENT = (
     *("timeline_older", "timeline_around", "timeline_later", "block_new"),
 )
 OF_BLOCK = ("block", "block_edit", "block_settings", "block_history")
-OF_NOBODY = ("agent_list", "agent_new", "model_banner", "keys", "overview")
+OF_NOBODY = ("agent_list", "agent_new", "model_banner", "keys", "overview", "time_zone")
 
 
 def pages(browser: Client, agent: Agent) -> dict[str, Any]:
@@ -118,6 +118,7 @@ def answers(browser: Client, agent: Agent) -> dict[str, Any]:
         "an archive refused": ("archive_new", [agent.pk], {"name": ATTACK}),
         "a passage": ("passage_add", [agent.pk], {"text": ATTACK}),
         "a passage refused": ("passage_add", [agent.pk], {"text": ""}),
+        "a zone refused": ("time_zone", [], {"zone": ATTACK}),
         "an upload refused": ("document_add", [agent.pk], {}),
     }
     found: dict[str, Any] = {n: browser.post(reverse(name, args=ids), data) for n, (name, ids, data) in sends.items()}
@@ -135,6 +136,7 @@ def strangers_pages(alice: User) -> dict[str, Any]:
     found["a form from elsewhere"] = Client(enforce_csrf_checks=True).post(reverse("login"))
     client.force_login(User.objects.create_user("charlie"))
     found["welcome"] = client.get(reverse("home"))
+    found["a form from elsewhere"] = Client(enforce_csrf_checks=True).post(reverse("login"))
     return found
 
 

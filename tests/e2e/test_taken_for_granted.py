@@ -1,7 +1,9 @@
 """What people take for granted of a chat page: scrolling, reconnecting, copying, tabs, screens, languages."""
 
 import json
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
@@ -297,3 +299,19 @@ def test_archives_are_made_filled_shared_and_detached(page: Page) -> None:
     expect(page.locator("#archive-list")).not_to_contain_text("Ship logs")
     page.locator("#toasts").get_by_role("button", name="Undo").click()
     expect(page.locator("#archive-list")).to_contain_text("Ship logs")
+
+
+def test_the_page_shows_the_clock_of_the_zone_that_was_set(page: Page) -> None:
+    create_agent(page)
+    talk(page, "hello")
+    said = page.locator("#timeline-rows time").last
+    at = datetime.fromisoformat(said.get_attribute("datetime") or "")
+    for zone in ("Pacific/Kiritimati", "America/Los_Angeles"):
+        page.get_by_role("button", name="Time zone").click()
+        page.get_by_label("Where you are").fill(zone)
+        page.get_by_role("button", name="Save").click()
+        expect(said).to_contain_text(f"{at.astimezone(ZoneInfo(zone)):%I:%M}")
+    page.get_by_role("button", name="Time zone").click()
+    page.get_by_label("Where you are").fill("Atlantis")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("“Atlantis” is not the name of a time zone.")
