@@ -140,7 +140,7 @@ def main() -> None:
         settings.ALLOWED_HOSTS = ["testserver"]
         from celery import current_app
 
-        current_app.conf.broker_url = "memory://"
+        current_app.conf.update(broker_url="memory://")
         settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
         owner = User.objects.create_user("bench")
         draft = services.AgentDraft(name="Sam", persona="I keep the lamp.", human="Name: Ada.")

@@ -15,7 +15,7 @@ from agents.models import Agent, Message
 
 MOST_KEPT = 5000  # messages of all queues together: some 10 MB
 # As `fifo_queue.messages_of` asks, written out: composing it took longer than the whole rest of a step's compiling.
-COLUMNS = ", ".join(f.column for f in Message._meta.concrete_fields if f.name not in Message.SEARCH_COLUMNS)
+COLUMNS = ", ".join(str(f.column) for f in Message._meta.concrete_fields if f.name not in Message.SEARCH_COLUMNS)
 NEW_SQL = f"""
     SELECT {COLUMNS} FROM agents_message
     WHERE agent_id = %s AND seq > %s AND retracted_at IS NULL AND kind <> '{Message.Kind.NOTICE}' ORDER BY seq
