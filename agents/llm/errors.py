@@ -1,10 +1,12 @@
 """What goes wrong at an endpoint, in plain words with a way out."""
 
+from math import ceil
 from typing import TYPE_CHECKING
 
 import httpx2
 import openai
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from agents.exceptions import ContextOverflow, LLMError
 from agents.llm.problems import Kind, Problem, ServerSaid
@@ -82,8 +84,11 @@ def empty(config: "ModelConfig") -> LLMError:
 def _wait(problem: Problem, details: dict[str, object]) -> LLMError:
     sentence = _("%(where)s is refusing for now: the rate limit is reached.") % details
     if problem.seconds:
-        more = _("It may be asked again in %(seconds)s seconds.") % {"seconds": f"{problem.seconds:.0f}"}
-        sentence = f"{sentence} {more}"
+        seconds = ceil(problem.seconds)
+        more = ngettext(
+            "It may be asked again in %(seconds)d second.", "It may be asked again in %(seconds)d seconds.", seconds
+        )
+        sentence = f"{sentence} {more % {'seconds': seconds}}"
     return LLMError(_with_words(sentence, problem), retryable=True)
 
 
