@@ -1,6 +1,6 @@
 """An agent as a file: exported whole, and imported as a new agent on this or another installation."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.db import DataError, transaction
@@ -166,7 +166,7 @@ def _bring_messages(agent: Agent, file: AgentFile) -> None:
         fields: dict[str, Any] = entry.model_dump(exclude={"kind", "time", "in_window"})
         texts = {name: _storable(value) for name, value in fields.items()}
         message = Message(agent=agent, seq=seq, kind=entry.kind, created_at=_aware(entry.time), **texts)
-        message.utc_offset = message.created_at.utcoffset() or None
+        message.utc_offset = entry.time.utcoffset() or None
         message.tokens = fifo_queue.wire_tokens(fifo_queue.wire(message))
         recall_storage.index_words(message)
         rows.append(message)
@@ -188,7 +188,8 @@ def _bring_passages(agent: Agent, file: AgentFile) -> None:
 
 
 def _aware(time: datetime) -> datetime:
-    return time if timezone.is_aware(time) else timezone.make_aware(time)
+    """In UTC. Raises OverflowError for one outside of the years that there are."""
+    return (time if timezone.is_aware(time) else timezone.make_aware(time)).astimezone(UTC)
 
 
 def _storable(value: Any) -> Any:

@@ -314,4 +314,6 @@ def test_the_page_shows_the_clock_of_the_zone_that_was_set(page: Page) -> None:
     page.get_by_role("button", name="Time zone").click()
     page.get_by_label("Where you are").fill("Atlantis")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("alert")).to_contain_text("“Atlantis” is not the name of a time zone.")
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text(
+        "“Atlantis” is not the name of a time zone."
+    )
