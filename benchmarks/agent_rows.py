@@ -58,8 +58,8 @@ STEPS = """
 # A turn: a question (1), a search (2) with its result (3), a reply (0).
 MESSAGES = f"""
     INSERT INTO agents_message (agent_id, seq, kind, content, inner_monologue, calls, call_id, function, failed,
-        stopped, tokens, run_id, step_id, created_at, earlier, embedding, context_embedding, embedding_model,
-        words, context_words)
+        stopped, tokens, run_id, step_id, created_at, earlier, state, embedding, context_embedding, embedding_model,
+        words, words_form, context_words)
     SELECT %(agent)s, n,
         CASE part WHEN 1 THEN 'user_message' WHEN 3 THEN 'function_result' ELSE 'assistant' END,
         CASE part WHEN 2 THEN ''
@@ -73,9 +73,9 @@ MESSAGES = f"""
             ELSE '[]' END,
         CASE part WHEN 3 THEN 'call_' || (n - 1) ELSE '' END,
         CASE part WHEN 3 THEN 'archival_memory_search' ELSE '' END,
-        false, false, 45, run.id, step.id, run.created_at, '[]',
+        false, false, 45, run.id, step.id, run.created_at, '[]', '{{}}',
         CASE WHEN part < 2 THEN v END, CASE WHEN part < 2 THEN v END, CASE WHEN part < 2 THEN %(model)s ELSE '' END,
-        CASE WHEN part < 2 THEN to_tsvector('english', text) END,
+        CASE WHEN part < 2 THEN to_tsvector('english', text) END, %(form)s,
         CASE WHEN part < 2 THEN to_tsvector('english', text) END
     FROM ({PAIRS}) p
     JOIN agents_run run ON run.agent_id = %(agent)s
@@ -89,8 +89,9 @@ EVENTS = """
 """
 PASSAGES = f"""
     INSERT INTO agents_passage (archive_id, place, position, text, tokens, created_at,
-        embedding, embedding_model, words)
-    SELECT %(archive)s, '', 0, text, 40, now(), v, %(model)s, to_tsvector('english', text) FROM ({PAIRS}) p ORDER BY n
+        embedding, embedding_model, words, words_form)
+    SELECT %(archive)s, '', 0, text, 40, now(), v, %(model)s, to_tsvector('english', text), %(form)s
+    FROM ({PAIRS}) p ORDER BY n
 """
 
 
@@ -146,6 +147,7 @@ def _make_pool(cursor: Any) -> None:
 def _fill_agent(agent: "Agent", rows: int) -> None:
     from django.db import connection
 
+    from agents.external_context import words
     from agents.llm.embeddings import get_embedder
     from agents.models import Agent, Summary
 
@@ -156,6 +158,7 @@ def _fill_agent(agent: "Agent", rows: int) -> None:
         "runs": max(rows // 4, A_LIST),
         "pool": SENTENCES,
         "model": get_embedder().name,
+        "form": words.FORM,
     }
     agent.messages.all().delete()
     with connection.cursor() as cursor:

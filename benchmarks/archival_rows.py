@@ -32,8 +32,8 @@ TABLES = """
 """
 PASSAGES = f"""
     INSERT INTO agents_passage
-        (archive_id, place, position, text, tokens, created_at, embedding, embedding_model, words)
-    SELECT archive, '', 0, text, 160, now(), v, %(model)s, to_tsvector('english', text)
+        (archive_id, place, position, text, tokens, created_at, embedding, embedding_model, words, words_form)
+    SELECT archive, '', 0, text, 160, now(), v, %(model)s, to_tsvector('english', text), %(form)s
     FROM (
         SELECT CASE WHEN n %% 1000 = 0 THEN %(small)s WHEN n %% 10 = 1 THEN %(middle)s ELSE %(large)s END AS archive,
             one.text || ' ' || two.text || ' ' || three.text || ' Reference ' || n || '.' AS text,
@@ -125,7 +125,7 @@ def fill(owners: "dict[str, Agent]", rows: int) -> None:
     """To `rows` passages. The large indexes are dropped before and built after, which is faster."""
     from django.db import connection
 
-    from agents.external_context import vector_index
+    from agents.external_context import vector_index, words
     from agents.llm.embeddings import get_embedder
     from agents.models import Passage
 
@@ -141,7 +141,8 @@ def fill(owners: "dict[str, Agent]", rows: int) -> None:
         cursor.execute("DROP INDEX IF EXISTS passage_words")
         archives = dict(zip(("small", "middle", "large"), (owner.archive_id for owner in owners.values()), strict=True))
         with timed(f"{rows - there:,} rows"):
-            parameters: dict[str, Any] = {"model": get_embedder().name, "first": there + 1, "last": rows, **archives}
+            kinds: dict[str, Any] = {"model": get_embedder().name, "form": words.FORM}
+            parameters = {**kinds, "first": there + 1, "last": rows, **archives}
             cursor.execute("SELECT setseed(0.7)")
             cursor.execute(PASSAGES, parameters)
         with timed("index of words"):

@@ -110,8 +110,11 @@ class AgentConsumer(AsyncWebsocketConsumer):
         return ()
 
     async def _run_changed(self, event: RunChanged) -> Parts:
+        if event.status == Run.Status.RUNNING:
+            await self.send(frames.as_json("status", running=True, run=event.run))
+            return ()
         await self._send_drawn(frames.status)
-        return () if event.status in (Run.Status.QUEUED, Run.Status.RUNNING) else ("runs",)
+        return () if event.status == Run.Status.QUEUED else ("runs",)
 
     async def _timeline_cut(self, event: TimelineCut) -> Parts:
         self.agent.timeline_version = event.version
