@@ -45,7 +45,7 @@ def _abandoned_documents(now: datetime) -> list[int]:
         abandoned |= stale.filter(status=Document.Status.QUEUED)
     found = list(abandoned.values_list("pk", flat=True))
     if found:
-        Document.objects.filter(pk__in=found).update(status=Document.Status.QUEUED, worked_at=now)
+        abandoned.filter(pk__in=found).update(status=Document.Status.QUEUED, worked_at=now)
     return found
 
 

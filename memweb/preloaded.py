@@ -38,12 +38,15 @@ def main() -> None:
         if not request:
             sys.exit()  # the supervisor is gone
         parent = os.getpid()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # that it started is told before that it ended
         if (pid := os.fork()) == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
             door.close()
             return become(json.loads(request), output=files[0], parent=parent)
         os.close(files[0])
         door.send(json.dumps({"started": pid}).encode())
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 
 
 def _load() -> None:

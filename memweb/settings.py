@@ -36,7 +36,7 @@ def _secret_key(path: Path) -> str:
 SECRET_KEY = ENV.memweb_secret_key.get_secret_value() if ENV.memweb_secret_key else _secret_key(PATHS.secret_key)
 DEBUG = ENV.memweb_debug
 ALLOWED_HOSTS = [host.strip() for host in ENV.memweb_allowed_hosts.split(",") if host.strip()]
-ALLOWED_HOSTS += [str(urlsplit(origin).hostname) for origin in ENV.origins]
+ALLOWED_HOSTS += [f"[{host}]" if ":" in host else host for host in (str(urlsplit(o).hostname) for o in ENV.origins)]
 
 INSTALLED_APPS = [
     "django.contrib.admin",

@@ -5,7 +5,7 @@ A new option that servers differ in goes into `REMEDIES`, with a row in `tests/a
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agents.llm.problems import Kind, Problem
@@ -16,6 +16,8 @@ Change = Callable[[Request], Request]
 
 MOST_CHANGES = 8  # to one request, before its error is told
 ASKED_AGAIN = (400, 404, 405, 415, 422, 500, 501)  # statuses with which servers refuse an option
+SURELY_REFUSED = (400, 422)
+STREAM = "stream|streaming"  # a word that other faults have too
 PLAIN_ANSWERS = 2  # without a call, before another mode is taken
 SHORT_COUNTS = 2  # of the prompt's tokens, before the person is told
 SHORT_SHARE = 0.5
@@ -43,12 +45,20 @@ class Ways:
             request = change(request)
         return request
 
+    def tried(self) -> "Ways":
+        """A copy for one request, which learns what may help."""
+        return replace(self, changes=dict(self.changes))
+
+    def keep(self, tried: "Ways") -> None:
+        """Remember what a request learned that was answered."""
+        self.changes |= tried.changes
+
     def learn(self, problem: Problem, request: Request) -> bool:
         """Take in why a request was refused; true if it can be asked again in other words."""
         if problem.status not in ASKED_AGAIN or problem.kind is Kind.OVERFLOW or len(self.changes) >= MOST_CHANGES:
             return False
         for option, remedies in REMEDIES.items():
-            if not _names(problem.words, option):
+            if not _names(problem.words, option) or (option == STREAM and problem.status not in SURELY_REFUSED):
                 continue
             for remedy in remedies:
                 change = remedy(problem.words, request)
@@ -183,5 +193,5 @@ REMEDIES: dict[str, tuple[Callable[[str, Request], Change | None], ...]] = {
     "reasoning_content|reasoning_details|extra_content": (_no_state,),
     "system (?:role|message|prompt|instruction)s?|developer instruction|only user(?:,| and) (?:assistant|model)|"
     "roles must alternate": (_system_as_user,),
-    "stream|streaming": (_without("stream"),),
+    STREAM: (_without("stream"),),
 }

@@ -8,6 +8,7 @@ times a second in the thread that asks, and whatever it raises ends the request,
 import asyncio
 import os
 import queue
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -30,6 +31,7 @@ Request = dict[str, Any]
 CHECK_SECONDS = 0.25
 LOCAL_START_SECONDS = 1800  # downloading weights on a slow line
 MAX_RETRIES = 3  # before the first delta; with backoff, by the client
+LINE_END = re.compile(r"\r\n|\n|\r")
 END = object()
 
 
@@ -118,12 +120,13 @@ class _Connection:
     async def _open(self, request: Request, endpoint: Endpoint) -> AsyncStream[Any]:
         """Start the stream. Raw JSON goes out and comes in: the client's own types would walk every message."""
         client = self._client(endpoint)
-        ways = ways_of(endpoint.base_url, request["model"])
+        known = ways_of(endpoint.base_url, request["model"])
+        ways = known.tried()
         deadline = time.monotonic() + LOCAL_START_SECONDS
         while True:
             adapted = ways.adapt(request)
             try:
-                return await client.post(
+                answer = await client.post(
                     "/chat/completions",
                     cast_to=object,
                     body=adapted,
@@ -131,6 +134,8 @@ class _Connection:
                     stream=True,
                     stream_cls=AsyncStream[Any],
                 )
+                known.keep(ways)
+                return answer
             except (APIConnectionError, APIStatusError) as error:
                 problem = problem_of(error)
                 if problem is not None and ways.learn(problem, adapted):
@@ -156,13 +161,30 @@ async def _pieces(response: httpx2.Response) -> AsyncIterator[Any]:
     Raises ServerSaid for a body that is no answer.
     """
     events = Events()
-    async for line in response.aiter_lines():
+    async for line in _lines(response):
         if line.removeprefix("data:").strip() == "[DONE]":
             break
         for piece in events.take(line):
             yield piece
     for piece in events.rest():
         yield piece
+
+
+async def _lines(response: httpx2.Response) -> AsyncIterator[str]:
+    """The lines of an answer, ended as those of events are: what ends lines elsewhere may stand in JSON."""
+    held: list[str] = []
+    ended_in_return = False
+    async for text in response.aiter_text():
+        if ended_in_return:
+            text = text.removeprefix("\n")
+        ended_in_return = text.endswith("\r")
+        first, *others = LINE_END.split(text)
+        held.append(first)
+        for other in others:
+            yield "".join(held)
+            held = [other]
+    if held and (last := "".join(held)):
+        yield last
 
 
 _lock = threading.Lock()

@@ -81,7 +81,7 @@ def stream(prompt: Prompt, config: ModelConfig, *, check: Check) -> Iterator[Del
     A model that calls no functions is asked by JSON schema from then on. Raises LLMError, ContextOverflow, and whatever
     `check` raises. Closing the generator ends the request.
     """
-    endpoint = _Endpoint(config, check)
+    endpoint = _Endpoint(config, check, prompt_tokens=prompt.tokens)
     if config.mode == "guided":
         yield from guided.stream(prompt, endpoint.raw_chat)
         return
@@ -105,7 +105,7 @@ def _with_remarks(answer: Completion, prompt: Prompt, config: ModelConfig) -> Co
     ways = adapting.ways_of(config.base_url, config.name)
     names = {"where": config.base_url or _("the OpenAI API"), "model": config.name}
     if not answer.calls and answer.finish_reason == "length" and answer.inner_monologue and not answer.text:
-        raise _all_thinking(config, ways, names)
+        raise _all_thinking(config, ways, names, prompt.tokens)
     remarks = []
     chosen_by_itself = config.mode == "tools" and ways.without_tools
     if answer.text and not answer.calls and chosen_by_itself:
@@ -134,9 +134,9 @@ def _with_remarks(answer: Completion, prompt: Prompt, config: ModelConfig) -> Co
     return replace(answer, state=state, remarks=(*answer.remarks, *remarks))
 
 
-def _all_thinking(config: ModelConfig, ways: adapting.Ways, names: dict[str, str]) -> LLMError:
+def _all_thinking(config: ModelConfig, ways: adapting.Ways, names: dict[str, str], sent: int) -> LLMError:
     """It can be asked again while there is more room to give."""
-    spent = f"{_room(config, ways):,}"
+    spent = f"{_room(config, ways, sent):,}"
     again = ways.wants_more_room()
     sentence = _(
         "%(model)s used all %(spent)s tokens of an answer for thinking and said nothing. Set MEMWEB_REPLY_TOKENS to "
@@ -145,9 +145,10 @@ def _all_thinking(config: ModelConfig, ways: adapting.Ways, names: dict[str, str
     return LLMError(sentence % {**names, "spent": spent}, retryable=again)
 
 
-def _room(config: ModelConfig, ways: adapting.Ways) -> int:
-    """Tokens that an answer may have."""
-    return max(config.reply_reserve, min(config.reply_reserve * ways.room, config.context_window // 2))
+def _room(config: ModelConfig, ways: adapting.Ways, sent: int) -> int:
+    """Tokens that the answer to a prompt of `sent` tokens may have."""
+    free = min(config.context_window // 2, config.context_window - sent)
+    return max(config.reply_reserve, min(config.reply_reserve * ways.room, free))
 
 
 class _NoTools(Exception):
@@ -168,13 +169,14 @@ class _Endpoint:
     config: ModelConfig
     check: Check
     patient: bool = True  # wait for a local model that is still being fetched or loaded
+    prompt_tokens: int = 0
 
     def chat(self, messages: list[ChatMessage], **options: Any) -> Iterator[Chunk]:
         """`StreamChat`: one chat completion. `extra_body` holds fields that OpenAI's own API does not know."""
         config, ways = self.config, adapting.ways_of(self.config.base_url, self.config.name)
         request = {"model": config.name, "messages": merged(messages), "stream": True, **options}
         request |= request.pop("extra_body", {})
-        request.setdefault("max_tokens", _room(config, ways))
+        request.setdefault("max_tokens", _room(config, ways, self.prompt_tokens))
         request["stream_options"] = {"include_usage": True}
         if ways.room > 1:
             request["reasoning_effort"] = "low"

@@ -51,7 +51,8 @@ def stream(prompt: Prompt, chat: StreamChat) -> Iterator[Delta | Completion]:
             yield from answer.take(chunk.content)
     yield from answer.called.finish()
     calls = answer.calls(cut_off=tally.finish_reason == "length")
-    yield tally.completion(answer.monologue(calls), calls, "" if calls else answer.text)
+    is_said = not calls and f'"{INNER_THOUGHTS}"' not in answer.text  # an object without a call is for nobody's eyes
+    yield tally.completion(answer.monologue(calls), calls, answer.text if is_said else "")
 
 
 def response_format(functions: tuple[FunctionSchema, ...]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from agents.text.clean import storable
 REASONING = ("reasoning_content", "reasoning", "reasoning_text", "thinking", "thought", "thoughts")
 STATE = ("reasoning_content", "reasoning_details")  # of a message: given back as they came
 FILTERED = {"content_filter", "content-filter", "safety", "prohibited_content", "blocklist", "recitation", "sensitive"}
+MOST_LINES = 200  # of one event
 LONGEST_BODY = 20_000_000  # characters of an answer that is no stream
 THINKING_PARTS = ("thinking", "reasoning", "reasoning_text", "thought", "summary_text")
 
@@ -34,9 +35,7 @@ class Events:
         line = line.removeprefix("\ufeff")
         name, colon, value = line.partition(":")
         if colon and name == "data":
-            self._data.append(value.strip().removeprefix("data:"))
-            if (piece := _decoded("\n".join(self._data))) is not None:  # an event may have several lines
-                yield self._whole(piece)
+            yield from self._more(value.strip().removeprefix("data:"))
         elif colon and name == "error":
             yield {"error": _decoded(value) or value.strip() or line}
         elif colon and name == "event":
@@ -46,6 +45,16 @@ class Events:
         elif name not in ("", "id", "retry") and (length := self._length + len(line)) < LONGEST_BODY:
             self._length = length
             self._other.append(line)
+
+    def _more(self, data: str) -> Iterator[Any]:
+        """An event may have several lines; a line that is whole by itself leaves behind what was broken before it."""
+        piece = _decoded(data)
+        if piece is None and self._data and len(self._data) < MOST_LINES:
+            piece = _decoded("\n".join([*self._data, data]))
+        if piece is None:
+            self._data.append(data)
+        else:
+            yield self._whole(piece)
 
     def end_of_event(self) -> Iterator[Any]:
         """What is left of an event, which is whole now and no JSON: said in place of an answer, unless it broke off."""

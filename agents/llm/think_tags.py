@@ -19,11 +19,16 @@ TAGS = (*CLOSINGS, *CLOSINGS.values())
 
 
 class ThinkTags:
-    """Splits arriving text. A tag may come in pieces: what could become one is held back until it is clear."""
+    """Splits arriving text. A tag may come in pieces: what could become one is held back until it is clear.
+
+    A tag counts where thoughts stand: an opening one before anything is said, a lone closing one before any object
+    begins. Later ones are what somebody speaks of.
+    """
 
     def __init__(self) -> None:
         self._held = ""
         self._closing = ""  # of the pair that is open
+        self._said = ""  # outside of thoughts, as far as it matters: its first sign, and a bracket if there was one
 
     def take(self, text: str) -> Iterator[tuple[bool, str]]:
         """(is it a thought, text) for what is clear by now."""
@@ -32,9 +37,11 @@ class ThinkTags:
             before, _, self._held = self._held.partition(tag)
             # a template may put the opening tag into the prompt: what stands before a lone closing tag was thought
             yield bool(self._closing) or tag not in CLOSINGS, before
-            self._closing = CLOSINGS.get(tag, "")
+            self._closing, self._said = CLOSINGS.get(tag, ""), ""
         clear = len(self._held) - self._beginning_of_a_tag()
         clear_text, self._held = self._held[:clear], self._held[clear:]
+        if not self._closing:
+            self._said = self._said_with(clear_text)
         yield bool(self._closing), clear_text
 
     def rest(self) -> tuple[bool, str]:
@@ -43,9 +50,17 @@ class ThinkTags:
         return bool(self._closing), held
 
     def _next_tag(self) -> str:
-        wanted = (self._closing,) if self._closing else TAGS
-        places = [(place, tag) for tag in wanted if (place := self._held.find(tag)) >= 0]
-        return min(places)[1] if places else ""
+        if self._closing:
+            return self._closing if self._closing in self._held else ""
+        places = sorted((place, tag) for tag in TAGS if (place := self._held.find(tag)) >= 0)
+        return next((tag for place, tag in places if self._counts(tag, self._said_with(self._held[:place]))), "")
+
+    def _counts(self, tag: str, said: str) -> bool:
+        return not said if tag in CLOSINGS else "{" not in said
+
+    def _said_with(self, text: str) -> str:
+        said = self._said + text.strip()
+        return said[:1] + ("{" if "{" in said[1:] else "")
 
     def _beginning_of_a_tag(self) -> int:
         """Characters at the end that may be the beginning of a tag."""

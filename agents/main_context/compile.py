@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 
 from django.db import transaction
@@ -66,10 +66,10 @@ def compile(
     fixed = _fixed_sections(agent, blocks, functions)
     texts = {section.name: section.text for section in fixed}
     queue, queue_section = _queue(messages, fixed, budget)
-    run_id = event.run_id if event else None
-    if len(queue) == len(messages):
-        turns = zip(queue, messages, strict=True)
-        queue = tuple(fifo_queue.with_state(turn, message, server, run_id) for turn, message in turns)
+    if server:
+        room = budget - sum(section.tokens for section in (*fixed, queue_section))
+        queue, given_back = fifo_queue.with_state(queue, messages, server, event.run_id if event else None, room)
+        queue_section = replace(queue_section, tokens=queue_section.tokens + given_back)
     prompt = Prompt(
         system=_system(texts["system_instructions"], texts["core_memory"]),
         blocks=working_context.prompt_blocks(blocks),

@@ -5,6 +5,7 @@ The queue is the agent's messages from `queue_start` on. Eviction moves that one
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from itertools import accumulate
@@ -80,21 +81,39 @@ def wire(message: Message) -> ChatMessage:
     return {"role": "user", "content": text}
 
 
-def with_state(turn: ChatMessage, message: Message, server: str, run_id: int | None) -> ChatMessage:
-    """The turn with what its server wants back: of each call always, the reasoning within the same run. A server that
-    it did not come from gets nothing."""
-    if not server or message.state.get("server") != server:
+def with_state(
+    turns: Sequence[ChatMessage], messages: Sequence[Message], server: str, run_id: int | None, room: int
+) -> tuple[tuple[ChatMessage, ...], int]:
+    """The turns with what their server wants back, and the tokens that this costs, at most `room`.
+
+    Of each call always; the reasoning within the same run, the newest first. A server that it did not come from gets
+    nothing.
+    """
+    given: list[ChatMessage] = []
+    cost = 0
+    for turn, message in zip(reversed(turns), reversed(messages), strict=True):
+        if message.state.get("server") == server:
+            turn = _with_extras(turn, message)
+            reasoning = {name: message.state[name] for name in REASONING if name in message.state}
+            spent = tokens.count(json.dumps(reasoning)) if reasoning and message.run_id == run_id else 0
+            if spent and cost + spent <= room:
+                turn, cost = _with_reasoning(turn, reasoning), cost + spent
+        given.append(turn)
+    return tuple(reversed(given)), cost
+
+
+def _with_extras(turn: ChatMessage, message: Message) -> ChatMessage:
+    calls = turn.get("tool_calls")
+    if not calls:
         return turn
-    turn = dict(turn)
-    if message.run_id == run_id and (reasoning := {k: v for k, v in message.state.items() if k in REASONING}):
-        thought = reasoning.get("reasoning_content", "")
-        if thought and turn["content"].startswith(thought.strip()):
-            turn["content"] = turn["content"][len(thought.strip()) :].strip()
-        turn |= reasoning
-    if calls := turn.get("tool_calls"):
-        extras = [call.get("extra", {}) for call in message.calls]
-        turn["tool_calls"] = [{**call, **extra} for call, extra in zip(calls, extras, strict=True)]
-    return turn
+    extras = [call.get("extra", {}) for call in message.calls]
+    return {**turn, "tool_calls": [{**call, **extra} for call, extra in zip(calls, extras, strict=True)]}
+
+
+def _with_reasoning(turn: ChatMessage, reasoning: dict[str, Any]) -> ChatMessage:
+    thought = reasoning.get("reasoning_content")
+    content = turn["content"].removeprefix(thought.strip()).strip() if isinstance(thought, str) else turn["content"]
+    return {**turn, "content": content, **reasoning}
 
 
 def _wire_assistant(message: Message) -> ChatMessage:

@@ -5,4 +5,10 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [("agents", "0007_word_form")]
-    operations = [migrations.AddField("message", "state", models.JSONField(blank=True, default=dict))]
+    operations = [
+        migrations.AddField(
+            "message",
+            "state",
+            models.JSONField(blank=True, db_default=models.Value({}, models.JSONField()), default=dict),
+        )
+    ]

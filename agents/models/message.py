@@ -48,7 +48,7 @@ class Message(models.Model):
     retracted_at = models.DateTimeField(null=True, blank=True)
     earlier = models.JSONField(default=list, blank=True)
     # What the model's server wants back with an answer of its own: "server" says which, the rest is as it came.
-    state = models.JSONField(default=dict, blank=True)
+    state = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()), blank=True)
 
     embedding = HalfVectorField(null=True, blank=True)
     embedding_model = models.CharField(max_length=120, blank=True)

@@ -111,7 +111,7 @@ def _message_file(agent: Agent, message: Message) -> MessageFile:
         time=own_time(message),
         content=message.content,
         inner_monologue=message.inner_monologue,
-        calls=[CallFile(**call) for call in message.calls],
+        calls=[CallFile(id=call["id"], name=call["name"], arguments=call["arguments"]) for call in message.calls],
         call_id=message.call_id,
         function=message.function,
         failed=message.failed,

@@ -31,6 +31,7 @@ _NAME = regex.compile(rf"{_WORD}(?:[-‐‑–'._&·]{_WORD})*+(?:\+\+|#(?!\w))?
 _SIGN = regex.compile(r"[-‐‑–'._&·]")
 _SIGNS = {"++": "plusplus", "#": "sharp"}
 # After an apostrophe these are not part of a name: it's, don't, we've.
+MOST_ENDINGS = 20  # of one name
 _ENDINGS = {"s", "t", "m", "d", "re", "ve", "ll"}
 # Short words that are said so often that one with its neighbour makes no name, as "wi fi" and "A 38" do.
 _COMMON = frozenset(
@@ -73,16 +74,26 @@ def folded(text: str) -> str:
 
 def _words_of(name: str) -> list[str]:
     """The name without its signs, and its parts."""
+    endings: list[str] = []
+    while "'" in name and (ending := _SIGN.split(name)[-1]) in _ENDINGS and len(endings) < MOST_ENDINGS:
+        name, endings = name[: -len(ending) - 1], [ending, *endings]
+    return [*_parts_of(name), *endings]
+
+
+def _parts_of(name: str) -> list[str]:
     for sign, spoken in _SIGNS.items():
         if name.endswith(sign):
-            return [*_words_of(name.removesuffix(sign))[:-1], _SIGN.sub("", name.removesuffix(sign)) + spoken]
+            named = name.removesuffix(sign)
+            return [*_plain_parts_of(named)[:-1], _SIGN.sub("", named) + spoken]
+    return _plain_parts_of(name)
+
+
+def _plain_parts_of(name: str) -> list[str]:
     if name.startswith("."):
         return [f"dot{name[1:]}", name[1:]]
     parts = _SIGN.split(name)
     if len(parts) == 1:
         return parts
-    if "'" in name and parts[-1] in _ENDINGS:
-        return [*_words_of(name[: -len(parts[-1]) - 1]), parts[-1]]
     if all(part.isdigit() for part in parts) and "." in name:
         return [name] if len(parts) == 2 else [*parts, "".join(parts)]
     return ["".join(parts), *parts]

@@ -41,7 +41,7 @@ def refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     origin = request.headers.get("Origin", "")
     if reason != REASON_BAD_ORIGIN % origin or not ORIGIN.fullmatch(origin):
         return render(request, "403_csrf.html", status=403)
-    setting = f"MEMWEB_ORIGINS={','.join([*env().origins, origin])}"
+    setting = f"MEMWEB_ORIGINS={'…,' if env().origins else ''}{origin}"  # what else stands there is for nobody to see
     return render(request, "403_csrf.html", {"origin": origin, "setting": setting}, status=403)
 
 

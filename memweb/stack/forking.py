@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import IO
 
 from memweb.stack.children import Child
@@ -49,7 +50,8 @@ class Forked:
     def send_signal(self, number: int) -> None:
         """Nothing happens when it has ended."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
 
 class PreloadedParent:
@@ -112,6 +114,7 @@ class PreloadedParent:
         deadline = time.monotonic() + START_TIMEOUT
         while not self._new:
             if self._socket is None or time.monotonic() > deadline:
+                self.stop(0)  # an answer that comes later would be taken for another program's
                 raise OSError("no answer")
             self.listen(1)
         return self._new.pop()

@@ -76,3 +76,8 @@ def test_a_sentence_is_its_words_and_no_more() -> None:
 @pytest.mark.parametrize("piece", ["a-", "a.b", "'", "ü", "a 1 ", "\u0301", "\u0301\u0316"])
 def test_any_text_has_a_form(piece: str) -> None:
     word_form(piece * (200_000 // len(piece)))
+
+
+@pytest.mark.parametrize("text", ["x" + "'s" * 3000, "C" + "+" * 5000, "." * 5000, "wi-" * 5000 + "fi"])
+def test_a_name_without_end_is_a_word_too(text: str) -> None:
+    assert len(word_form(text)) < 20 * len(text)
