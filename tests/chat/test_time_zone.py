@@ -55,7 +55,8 @@ def chat(browser: Client, agent: Agent, text: str) -> None:
 
 def stamps(request: Request) -> dict[str, str]:
     """The stamp of each message that the model was shown."""
-    events = [json.loads(turn["content"]) for turn in request["messages"] if turn["role"] == "user"]
+    said = (turn["content"] for turn in request["messages"] if turn["role"] == "user")
+    events = [json.loads(line) for content in said for line in content.splitlines()]
     return {event["message"]: event["time"] for event in events if event["type"] == "user_message"}
 
 
