@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone, translation
 from pytest_django import Settings
 
 from agents import services
@@ -52,6 +53,14 @@ def agent(alice: User) -> Agent:
 def nothing_learned() -> None:
     """Of model servers: each test begins as a new process does."""
     adapting.forget()
+
+
+@pytest.fixture(autouse=True)
+def nobody_asked_before() -> Iterator[None]:
+    """A request leaves its language and zone behind in its thread, which is the tests' own here."""
+    yield
+    translation.deactivate()
+    timezone.deactivate()
 
 
 @pytest.fixture
