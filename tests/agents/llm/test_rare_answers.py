@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from agents.exceptions import LLMError
 from agents.llm import adapting, gateway
 from agents.llm.problems import Problem
 from agents.llm.scripted import Answer
@@ -44,7 +45,7 @@ def test_a_tag_that_is_spoken_of_is_no_thought() -> None:
 def test_what_did_not_help_is_not_remembered(serve_model: ServeModel) -> None:
     body = json.dumps({"error": {"message": "temperature and tool_choice are set, and the roof is on fire"}})
     serve_model([Answer(status=400, body=body)])
-    with pytest.raises(gateway.LLMError, match="on fire"):
+    with pytest.raises(LLMError, match="on fire"):
         ask()
     here = config()
     assert adapting.ways_of(here.base_url, here.name).changes == {}
