@@ -183,7 +183,7 @@ def test_stop_keeps_the_partial_reply_marked(agent: Agent, serve_model: ServeMod
     run = runs.claim(agent.pk)
     assert run and run.lease_token
     services.run_cancel(agent=agent)
-    with patch("agents.runs.CHECK_SECONDS", 0.3):
+    with patch("agents.runs.CHECK_SECONDS", 1.5):
         lease = Lease(run.pk, run.lease_token)
         lease.checked_at = time.monotonic()
         list(agent_loop.run(run, lease=lease))
