@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from django.db.models import Model, QuerySet
 
-from agents.models import Agent, Archive, Block, BlockRevision, Checkpoint, Document, Message, Passage, Run, Step
+from agents.models import Agent, Archive, Block, BlockRevision, Checkpoint, Document, Message, Passage, Run, Step, Token
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -22,6 +22,7 @@ OWNER_PATHS: dict[type[Model], str] = {
     Passage: "archive__owner",
     Run: "agent__owner",
     Step: "run__agent__owner",
+    Token: "owner",
 }
 
 

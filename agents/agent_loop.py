@@ -53,7 +53,7 @@ def run(run: Run, *, lease: Lease) -> Iterator[Outcome]:
     the run with what was written so far.
     """
     number = run.steps.count()
-    guard = _Guard()
+    guard = _Guard(run.max_steps)
     agent = run.agent  # as it was claimed
     while True:
         number += 1
@@ -70,24 +70,35 @@ def run(run: Run, *, lease: Lease) -> Iterator[Outcome]:
         agent = Agent.objects.select_related("summary", "archive").get(pk=run.agent_id)
 
 
-class _Guard:
-    """Notices a run that goes round in circles."""
+@dataclass(frozen=True)
+class Stop:
+    """Why a run must end although it wants another step; `alert` tells the model."""
 
-    def __init__(self) -> None:
+    reason: Run.StopReason
+    alert: str
+
+
+class _Guard:
+    """Notices a run that goes round in circles, or has had its steps."""
+
+    def __init__(self, max_steps: int | None) -> None:
+        self.max_steps = min(max_steps or settings.MAX_STEPS_PER_RUN, settings.MAX_STEPS_PER_RUN)
         self.last: object = None
         self.times = 0
 
-    def stop_reason(self, number: int, results: list[Result]) -> str:
-        """Why the run must end now; empty if it may go on."""
+    def stop(self, number: int, results: list[Result]) -> Stop | None:
+        """None if the run may go on."""
         step = [(r.call and (r.call.name, r.call.arguments), r.text) for r in results]
         self.times = self.times + 1 if step == self.last else 1
         self.last = step
         if self.times >= SAME_CALLS:
             call = results[0].call
-            return LOOP_STOPPED.format(name=call.name) if call else NO_CALL_STOPPED
-        if number >= settings.MAX_STEPS_PER_RUN:
-            return TOO_MANY_STEPS.format(steps=number)
-        return ""
+            if call is None:
+                return Stop(Run.StopReason.NO_CALL, NO_CALL_STOPPED)
+            return Stop(Run.StopReason.SAME_CALLS, LOOP_STOPPED.format(name=call.name))
+        if number >= self.max_steps:
+            return Stop(Run.StopReason.MAX_STEPS, TOO_MANY_STEPS.format(steps=number))
+        return None
 
 
 class _Attempt:
@@ -145,17 +156,17 @@ class _Attempt:
             calls = [_as_row(call) for call in answer.calls]
             assistant = self._message(step, Kind.ASSISTANT, content="\n\n".join(replies))
             assistant.inner_monologue, assistant.calls = answer.inner_monologue, calls[: function_executor.MOST_CALLS]
-            stop_reason = guard.stop_reason(self.number, results) if any(r.wants_step for r in results) else ""
+            stop = guard.stop(self.number, results) if any(r.wants_step for r in results) else None
             assistant.state = encodable_json(answer.state)
             remarks = [self._message(step, Kind.NOTICE, content=remark) for remark in answer.remarks]
             messages = [assistant, *(self._result_message(step, result) for result in results), *remarks]
-            if stop_reason:
-                messages.append(self._message(step, Kind.SYSTEM_ALERT, content=stop_reason))
+            if stop:
+                messages.append(self._message(step, Kind.SYSTEM_ALERT, content=stop.alert))
             queue_manager.append(self.agent, *messages)
             self._tell_of_context(messages, results)
-            ended = bool(stop_reason) or not any(result.wants_step for result in results)
+            ended = stop is not None or not any(result.wants_step for result in results)
             if ended:
-                runs.finish(run, Run.Status.DONE)
+                runs.finish(run, Run.Status.DONE, stop_reason=stop.reason if stop else "")
         self.draft.drop()
         return Outcome(step, results, ended)
 

@@ -2,6 +2,7 @@
 
 AgentsError
 ├── InvalidInput            what a person typed cannot be taken; nothing was written
+│   ├── NameTaken           something of the person's has that name already
 │   ├── BlockOverLimit      text longer than its block allows
 │   ├── StaleEdit           the block changed since the form was opened
 │   └── RollbackConflict    a block was edited since by somebody else: they must choose what it says
@@ -24,6 +25,10 @@ class AgentsError(Exception):
 
 class InvalidInput(AgentsError):
     """What a person typed cannot be taken; `str()` says why and what would do. Nothing was written."""
+
+
+class NameTaken(InvalidInput):
+    """Something of the person's has that name, or label, already."""
 
 
 class BlockOverLimit(InvalidInput):

@@ -52,7 +52,8 @@ CLAIM_SQL = """
     UPDATE agents_run SET status = %s, lease_token = %s, lease_until = %s, started_at = %s WHERE id = %s
 """
 FINISH_SQL = """
-    UPDATE agents_run SET status = %s, error = %s, finished_at = %s, lease_token = NULL, lease_until = NULL
+    UPDATE agents_run SET status = %s, error = %s, stop_reason = %s, finished_at = %s,
+        lease_token = NULL, lease_until = NULL
     WHERE id = %s
 """
 HOLD_SQL = """
@@ -74,9 +75,9 @@ RENEW_SQL = """
 """
 
 
-def queue(agent: Agent, trigger: str, *, event: Message | None, key: str) -> Run:
+def queue(agent: Agent, trigger: str, *, event: Message | None, key: str, max_steps: int | None = None) -> Run:
     """Make a run that waits for a worker, and call one. Raises IntegrityError if the agent has a run with this key."""
-    run = Run.objects.create(agent=agent, trigger=trigger, event=event, idempotency_key=key)
+    run = Run.objects.create(agent=agent, trigger=trigger, event=event, idempotency_key=key, max_steps=max_steps)
     group = bus.agent_group(agent.pk)
     bus.publish_on_commit(group, WaitingChanged())
     bus.publish_on_commit(group, RunChanged(run.pk, run.status))
@@ -122,18 +123,18 @@ def _is_abandoned(run: Run, now: datetime) -> bool:
     return rows.first() is not None
 
 
-def finish(run: Run, status: Run.Status, *, error: str = "") -> None:
-    """End a run that is held, in the running transaction."""
-    run.status, run.error, run.finished_at = status, error, timezone.now()
+def finish(run: Run, status: Run.Status, *, error: str = "", stop_reason: str = "") -> None:
+    """End a run that is held, in the running transaction. `stop_reason` is a `Run.StopReason`."""
+    run.status, run.error, run.stop_reason, run.finished_at = status, error, stop_reason, timezone.now()
     run.lease_token = run.lease_until = None
-    _execute(FINISH_SQL, [run.status, run.error, run.finished_at, run.pk])
+    _execute(FINISH_SQL, [run.status, run.error, run.stop_reason, run.finished_at, run.pk])
     bus.publish_on_commit(bus.agent_group(run.agent_id), RunChanged(run.pk, status))
 
 
-def fail(run: Run, lease: "Lease", reason: str) -> None:
+def fail(run: Run, lease: "Lease", reason: str, stop_reason: Run.StopReason) -> None:
     """End a run as failed, with a notice in the timeline. Nothing happens if another worker took it over."""
     with contextlib.suppress(LeaseLost), transaction.atomic():
-        finish(lease.hold(), Run.Status.FAILED, error=reason)
+        finish(lease.hold(), Run.Status.FAILED, error=reason, stop_reason=stop_reason)
         notice = Message(kind=Message.Kind.NOTICE, content=reason, failed=True, run=run, created_at=timezone.now())
         queue_manager.append(run.agent, notice)
         bus.publish_on_commit(bus.agent_group(run.agent_id), ContextChanged())

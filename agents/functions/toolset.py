@@ -34,5 +34,6 @@ class Toolset:
 
 
 def of(agent: Agent) -> Toolset:
-    """What this agent may call: all registered functions, the same for every agent."""
-    return Toolset(registry.registered())
+    """What this agent may call: all registered functions but those that were detached from it."""
+    functions = registry.registered()
+    return Toolset({name: functions[name] for name in functions if name not in agent.detached_functions})

@@ -7,3 +7,4 @@ from agents.models.checkpoint import Checkpoint
 from agents.models.message import Message, Summary
 from agents.models.person import Preferences
 from agents.models.run import PromptPrefix, Run, Step
+from agents.models.token import Token

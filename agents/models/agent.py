@@ -72,6 +72,12 @@ class Agent(models.Model):
         help_text=_("In tokens. Empty: the model's own."),
     )
     archive = models.OneToOneField("agents.Archive", models.RESTRICT, related_name="writer")
+    description = models.TextField(blank=True, db_default="", default="")
+    tags = models.JSONField(db_default=models.Value([], models.JSONField()), default=list, blank=True)  # of texts
+    # What programs keep here for themselves: nothing of memweb reads it.
+    metadata = models.JSONField(db_default=models.Value({}, models.JSONField()), default=dict, blank=True)
+    # Names of functions that this agent is not offered.
+    detached_functions = models.JSONField(db_default=models.Value([], models.JSONField()), default=list, blank=True)
     attached_archives = models.ManyToManyField("agents.Archive", related_name="readers", blank=True)
     blocks = models.ManyToManyField("agents.Block", through="agents.AgentBlock", related_name="agents")
 

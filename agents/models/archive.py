@@ -17,6 +17,10 @@ class Archive(models.Model):
 
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="archives")
     name = models.CharField(max_length=120)
+    description = models.TextField(blank=True, db_default="", default="")
+    metadata = models.JSONField(
+        db_default=models.Value({}, models.JSONField()), default=dict, blank=True
+    )  # programs' own
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -26,6 +26,10 @@ class Block(models.Model):
     limit = models.PositiveIntegerField(default=DEFAULT_LIMIT, help_text=_("In characters."))
     description = models.CharField(max_length=300, blank=True, help_text=_("Tells the agent what belongs here."))
     read_only = models.BooleanField(default=False, help_text=_("The agent cannot change it; people can."))
+    tags = models.JSONField(db_default=models.Value([], models.JSONField()), default=list, blank=True)  # of texts
+    metadata = models.JSONField(
+        db_default=models.Value({}, models.JSONField()), default=dict, blank=True
+    )  # programs' own
     revision = models.PositiveIntegerField(default=1, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 

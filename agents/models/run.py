@@ -25,6 +25,15 @@ class Run(models.Model):
         LOGIN = "login", _("login")
         RETRY = "retry", _("retry")
 
+    class StopReason(models.TextChoices):
+        """Why a run ended that is neither simply done nor stopped by a person."""
+
+        MAX_STEPS = "max_steps", _("too many steps")
+        SAME_CALLS = "same_calls", _("the same call again and again")
+        NO_CALL = "no_call", _("no function call")
+        ENDPOINT = "endpoint", _("the model's endpoint")
+        FAULT = "fault", _("memweb's own fault")
+
     agent = models.ForeignKey("agents.Agent", models.CASCADE, related_name="runs")
     trigger = models.CharField(max_length=12, choices=Trigger.choices)
     event = models.ForeignKey(
@@ -41,6 +50,8 @@ class Run(models.Model):
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     error = models.TextField(blank=True)
+    stop_reason = models.CharField(max_length=12, choices=StopReason.choices, blank=True, db_default="", default="")
+    max_steps = models.PositiveSmallIntegerField(null=True, blank=True)  # fewer than the setting allows
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

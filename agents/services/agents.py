@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from agents import queue_manager
 from agents.broadcast import bus
 from agents.broadcast.events import AgentsChanged, ContextChanged
-from agents.exceptions import InvalidInput
+from agents.exceptions import InvalidInput, NameTaken
 from agents.main_context import system_instructions
 from agents.models import Agent, Archive, Message, Run
 from agents.selectors import personas_for
@@ -133,8 +133,8 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _name_taken(name: str) -> InvalidInput:
-    return InvalidInput(_("You already have an agent called “%(name)s”. Choose another name.") % {"name": name})
+def _name_taken(name: str) -> NameTaken:
+    return NameTaken(_("You already have an agent called “%(name)s”. Choose another name.") % {"name": name})
 
 
 def _announce_agents(owner_id: int) -> None:

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agents import dispatch, ingest
-from agents.exceptions import InvalidInput
+from agents.exceptions import InvalidInput, NameTaken
 from agents.external_context import archival_storage
 from agents.functions.archival_memory import LONGEST_PASSAGE
 from agents.models import Agent, Archive, Document, Passage
@@ -33,7 +33,7 @@ def archive_create(*, owner: "User", name: str) -> Archive:
     if len(name) > LONGEST_ARCHIVE_NAME:
         raise InvalidInput(_("A name has at most %(most)d characters.") % {"most": LONGEST_ARCHIVE_NAME})
     if Archive.objects.filter(owner=owner, name__iexact=name).exists():
-        raise InvalidInput(_("You already have an archive called “%(name)s”. Choose another name.") % {"name": name})
+        raise NameTaken(_("You already have an archive called “%(name)s”. Choose another name.") % {"name": name})
     return Archive.objects.create(owner=owner, name=name)
 
 

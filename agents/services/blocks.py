@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from agents.exceptions import InvalidInput, StaleEdit
+from agents.exceptions import InvalidInput, NameTaken, StaleEdit
 from agents.main_context import working_context
 from agents.main_context.working_context import Editor
 from agents.models import Agent, AgentBlock, Block, BlockRevision
@@ -164,7 +164,7 @@ def _check_free(agent: Agent, label: str) -> None:
     Agent.objects.select_for_update(no_key=True).get(pk=agent.pk)  # two of one label at once, one after the other
     if agent.blocks.filter(label=label).exists():
         names = {"agent": agent.name, "label": label}
-        raise InvalidInput(_("%(agent)s already has a block “%(label)s”.") % names)
+        raise NameTaken(_("%(agent)s already has a block “%(label)s”.") % names)
 
 
 def _attach(agent: Agent, block: Block) -> None:

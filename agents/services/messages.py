@@ -23,8 +23,11 @@ LONGEST_MESSAGE = 100_000  # characters, whatever the window
 MESSAGE_SHARE = 0.8  # of the room that instructions, functions and core memory leave to the queue
 
 
-def message_send(*, agent: Agent, text: str, idempotency_key: str = "") -> Run:
-    """Take a message and queue its run; the same key with the same text gives the same run. Raises InvalidInput."""
+def message_send(*, agent: Agent, text: str, idempotency_key: str = "", max_steps: int | None = None) -> Run:
+    """Take a message and queue its run; the same key with the same text gives the same run. Raises InvalidInput.
+
+    `max_steps` is how many steps the run may take, where that is fewer than the setting.
+    """
     text = typed(text).strip()
     _check_message(agent, text)
     key = idempotency_key[:64] or uuid.uuid4().hex
@@ -33,11 +36,11 @@ def message_send(*, agent: Agent, text: str, idempotency_key: str = "") -> Run:
             message = Message(agent=agent, kind=Message.Kind.USER_MESSAGE, content=text, created_at=timezone.now())
             recall_storage.index_words(message)
             message.save()
-            return runs.queue(agent, Run.Trigger.USER_MESSAGE, event=message, key=key)
+            return runs.queue(agent, Run.Trigger.USER_MESSAGE, event=message, key=key, max_steps=max_steps)
     except IntegrityError:
         run = Run.objects.select_related("event").get(agent=agent, idempotency_key=key)
         if run.event and run.event.content != text:  # edited since: another message
-            return message_send(agent=agent, text=text)
+            return message_send(agent=agent, text=text, max_steps=max_steps)
         return run
 
 

@@ -37,10 +37,10 @@ def _work(run: Run, lease: Lease) -> bool:
     except LeaseLost:
         return False
     except LLMError as error:
-        runs.fail(run, lease, str(error))
+        runs.fail(run, lease, str(error), Run.StopReason.ENDPOINT)
     except Exception as error:  # our own fault: told to the person, then raised for the log
         fault = _("memweb itself failed: %(error)s. The log says more.") % {"error": type(error).__name__}
-        runs.fail(run, lease, fault)
+        runs.fail(run, lease, fault, Run.StopReason.FAULT)
         raise
     return True
 
