@@ -3,6 +3,7 @@
 DoorError
 ├── NoToken          401: no token, or one that opens nothing
 ├── Unknown          404: somebody else's, or not there
+├── RunFailed        424: the message was taken, its run failed; not to be sent again
 ├── Conflict         409: as things are now it cannot be done
 ├── NotSupported     501: memweb does not do that; the sentence names it
 ├── Unfit            422: what was sent cannot be taken
@@ -11,11 +12,13 @@ DoorError
 Clients send again after 408, 409, 429 and every 5xx, so `x-should-retry: false` goes with those where that cannot help.
 """
 
+import json
 import logging
 from collections.abc import Sequence
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -57,6 +60,16 @@ class Conflict(DoorError):
     status = 409
 
 
+class RunFailed(DoorError):
+    """The message was taken and its run failed: `str()` says why. No status that clients send again after."""
+
+    status = 424
+
+    def as_openai(self) -> dict[str, Any]:
+        """As a stream tells it."""
+        return openai_error(self.status, str(self))
+
+
 class NotSupported(DoorError):
     """memweb does not do that."""
 
@@ -96,6 +109,25 @@ def refusal(status: int, detail: str | Sequence[dict[str, Any]], **headers: str)
     if status == 401:
         answer["WWW-Authenticate"] = "Bearer"
     return answer
+
+
+def as_openai(answer: HttpResponseBase) -> HttpResponseBase:
+    """An error in OpenAI's shape, without which its client shows no reason. What cannot be taken is a 400 there."""
+    detail = json.loads(answer.content)["detail"]  # type: ignore[attr-defined]
+    if isinstance(detail, list):
+        detail = "; ".join(f"{'.'.join(map(str, item['loc'][1:]))}: {item['msg']}" for item in detail)
+    error = openai_error(answer.status_code, detail)
+    if answer.status_code in (422, 501):
+        answer.status_code = 400
+    answer.content = json.dumps({"error": error}, ensure_ascii=False).encode()  # type: ignore[attr-defined]
+    return answer
+
+
+def openai_error(status: int, message: str) -> dict[str, Any]:
+    """What stands under `error`."""
+    codes = {401: "invalid_api_key", 404: "model_not_found", 424: "run_failed", 429: "rate_limit_exceeded"}
+    kind = "invalid_request_error" if status < 500 or status == 501 else "server_error"
+    return {"message": message, "type": kind, "param": None, "code": codes.get(status)}
 
 
 def fault(place: Sequence[str | int], message: str, kind: str) -> dict[str, Any]:

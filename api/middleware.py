@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from agents import services
 from agents.models import Token
-from api.errors import NoToken, NotSupported, TooMany, answer_of, refusal
+from api.errors import NoToken, NotSupported, TooMany, answer_of, as_openai, refusal
 from api.unsupported import refuse
 
 GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -38,6 +38,8 @@ def programs(get_response: GetResponse) -> GetResponse:
         response = await get_response(request)
         if response.status_code in PLAIN and not response.headers["Content-Type"].startswith("application/json"):
             response = _no_door(request, HTTPStatus(response.status_code))
+        if response.status_code >= 400 and request.path.startswith("/openai"):
+            response = as_openai(response)
         response["X-Content-Type-Options"] = "nosniff"
         response.headers.setdefault("Cache-Control", "no-store")
         return response

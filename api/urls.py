@@ -7,6 +7,7 @@ from ninja import NinjaAPI
 from api import errors
 from api.access import Bearer
 from api.letta import agents, blocks, folders, installation, messages, passages, runs, tools
+from api.openai import chat, responses
 from api.own import commands, events
 from memweb import __version__
 
@@ -14,6 +15,11 @@ ABOUT = """
 Agents that manage their own memory, as programs reach them. Most of it is the REST API of Letta, so that `letta-client`
 works as it is; what is tagged "memweb" is memweb's own. An access token comes from the page's account menu or from
 `memweb token create`.
+"""
+
+ABOUT_OPENAI = """
+For programs that speak with OpenAI: an agent is a model, called by its name or id. Its memory is its own: of a request
+only the last message of the user reaches it. Earlier messages, system messages and sampling options change nothing.
 """
 
 v1 = NinjaAPI(
@@ -25,6 +31,17 @@ v1 = NinjaAPI(
     docs_url=None,
 )
 errors.register(v1)
+openai = NinjaAPI(
+    title="memweb's agents as models",
+    version=__version__,
+    description=ABOUT_OPENAI,
+    urls_namespace="openai",
+    auth=Bearer(),
+    docs_url=None,
+)
+errors.register(openai)
+for router in (chat.router, responses.router):
+    openai.add_router("", router)
 for module in (installation, agents, messages, blocks, passages, folders, tools, runs, commands, events):
     v1.add_router("", module.router)
 
@@ -37,5 +54,9 @@ def _without_login(patterns: list[URLPattern | URLResolver]) -> list[URLPattern 
     return patterns
 
 
-v1_patterns, v1_app, v1_namespace = v1.urls
-urlpatterns = [path("v1/", (_without_login(v1_patterns), v1_app, v1_namespace))]
+def _doors(api: NinjaAPI) -> tuple[list[URLPattern | URLResolver], str, str]:
+    patterns, app, namespace = api.urls
+    return _without_login(patterns), app, namespace
+
+
+urlpatterns = [path("v1/", _doors(v1)), path("openai/v1/", _doors(openai))]
