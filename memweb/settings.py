@@ -134,6 +134,7 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 SIGNUP_OPEN = ENV.memweb_signup
+API_REQUESTS_PER_MINUTE = ENV.memweb_api_requests_per_minute  # of one access token
 
 # Security
 

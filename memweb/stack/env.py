@@ -47,6 +47,7 @@ class Env(BaseSettings):
     memweb_secret_key: SecretStr | None = None  # else one is made in the data folder
     memweb_signup: bool = False
     memweb_max_upload_mb: int = Field(20, gt=0)
+    memweb_api_requests_per_minute: int = Field(1500, gt=0)  # of one access token
     memweb_run_threads: int = Field(256, gt=0)  # runs in progress at once; one that waits for its model costs a thread
 
     # services of your own; without them embedded ones are started
