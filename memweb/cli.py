@@ -24,9 +24,10 @@ def main() -> None:
 
 
 @main.command()
-def run() -> None:
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def up(quiet: bool) -> None:
     """Start everything and print an address to open. Ctrl-C stops it."""
-    sys.exit(Supervisor(plan_for(env())).run())
+    sys.exit(Supervisor(plan_for(env()), quiet=quiet).run())
 
 
 @main.command()
