@@ -14,6 +14,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from memweb.stack import catalogue
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent.parent
+IN_CHECKOUT = all((PROJECT_FOLDER / name).is_file() for name in ("pyproject.toml", "manage.py"))  # else installed
+COMMAND = ".venv/bin/python -m memweb" if IN_CHECKOUT else "memweb"  # as a person types it
 ENV_FILE = os.environ.get("MEMWEB_ENV_FILE") or PROJECT_FOLDER / ".env"  # another one, or none, for tests
 
 

@@ -70,7 +70,7 @@ class Watched:
 
 
 class Supervisor:
-    """`run` returns the exit code: 0 after Ctrl-C, SIGTERM, 1 when the start failed. `quiet`: only faults are said."""
+    """`run` returns the exit code: 0 after Ctrl-C or SIGTERM, 1 after a failed start. `quiet`: only faults are said."""
 
     def __init__(self, plan: Plan, *, quiet: bool = False) -> None:
         self._plan = plan
