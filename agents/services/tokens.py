@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 PREFIX = "memweb-"
-LONGEST_NAME = 80  # characters
+LONGEST_TOKEN_NAME = 80  # characters
 THIS_MACHINE = "this machine"  # whose token `memweb up` keeps for programs beside it
 SEEN = timedelta(minutes=1)  # within which a use is not noted again
 
@@ -27,8 +27,8 @@ def token_create(*, owner: "User", name: str) -> tuple[Token, str]:
     name = " ".join(typed(name).split())
     if not name:
         raise InvalidInput(_("Give the token a name: what will use it?"))
-    if len(name) > LONGEST_NAME:
-        raise InvalidInput(_("A name has at most %(most)d characters.") % {"most": LONGEST_NAME})
+    if len(name) > LONGEST_TOKEN_NAME:
+        raise InvalidInput(_("A name has at most %(most)d characters.") % {"most": LONGEST_TOKEN_NAME})
     if name == THIS_MACHINE:
         raise InvalidInput(
             _("“%(name)s” is what memweb calls a token of its own. Choose another name.") % {"name": name}
