@@ -9,7 +9,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 26
 
 run: $(VENV)/.installed ## start memweb and print the address to open
-	@exec $(BIN)/python -m memweb run
+	@exec $(BIN)/python -m memweb up
 
 test: check ## everything that is checked: `make check`, then the tests
 	$(BIN)/python -m coverage run -m pytest -m "not local_model"
@@ -21,7 +21,7 @@ check: $(VENV)/.dev-installed ## format, lint, types, import floors, migrations,
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
-	$(BIN)/djlint templates --lint --quiet
+	$(BIN)/djlint memweb/templates --lint --quiet
 
 test-local-model: $(VENV)/.dev-installed ## the tests that need the local model's weights (1.1 GB)
 	$(BIN)/python -m pytest -m local_model

@@ -13,8 +13,22 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memweb.stack import catalogue
 
-PROJECT_FOLDER = Path(__file__).resolve().parent.parent.parent
-ENV_FILE = os.environ.get("MEMWEB_ENV_FILE") or PROJECT_FOLDER / ".env"  # another one, or none, for tests
+PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
+PROJECT_FOLDER = PACKAGE_FOLDER.parent  # of a checkout; site-packages where memweb is installed
+IN_CHECKOUT = all((PROJECT_FOLDER / name).is_file() for name in ("pyproject.toml", "manage.py"))
+COMMAND = ".venv/bin/python -m memweb" if IN_CHECKOUT else "memweb"  # as a person types it
+
+
+def env_file() -> Path:
+    """The one named in the environment; else the checkout's or, where memweb is installed, the data folder's."""
+    named = os.environ.get("MEMWEB_ENV_FILE")
+    if named:
+        return Path(named).expanduser().absolute()
+    home = Path(os.environ.get("MEMWEB_HOME") or "~/.memweb").expanduser()
+    return (PROJECT_FOLDER if IN_CHECKOUT else home.absolute()) / ".env"
+
+
+ENV_FILE = env_file()
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,12 @@ class Env(BaseSettings):
     memweb_embedding_model: str = "text-embedding-3-small"
     memweb_embedding_dimension: int = Field(384, gt=0, le=4000)
 
+    @field_validator("memweb_local_model_file")
+    @classmethod
+    def _is_absolute(cls, value: Path | None) -> Path | None:
+        """Programs of memweb run in other folders than it is started from."""
+        return value and value.expanduser().absolute()
+
     @field_validator("memweb_origins")
     @classmethod
     def _are_origins(cls, value: str) -> str:
@@ -108,6 +128,18 @@ class Env(BaseSettings):
         )
 
     @property
+    def local_url(self) -> str:
+        """Where a program on this machine reaches the page."""
+        host = "127.0.0.1" if self.memweb_host in ("0.0.0.0", "::") else self.memweb_host
+        return f"http://{_bracketed(host)}:{self.memweb_port}"
+
+    @property
+    def allowed_hosts(self) -> list[str]:
+        """Of `memweb_allowed_hosts` and `memweb_origins`, and the one of `local_url`."""
+        named = [host.strip() for host in self.memweb_allowed_hosts.split(",") if host.strip()]
+        return named + [_bracketed(str(urlsplit(url).hostname)) for url in (*self.origins, self.local_url)]
+
+    @property
     def origins(self) -> list[str]:
         """Of `memweb_origins`."""
         return [origin for origin in self.memweb_origins.split(",") if origin]
@@ -116,6 +148,11 @@ class Env(BaseSettings):
     def has_own_endpoint(self) -> bool:
         """True when a person configured a model endpoint; else the local model serves."""
         return bool(self.openai_api_key or self.openai_base_url)
+
+
+def _bracketed(host: str) -> str:
+    """As it stands in a URL."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _origin(text: str) -> str:
@@ -127,11 +164,11 @@ def _origin(text: str) -> str:
         port = parts.port
     except ValueError as error:
         raise ValueError(fault) from error
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    host = _bracketed(parts.hostname or "")
     usual = {"http": 80, "https": 443}.get(parts.scheme)
     name = host if port in (None, usual) else f"{host}:{port}"
     rest = (parts.path, parts.query, parts.fragment, parts.username)
-    if not usual or any(rest) or not re.fullmatch(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]", host or ""):
+    if not usual or any(rest) or not re.fullmatch(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]", host):
         raise ValueError(fault)
     return f"{parts.scheme}://{name}"
 
