@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from memweb.stack.env import env
 from memweb.stack.plan import plan_for
 from memweb.stack.supervisor import Supervisor
+from memweb.terminal.commands import COMMANDS
 
 
 @click.group()
@@ -24,9 +25,13 @@ def main() -> None:
 
 
 @main.command()
-def run() -> None:
+def up() -> None:
     """Start everything and print an address to open. Ctrl-C stops it."""
     sys.exit(Supervisor(plan_for(env())).run())
+
+
+for command in COMMANDS:
+    main.add_command(command)
 
 
 @main.command()

@@ -39,7 +39,7 @@ from memweb.client.events import (
     WaitingChanged,
     WaitingMessage,
 )
-from memweb.client.finding import Server, find, home, running_here
+from memweb.client.finding import Server, find, home, is_told, running_here
 from memweb.client.messages import (
     AgentMessage,
     Failed,
@@ -137,6 +137,7 @@ __all__ = [
     "create_client",
     "find",
     "home",
+    "is_told",
     "running_here",
 ]
 

@@ -21,6 +21,11 @@ def home() -> Path:
     return Path(os.environ.get("MEMWEB_HOME") or Path.home() / ".memweb").expanduser()
 
 
+def is_told() -> bool:
+    """Whether the environment names a server, which then is the one to speak to."""
+    return bool(os.environ.get("MEMWEB_URL"))
+
+
 def find(base_url: str | None = None, token: str | None = None) -> Server:
     """The server to speak to. Raises NoServer with what to do, NotAllowed where an address has no token."""
     url = base_url or os.environ.get("MEMWEB_URL")
