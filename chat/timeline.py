@@ -4,13 +4,13 @@ import json
 from bisect import bisect
 from dataclasses import dataclass, field
 
-from django.db.models import OuterRef, Subquery
 from django.utils.safestring import SafeString
 
+from agents import selectors
 from agents.function_executor import MOST_CALLS
 from agents.llm.types import INNER_THOUGHTS, REQUEST_HEARTBEAT, SEND_MESSAGE
-from agents.models import BlockRevision, Message
-from agents.text import diff
+from agents.models import Message
+from agents.selectors import MemoryEdit
 from agents.text.clean import storable
 from chat import markdown
 
@@ -30,20 +30,12 @@ class CallView:
 
 
 @dataclass(frozen=True)
-class Edit:
-    """A memory edit of a step, as a chip with its difference."""
-
-    revision: BlockRevision
-    pieces: list[diff.Piece]
-
-
-@dataclass(frozen=True)
 class Row:
     message: Message
     template: str
     html: SafeString | None = None
     calls: list[CallView] = field(default_factory=list)
-    edits: list[Edit] = field(default_factory=list)
+    edits: list[MemoryEdit] = field(default_factory=list)
     can_retry: bool = False
 
 
@@ -53,7 +45,7 @@ def rows(messages: list[Message]) -> list[Row]:
     """
     assistants = [message for message in messages if message.kind == Kind.ASSISTANT]
     results = _results(assistants, [message for message in messages if _is_drawn_with_call(message)])
-    edits = _edits([message for message in assistants if _does_more_than_speak(message)])
+    edits = selectors.edits_of([message for message in assistants if _does_more_than_speak(message)])
     return [_row(message, results, edits) for message in messages if not _is_drawn_with_call(message)]
 
 
@@ -65,7 +57,7 @@ def _does_more_than_speak(message: Message) -> bool:
     return any(call["name"] != SEND_MESSAGE for call in message.calls)
 
 
-def _row(message: Message, results: dict[int, dict[str, Message]], edits: dict[int, list[Edit]]) -> Row:
+def _row(message: Message, results: dict[int, dict[str, Message]], edits: dict[int, list[MemoryEdit]]) -> Row:
     if message.kind != Kind.ASSISTANT:
         retry = message.kind == Kind.NOTICE and message.failed and message.run_id is not None
         return Row(message, f"chat/rows/_{message.kind}.html", can_retry=retry)
@@ -127,22 +119,3 @@ def _by_call(assistants: list[Message], results: list[Message]) -> dict[int, dic
         if place := bisect(seqs, result.seq or 0):
             found[assistants[place - 1].pk].setdefault(result.call_id, result)
     return found
-
-
-def _edits(assistants: list[Message]) -> dict[int, list[Edit]]:
-    """Edits by step, each against the revision before it.
-
-    This agent's own alone: one that was made from a checkpoint shares steps with the agent it comes from.
-    """
-    edits: dict[int, list[Edit]] = {}
-    if not assistants:
-        return edits
-    before = BlockRevision.objects.filter(block=OuterRef("block"), number=OuterRef("number") - 1)
-    revisions = BlockRevision.objects.filter(
-        step__in={message.step_id for message in assistants if message.step_id}, agent=assistants[0].agent_id
-    )
-    revisions = revisions.annotate(old=Subquery(before.values("value")[:1]))
-    for revision in revisions.select_related("block").order_by("block", "number"):
-        pieces = diff.words(revision.old or "", revision.value)
-        edits.setdefault(revision.step_id or 0, []).append(Edit(revision, pieces))
-    return edits

@@ -1,17 +1,27 @@
 """ASGI doors: HTTP pages and websockets."""
 
 import os
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
-http_application = get_asgi_application()  # first: it loads the apps that the imports below need
+pages = get_asgi_application()  # first: it loads the apps that the imports below need
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 
+from api.handler import ProgramsHandler, is_for_programs  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
+
+programs = ProgramsHandler()
+
+
+async def http_application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Pages and the doors for programs, each with its own middleware."""
+    await (programs if is_for_programs(scope["path"]) else pages)(scope, receive, send)
+
 
 application = ProtocolTypeRouter(
     {

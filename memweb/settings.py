@@ -54,6 +54,7 @@ INSTALLED_APPS = [
     "template_partials",
     "agents",
     "chat",
+    "api",
 ]
 
 MIDDLEWARE = [
@@ -72,6 +73,7 @@ MIDDLEWARE = [
     "chat.middleware.PartialLoginMiddleware",
     "chat.middleware.TimeZoneMiddleware",
 ]
+PROGRAMS_MIDDLEWARE = ["api.middleware.programs"]  # of the doors for programs: no session, no cookie
 
 ROOT_URLCONF = "memweb.urls"
 ASGI_APPLICATION = "memweb.asgi.application"

@@ -11,5 +11,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("language/", login_not_required(set_language), name="set_language"),
     path("texts.js", login_not_required(catalog), name="texts"),
+    path("", include("api.urls")),
     path("", include("chat.urls")),
 ]

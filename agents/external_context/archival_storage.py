@@ -66,22 +66,48 @@ def find(agent: Agent, query: str, *, page: int = 1, size: int = PAGE_SIZE, as_o
 
 def search(agent: Agent, rows: "QuerySet[Passage]", query: str) -> list[Hit[Passage]]:
     """The best of `rows`, some of the agent's, for `query`, best first. Three statements."""
-    nominated = candidates(rows, archives_of(agent), COLUMNS, query)
+    return search_in(archives_of(agent), rows, query)
+
+
+def search_in(archives: list[int], rows: "QuerySet[Passage]", query: str) -> list[Hit[Passage]]:
+    """The best of `rows`, all of these archives, best first. Two statements."""
+    nominated = candidates(rows, archives, COLUMNS, query)
     scores = weighted(nominated, WEIGHTS)
     hits = [Hit(candidate.row, score) for candidate, score in zip(nominated, scores, strict=True)]
     return sorted(hits, key=lambda hit: (-hit.score, -hit.row.pk))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Filing:
+    """A passage to be. `created_at` is given where it was said before; `step` is the one that files it."""
+
+    text: str
+    tags: Sequence[str] = ()
+    created_at: datetime | None = None
+    step: Step | None = None
+
+
 def insert(archive: Archive, text: str, *, step: Step | None = None) -> Passage:
     """File one passage; it is found at once. Embeds `text` first. Raises LLMError if that fails."""
-    text = storable(text)
-    vector = get_embedder().embed_passages([text])[0]
+    return insert_all(archive, [Filing(text=text, step=step)])[0]
+
+
+def insert_all(archive: Archive, filings: Sequence[Filing]) -> list[Passage]:
+    """File passages, all or none; they are found at once. Embeds them first. Raises LLMError if that fails."""
+    texts = [storable(filing.text) for filing in filings]
+    vectors = get_embedder().embed_passages(texts)
+    passages = []
     with transaction.atomic():
-        passage = build(archive, text, vector)
-        passage.step = step
-        passage.save()
+        for filing, text, vector in zip(filings, texts, vectors, strict=True):
+            passage = build(archive, text, vector)
+            passage.step, passage.tags = filing.step, list(filing.tags)
+            passage.save()
+            if filing.created_at:  # the row itself says when it was made
+                passage.created_at = filing.created_at
+                passage.save(update_fields=["created_at"])
+            passages.append(passage)
         announce(archive)
-    return passage
+    return passages
 
 
 def rewrite(passage: Passage, text: str) -> Passage:

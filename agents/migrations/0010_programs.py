@@ -30,6 +30,8 @@ class Migration(migrations.Migration):
         migrations.AddField("agent", "tags", _texts()),
         migrations.AddField("agent", "metadata", _own()),
         migrations.AddField("agent", "detached_functions", _texts()),
+        migrations.AddField("agent", "asked_for", _own()),
+        migrations.AddField("passage", "tags", _texts()),
         migrations.AddField("archive", "description", models.TextField(blank=True, db_default="", default="")),
         migrations.AddField("archive", "metadata", _own()),
         migrations.AddField("block", "tags", _texts()),

@@ -76,6 +76,8 @@ class Agent(models.Model):
     tags = models.JSONField(db_default=models.Value([], models.JSONField()), default=list, blank=True)  # of texts
     # What programs keep here for themselves: nothing of memweb reads it.
     metadata = models.JSONField(db_default=models.Value({}, models.JSONField()), default=dict, blank=True)
+    # What a program asked for and this installation decides otherwise: given back to it, as `embedding` is.
+    asked_for = models.JSONField(db_default=models.Value({}, models.JSONField()), default=dict, blank=True)
     # Names of functions that this agent is not offered.
     detached_functions = models.JSONField(db_default=models.Value([], models.JSONField()), default=list, blank=True)
     attached_archives = models.ManyToManyField("agents.Archive", related_name="readers", blank=True)

@@ -92,6 +92,7 @@ class Passage(models.Model):
     position = models.PositiveIntegerField(default=0)  # within the document
     text = models.TextField()
     tokens = models.PositiveIntegerField(default=0)
+    tags = models.JSONField(db_default=models.Value([], models.JSONField()), default=list, blank=True)  # of texts
     step = models.ForeignKey("agents.Step", models.SET_NULL, null=True, blank=True, related_name="passages")
     created_at = models.DateTimeField(auto_now_add=True)
     retracted_at = models.DateTimeField(null=True, blank=True)

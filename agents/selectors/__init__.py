@@ -2,7 +2,16 @@
 
 from agents.selectors.agents import agents_of, humans_for, model_name, personas_for
 from agents.selectors.archives import archives_of, archives_to_attach, documents_of, filed_in, passages_of_kind
-from agents.selectors.blocks import BlockCard, Revisions, block_card, block_cards, blocks_to_attach, revisions_page
+from agents.selectors.blocks import (
+    BlockCard,
+    MemoryEdit,
+    Revisions,
+    block_card,
+    block_cards,
+    blocks_to_attach,
+    edits_of,
+    revisions_page,
+)
 from agents.selectors.context import (
     ContextView,
     Gauge,
@@ -21,7 +30,9 @@ from agents.selectors.timeline import (
     timeline_around,
     timeline_before,
     timeline_between,
+    timeline_from,
     timeline_message,
     timeline_whole,
     waiting,
+    window_of,
 )

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.core.paginator import Page, Paginator
-from django.db.models import F, QuerySet, prefetch_related_objects
+from django.db.models import F, OuterRef, QuerySet, Subquery, prefetch_related_objects
 
 from agents.main_context import working_context
-from agents.models import Agent, Block, BlockRevision
+from agents.models import Agent, Block, BlockRevision, Message
 from agents.text import diff
 from agents.text.diff import Piece
 
@@ -70,3 +70,29 @@ def revisions_page(block: Block, number: int) -> Revisions:
     shown = block.revisions.filter(number__gte=min(numbers) - 1, number__lte=max(numbers))
     texts = dict(shown.values_list("number", "value"))
     return Revisions(page, [(r, diff.words(texts.get(r.number - 1, ""), r.value)) for r in page])
+
+
+@dataclass(frozen=True)
+class MemoryEdit:
+    """An edit that a step made, with its difference."""
+
+    revision: BlockRevision
+    pieces: list[Piece]
+
+
+def edits_of(answers: Sequence[Message]) -> dict[int, list[MemoryEdit]]:
+    """By step, what one agent's answers wrote to memory, each edit against the revision before it. One query.
+
+    This agent's own alone: one that was made from a checkpoint shares steps with the agent it comes from.
+    """
+    edits: dict[int, list[MemoryEdit]] = {}
+    if not answers:
+        return edits
+    before = BlockRevision.objects.filter(block=OuterRef("block"), number=OuterRef("number") - 1)
+    steps = {message.step_id for message in answers if message.step_id}
+    revisions = BlockRevision.objects.filter(step__in=steps, agent=answers[0].agent_id)
+    revisions = revisions.annotate(old=Subquery(before.values("value")[:1]))
+    for revision in revisions.select_related("block").order_by("block", "number"):
+        pieces = diff.words(revision.old or "", revision.value)
+        edits.setdefault(revision.step_id or 0, []).append(MemoryEdit(revision, pieces))
+    return edits

@@ -51,6 +51,11 @@ def timeline_after(agent: Agent, seq: int) -> CatchUp:
     return CatchUp(rows[:TIMELINE_CATCH_UP], len(rows) <= TIMELINE_CATCH_UP, last_seq)
 
 
+def timeline_from(agent: Agent, seq: int) -> "SearchedQuerySet[Message]":
+    """Every row after `seq`, oldest first."""
+    return _timeline(agent).filter(seq__gt=seq).order_by("seq")
+
+
 def timeline_whole(agent: Agent) -> Iterator[Message]:
     """Every row, oldest first, a few at a time."""
     return _timeline(agent).order_by("seq").iterator(chunk_size=1000)
@@ -83,6 +88,12 @@ def evicted(agent: Agent, kinds: Collection[str] | None = None) -> "SearchedQuer
     rows = agent.messages.filter(seq__lt=agent.queue_start, retracted_at=None).exclude(kind=Message.Kind.NOTICE)
     rows = rows.without_search_columns()
     return rows if kinds is None else rows.filter(kind__in=kinds)
+
+
+def window_of(agent: Agent) -> list[int]:
+    """The ids of the messages in the queue, oldest first. One query."""
+    rows = agent.messages.filter(seq__gte=agent.queue_start, retracted_at=None).exclude(kind=Message.Kind.NOTICE)
+    return list(rows.order_by("seq").values_list("pk", flat=True))
 
 
 def _timeline(agent: Agent) -> "SearchedQuerySet[Message]":

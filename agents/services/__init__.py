@@ -6,30 +6,38 @@ from agents.services.agents import (
     AgentDraft,
     agent_create,
     agent_delete,
+    agent_describe,
+    agent_greet,
     agent_instruct,
     agent_rename,
+    agent_set_model,
     agent_visit,
+    functions_detach,
 )
 from agents.services.archives import (
     archive_attach,
     archive_create,
     archive_delete,
+    archive_describe,
     archive_detach,
     document_add,
     document_delete,
     document_retry,
     passage_add,
     passage_edit,
+    passages_add,
     passages_bring_back,
     passages_retract,
 )
 from agents.services.blocks import (
     BlockSettings,
     block_attach_new,
+    block_create,
     block_delete,
     block_describe,
     block_detach,
     block_edit,
+    block_note,
     block_record_import,
     block_restore,
     block_share,
@@ -47,7 +55,7 @@ from agents.services.messages import (
 )
 from agents.services.preferences import zone_set, zone_told
 from agents.services.rewriting import reply_rewrite, thought_rewrite
-from agents.services.runs import run_cancel, run_next
+from agents.services.runs import run_cancel, run_next, runs_cancel
 from agents.services.tokens import token_create, token_revoke, token_use
 from agents.services.turns import (
     Choices,
@@ -55,6 +63,7 @@ from agents.services.turns import (
     Keep,
     PutBack,
     messages_pop,
+    messages_reset,
     run_retry,
     turn_delete,
     turn_edit,

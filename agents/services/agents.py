@@ -1,9 +1,11 @@
 """Agents: made, renamed, visited, deleted."""
 
 import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -12,6 +14,7 @@ from agents import queue_manager
 from agents.broadcast import bus
 from agents.broadcast.events import AgentsChanged, ContextChanged
 from agents.exceptions import InvalidInput, NameTaken
+from agents.llm.types import SEND_MESSAGE
 from agents.main_context import system_instructions
 from agents.models import Agent, Archive, Message, Run
 from agents.selectors import personas_for
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 LONGEST_INSTRUCTIONS = 100_000  # characters
+LONGEST_MODEL = 120  # characters
 OWN_NAME = re.compile(r"(My name is |我叫|我的名字是|我是)[^\n.。,，]+(?=[.。,，])")
 AWAY_HOURS = 6  # after which a visit is noted in the queue
 
@@ -34,16 +38,16 @@ class AgentDraft:
     """What a new agent is made from; persona and human are the texts its blocks start with."""
 
     name: str
-    persona: str
-    human: str
+    persona: str = ""
+    human: str = ""
     model: str = ""
     context_window: int | None = None
+    blocks: Sequence[tuple[BlockSettings, str]] | None = None  # with their texts: instead of persona and human
 
 
 def agent_create(*, owner: "User", draft: AgentDraft) -> Agent:
     """Make an agent with its blocks and its own archive. Raises InvalidInput for a name already taken."""
     name = _checked_name(draft.name)
-    now = timezone.now()
     with transaction.atomic():
         archive = Archive.objects.create(owner=owner, name=name)
         try:
@@ -58,10 +62,11 @@ def agent_create(*, owner: "User", draft: AgentDraft) -> Agent:
                 )
         except IntegrityError as error:
             raise _name_taken(name) from error
-        block_attach_new(agent=agent, settings=PERSONA_BLOCK, value=_with_own_name(draft.persona, owner, name))
-        block_attach_new(agent=agent, settings=HUMAN_BLOCK, value=draft.human)
-        login = Message(kind=Message.Kind.LOGIN, content="The person opened the conversation.", created_at=now)
-        queue_manager.append(agent, login)
+        persona = _with_own_name(draft.persona, owner, name)
+        blocks = [(PERSONA_BLOCK, persona), (HUMAN_BLOCK, draft.human)] if draft.blocks is None else draft.blocks
+        for settings, value in blocks:
+            block_attach_new(agent=agent, settings=settings, value=value)
+        agent_greet(agent=agent)
         _announce_agents(owner.pk)
     return agent
 
@@ -105,12 +110,50 @@ def agent_instruct(*, agent: Agent, text: str) -> None:
         bus.publish_on_commit(bus.agent_group(agent.pk), ContextChanged())
 
 
+def agent_describe(*, agent: Agent, **texts: Any) -> None:
+    """Set `description`, `tags`, `metadata` or `asked_for`, which nothing of memweb reads."""
+    for name, value in texts.items():
+        setattr(agent, name, value)
+    agent.save(update_fields=[*texts])
+
+
+def agent_set_model(*, agent: Agent, model: str | None = None, context_window: int | None = None) -> None:
+    """Use another model (empty: the configured one), or another context window in tokens. Raises InvalidInput."""
+    if model is not None:
+        if len(model) > LONGEST_MODEL:
+            raise InvalidInput(_("A name has at most %(most)d characters.") % {"most": LONGEST_MODEL})
+        agent.model = model
+    if context_window is not None:
+        try:
+            Agent._meta.get_field("context_window").run_validators(context_window)
+        except ValidationError as error:
+            raise InvalidInput(" ".join(error.messages)) from error
+        agent.context_window = context_window
+    with transaction.atomic():
+        agent.save(update_fields=["model", "context_window"])
+        bus.publish_on_commit(bus.agent_group(agent.pk), ContextChanged())
+
+
+def functions_detach(*, agent: Agent, names: Collection[str]) -> None:
+    """Offer the agent these functions no more, and all others that are registered. Raises InvalidInput."""
+    if SEND_MESSAGE in names:
+        raise InvalidInput(_("Without %(function)s an agent cannot speak.") % {"function": SEND_MESSAGE})
+    agent.detached_functions = sorted(names)
+    with transaction.atomic():
+        agent.save(update_fields=["detached_functions"])
+        bus.publish_on_commit(bus.agent_group(agent.pk), ContextChanged())
+
+
 def agent_visit(*, agent: Agent) -> None:
     """Note in the queue that the person is back after hours away, so that the agent knows time has passed."""
-    now = timezone.now()
-    if (now - agent.last_active_at).total_seconds() < AWAY_HOURS * 3600:
-        return
-    login = Message(kind=Message.Kind.LOGIN, content="The person opened the conversation.", created_at=now)
+    if (timezone.now() - agent.last_active_at).total_seconds() >= AWAY_HOURS * 3600:
+        agent_greet(agent=agent)
+
+
+def agent_greet(*, agent: Agent) -> None:
+    """Note in the queue that the person is there."""
+    text = "The person opened the conversation."
+    login = Message(kind=Message.Kind.LOGIN, content=text, created_at=timezone.now())
     with transaction.atomic():
         queue_manager.append(agent, login)
         bus.publish_on_commit(bus.agent_group(agent.pk), ContextChanged())

@@ -1,7 +1,8 @@
 """Archival storage as people change it: archives, documents, passages."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 from agents import dispatch, ingest
 from agents.exceptions import InvalidInput, NameTaken
 from agents.external_context import archival_storage
+from agents.external_context.archival_storage import Filing
 from agents.functions.archival_memory import LONGEST_PASSAGE
 from agents.models import Agent, Archive, Document, Passage
 from agents.text.clean import typed
@@ -27,6 +29,23 @@ LONGEST_ARCHIVE_NAME = 120  # characters
 
 def archive_create(*, owner: "User", name: str) -> Archive:
     """An archive that no agent writes to; attach it to those that should search it. Raises InvalidInput."""
+    return Archive.objects.create(owner=owner, name=_checked_archive_name(owner, name))
+
+
+def archive_describe(*, archive: Archive, name: str | None = None, **own: Any) -> None:
+    """Give it another name, a `description` or `metadata`. Raises InvalidInput, also for an agent's own."""
+    if name is not None and name != archive.name:
+        if Agent.objects.filter(archive=archive).exists():
+            raise InvalidInput(_("This archive belongs to an agent and has its name."))
+        archive.name = _checked_archive_name(archive.owner, name)
+    for field, value in own.items():
+        setattr(archive, field, value)
+    with transaction.atomic():
+        archive.save(update_fields=["name", *own])
+        archival_storage.announce(archive)
+
+
+def _checked_archive_name(owner: "User", name: str) -> str:
     name = " ".join(typed(name).split())
     if not name:
         raise InvalidInput(_("Give the archive a name."))
@@ -34,7 +53,7 @@ def archive_create(*, owner: "User", name: str) -> Archive:
         raise InvalidInput(_("A name has at most %(most)d characters.") % {"most": LONGEST_ARCHIVE_NAME})
     if Archive.objects.filter(owner=owner, name__iexact=name).exists():
         raise NameTaken(_("You already have an archive called “%(name)s”. Choose another name.") % {"name": name})
-    return Archive.objects.create(owner=owner, name=name)
+    return name
 
 
 def archive_attach(*, agent: Agent, archive: Archive) -> None:
@@ -68,9 +87,14 @@ def archive_delete(*, archive: Archive) -> None:
 # Passages
 
 
-def passage_add(*, agent: Agent, text: str) -> Passage:
+def passage_add(*, archive: Archive, text: str) -> Passage:
     """File a passage by hand. Raises InvalidInput; LLMError if it cannot be embedded."""
-    return archival_storage.insert(agent.archive, _checked_passage(text))
+    return passages_add(archive=archive, filings=[Filing(text=text)])[0]
+
+
+def passages_add(*, archive: Archive, filings: Sequence[Filing]) -> list[Passage]:
+    """File several, all or none. Raises as `passage_add`."""
+    return archival_storage.insert_all(archive, [replace(f, text=_checked_passage(f.text)) for f in filings])
 
 
 def passage_edit(*, passage: Passage, text: str) -> Passage:

@@ -1,7 +1,7 @@
 """Core memory: blocks made, edited, undone, ordered, shared and put away by people."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -48,6 +48,24 @@ def block_attach_new(*, agent: Agent, settings: BlockSettings, value: str, edito
         working_context.record(block, Editor(user=editor))
         _attach(agent, block)
     return block
+
+
+def block_create(*, owner: "User", settings: BlockSettings, value: str) -> Block:
+    """Make a block that no agent has yet. Raises BlockOverLimit, InvalidInput."""
+    value = typed(value).strip()
+    block = Block(owner=owner, value=value, **vars(_checked(settings)))
+    working_context.check_fits(block, value)
+    with transaction.atomic():
+        block.save()
+        working_context.record(block, Editor(user=owner))
+    return block
+
+
+def block_note(*, block: Block, **own: Any) -> None:
+    """Set `tags` or `metadata`, which nothing of memweb reads."""
+    for name, value in own.items():
+        setattr(block, name, value)
+    block.save(update_fields=[*own])
 
 
 def block_edit(*, block: Block, value: str, from_revision: int, editor: "User") -> Block:

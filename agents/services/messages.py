@@ -81,7 +81,9 @@ def heartbeat_send(*, agent: Agent, reason: str) -> Run:
 
 
 def alert_send(*, agent: Agent, text: str) -> Run:
-    """Wake the agent with a system alert."""
+    """Wake the agent with a system alert. Raises InvalidInput for one that is empty or too long."""
+    text = typed(text).strip()
+    _check_message(agent, text)
     return _wake(agent, Run.Trigger.SYSTEM_ALERT, Message.Kind.SYSTEM_ALERT, text)
 
 

@@ -3,7 +3,9 @@
 import contextlib
 import time
 import uuid
+from collections.abc import Collection
 
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -47,4 +49,17 @@ def _work(run: Run, lease: Lease) -> bool:
 
 def run_cancel(*, agent: Agent) -> None:
     """Stop the running run; the worker keeps what was written so far."""
-    Run.objects.filter(agent=agent, status=Run.Status.RUNNING).update(cancel_requested_at=timezone.now())
+    _cancel(agent.runs.filter(status=Run.Status.RUNNING))
+
+
+def runs_cancel(*, agent: Agent, runs: Collection[int] | None = None) -> list[int]:
+    """Stop those of the agent's runs, or all, that are not over; one that waits ends when it begins."""
+    rows = agent.runs.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
+    rows = rows if runs is None else rows.filter(pk__in=runs)
+    ids = list(rows.values_list("pk", flat=True))
+    _cancel(agent.runs.filter(pk__in=ids))
+    return ids
+
+
+def _cancel(rows: QuerySet[Run]) -> None:
+    rows.update(cancel_requested_at=timezone.now())

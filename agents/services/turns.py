@@ -130,6 +130,18 @@ def messages_pop(*, agent: Agent, count: int, hand: Hand) -> int:
         return _retract(agent, oldest.seq or 0, hand)
 
 
+def messages_reset(*, agent: Agent) -> int:
+    """Take back the whole conversation, keep what it wrote to memory; returns how many went. Raises InvalidInput."""
+    with transaction.atomic():
+        agent = _hold(agent)
+        agent.runs.filter(status=Run.Status.QUEUED).delete()
+        count = _present(agent).update(retracted_at=timezone.now())
+        agent.summaries.all().delete()
+        agent.summary, agent.queue_start, agent.pressure_alerted = None, agent.next_seq, False
+        _save_cut(agent, from_seq=1)
+    return count
+
+
 def turn_retract(*, agent: Agent, from_seq: int, hand: Hand) -> int:
     """Take back everything from `from_seq` on; returns how many messages. Raises InvalidInput, RollbackConflict."""
     with transaction.atomic():
@@ -173,12 +185,17 @@ def _retract(agent: Agent, from_seq: int, hand: Hand) -> int:
         agent.pressure_alerted = False
     count = messages.update(retracted_at=now)
     _turn_back_window(agent, from_seq)
+    _save_cut(agent, from_seq)
+    return count
+
+
+def _save_cut(agent: Agent, from_seq: int) -> None:
+    """Keep the agent's new window, and tell pages that the timeline ends before `from_seq`."""
     agent.timeline_version += 1
     agent.save(update_fields=["pressure_alerted", "queue_start", "summary", "timeline_version"])
     group = bus.agent_group(agent.pk)
     bus.publish_on_commit(group, TimelineCut(from_seq, agent.next_seq - 1, agent.timeline_version))
     bus.publish_on_commit(group, ContextChanged())
-    return count
 
 
 def _turn_back_window(agent: Agent, from_seq: int) -> None:

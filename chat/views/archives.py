@@ -93,7 +93,7 @@ def passage_add(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     agent = agent_for(request, agent_id)
     text = request.POST.get("text", "")
     try:
-        services.passage_add(agent=agent, text=text)
+        services.passage_add(archive=agent.archive, text=text)
     except (InvalidInput, LLMError) as error:
         return render(request, "chat/_passage_add.html", {"agent": agent, "text": text, "error": str(error)})
     return render(request, "chat/_passage_add.html", {"agent": agent})

@@ -141,7 +141,7 @@ def test_attach_names_what_there_is(agent: Agent, alice: User, bob: User) -> Non
 
 
 def test_save_makes_a_checkpoint_that_becomes_a_new_agent(talked: Agent) -> None:
-    services.passage_add(agent=talked, text="The lamp was lit in 1871.")
+    services.passage_add(archive=talked.archive, text="The lamp was lit in 1871.")
     command(talked, "/save before the storm")
     exchange(talked, "Something later")
     services.block_edit(block=human(talked), value="Changed.", from_revision=2, editor=talked.owner)

@@ -372,7 +372,7 @@ def test_a_deleted_document_takes_its_passages_and_its_file_along(
     agent: Agent, media: Path, django_capture_on_commit_callbacks: Any
 ) -> None:
     document, other = ingested(agent, "log.txt", b"The lamp burns."), ingested(agent, "b.txt", b"It rains.")
-    own = services.passage_add(agent=agent, text="Filed by hand.")
+    own = services.passage_add(archive=agent.archive, text="Filed by hand.")
     with django_capture_on_commit_callbacks(execute=True):
         services.document_delete(document=document)
     assert list(Document.objects.all()) == [other]

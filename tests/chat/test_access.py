@@ -55,7 +55,7 @@ def things(agent: Agent) -> Things:
         "message_id": run.event_id,
         "revision_id": block.revisions.get().pk,
         "form": "md",
-        "passage_id": services.passage_add(agent=agent, text="The spare key hangs behind the barometer.").pk,
+        "passage_id": services.passage_add(archive=agent.archive, text="The spare key hangs behind the barometer.").pk,
         "document_id": services.document_add(archive=agent.archive, file=file).pk,
         "run_id": run.pk,
         "name": "memory",

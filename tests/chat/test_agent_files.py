@@ -53,7 +53,7 @@ def test_markdown_is_what_both_sides_said_in_order(browser: Client, talked: Agen
 
 
 def test_json_is_the_whole_agent(browser: Client, talked: Agent) -> None:
-    services.passage_add(agent=talked, text="The lamp burns whale oil.")
+    services.passage_add(archive=talked.archive, text="The lamp burns whale oil.")
     answer = export(browser, talked, "json")
     assert answer["Content-Type"] == "application/json; charset=utf-8"
     assert answer["Content-Disposition"] == 'attachment; filename="sam.json"'

@@ -91,7 +91,7 @@ def test_an_archive_is_attached_and_its_passages_are_shown(
     browser: Client, alice: User, agent: Agent, logs: Archive
 ) -> None:
     other = make_agent(alice, "Ada")
-    services.passage_add(agent=other, text="Ada's own secret harbour.")
+    services.passage_add(archive=other.archive, text="Ada's own secret harbour.")
     assert "harbour" not in passages(browser, agent)
     markup = shown(browser.get(reverse("archives", args=[agent.pk])))  # type: ignore[arg-type]
     assert offered(markup) == ["Ada", "Ship logs"]

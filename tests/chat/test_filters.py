@@ -116,7 +116,7 @@ def test_runs_are_narrowed_by_the_day_they_were_queued(browser: Client, agent: A
 
 
 def test_passages_are_narrowed_by_the_day_they_were_filed(browser: Client, agent: Agent) -> None:
-    old, _new = (services.passage_add(agent=agent, text=f"The {age} lamp.") for age in ("old", "new"))
+    old, _new = (services.passage_add(archive=agent.archive, text=f"The {age} lamp.") for age in ("old", "new"))
     Passage.objects.filter(pk=old.pk).update(created_at=datetime(2024, 3, 2, 12, tzinfo=UTC))
     for query in ({}, {"q": "lamp"}):
         text = plain(results(browser, agent, "archival", to="2024-03-02", **query))
@@ -141,7 +141,7 @@ def test_recall_shows_one_side_alone(browser: Client, agent: Agent, serve_model:
 def test_archival_shows_what_was_filed_added_or_read(browser: Client, agent: Agent, serve_model: ServeModel) -> None:
     serve_model([call("archival_memory_insert", content="A filed lamp."), say("Filed.")])
     exchange(agent, "File it.")
-    services.passage_add(agent=agent, text="An added lamp.")
+    services.passage_add(archive=agent.archive, text="An added lamp.")
     document = agent.archive.documents.create(name="log.txt", sha256="x", media_type="text/plain", size=1)
     archival_storage.insert_pieces(document, [(0, None, "", "A read lamp.")])
     texts = {"filed": "A filed lamp.", "added": "An added lamp.", "documents": "A read lamp."}
@@ -178,7 +178,7 @@ def test_the_queue_shows_one_kind_and_counts_them_all(browser: Client, agent: Ag
 @pytest.mark.parametrize("name", [*LISTS, "queue"])
 def test_a_kind_that_is_none_narrows_nothing(browser: Client, agent: Agent, name: str) -> None:
     talk_by_day(agent, *DAYS)
-    services.passage_add(agent=agent, text="A lamp.")
+    services.passage_add(archive=agent.archive, text="A lamp.")
     services.heartbeat_send(agent=agent, reason="Wake up.")
 
     def rows(kind: str) -> int:
@@ -190,8 +190,8 @@ def test_a_kind_that_is_none_narrows_nothing(browser: Client, agent: Agent, name
 def test_archival_shows_one_archive_alone(browser: Client, agent: Agent, alice: User) -> None:
     other = make_agent(alice, "Ada")
     services.archive_attach(agent=agent, archive=other.archive)
-    services.passage_add(agent=agent, text="Sam's lamp.")
-    services.passage_add(agent=other, text="Ada's lamp.")
+    services.passage_add(archive=agent.archive, text="Sam's lamp.")
+    services.passage_add(archive=other.archive, text="Ada's lamp.")
     for query in ({}, {"q": "lamp"}):
         text = plain(results(browser, agent, "archival", archive=other.archive_id, **query))
         assert "Ada's lamp." in text and "Sam's lamp." not in text
@@ -234,7 +234,7 @@ def test_a_list_narrowed_to_nothing_does_not_say_that_nothing_is_there(browser: 
 
 def test_what_matched_is_marked_and_html_in_it_stays_text(browser: Client, agent: Agent) -> None:
     talk_by_day(agent, "2024-03-02", text="Two <b>keepers</b> & a lamp.")
-    services.passage_add(agent=agent, text="Two <b>keepers</b> & a lamp.")
+    services.passage_add(archive=agent.archive, text="Two <b>keepers</b> & a lamp.")
     for name in ("recall", "archival"):
         markup = results(browser, agent, name, q="keeper")
         assert "Two &lt;b&gt;<mark>keepers</mark>&lt;/b&gt; &amp; a lamp." in markup

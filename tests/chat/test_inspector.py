@@ -256,7 +256,7 @@ def test_chinese_is_found_by_a_part_of_a_clause(browser: Client, agent: Agent) -
 
 def test_archival_search_brings_the_best_first_with_scores(browser: Client, agent: Agent) -> None:
     for text in ("The spare key hangs behind the barometer.", "Whale oil burns.", "Ada has a cat."):
-        services.passage_add(agent=agent, text=text)
+        services.passage_add(archive=agent.archive, text=text)
     hits = re.findall(
         r'<li id="passage-.*?</li>', tab(browser, agent, "archival", q="barometer key", part="results"), re.S
     )
@@ -267,7 +267,7 @@ def test_archival_search_brings_the_best_first_with_scores(browser: Client, agen
 
 def test_passages_are_listed_newest_first_in_pages(browser: Client, agent: Agent) -> None:
     for number in range(PAGE + 2):
-        services.passage_add(agent=agent, text=f"Fact {number}.")
+        services.passage_add(archive=agent.archive, text=f"Fact {number}.")
     first, second = pages(browser, tab(browser, agent, "archival"))
     assert numbers(first) == list(range(PAGE + 1, 1, -1)) and "Show older" in first
     assert numbers(second) == [1, 0]
@@ -296,7 +296,7 @@ def test_a_passage_that_cannot_be_filed_stays_in_the_form(
 
 def test_an_attached_archive_is_shown_and_searched_too(browser: Client, alice: User, agent: Agent) -> None:
     other = make_agent(alice, "Ada")
-    services.passage_add(agent=other, text="Ada's own secret harbour.")
+    services.passage_add(archive=other.archive, text="Ada's own secret harbour.")
     assert "harbour" not in tab(browser, agent, "archival")
     agent.attached_archives.add(Archive.objects.get(writer=other))
     assert "harbour" in tab(browser, agent, "archival") and "harbour" in tab(browser, agent, "archival", q="harbour")

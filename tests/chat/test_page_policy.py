@@ -61,7 +61,7 @@ def lived_in(agent: Agent, serve_model: ServeModel) -> Agent:
     assert services.queue_flush(agent=agent)
     exchange(agent, "And now?")
     exchange(agent, "Hello")
-    services.passage_add(agent=agent, text="The lamp burns whale oil.")
+    services.passage_add(archive=agent.archive, text="The lamp burns whale oil.")
     services.document_add(archive=agent.archive, file=SimpleUploadedFile("log.txt", b"The keeper's log."))
     block = agent.blocks.get(label="human")
     services.block_edit(block=block, value="Somebody else.", from_revision=block.revision, editor=agent.owner)

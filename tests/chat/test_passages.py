@@ -19,7 +19,7 @@ from tests.conftest import make_agent
 
 @pytest.fixture
 def passage(agent: Agent) -> Passage:
-    return services.passage_add(agent=agent, text="The spare key hangs behind the barometer.")
+    return services.passage_add(archive=agent.archive, text="The spare key hangs behind the barometer.")
 
 
 def edit(browser: Client, agent: Agent, passage: Passage, text: str) -> str:
@@ -58,7 +58,7 @@ def test_a_passage_opens_in_a_form_and_closes_as_it_was(browser: Client, agent: 
 def test_an_edited_passage_is_found_by_its_new_words_and_no_more_by_the_old(
     browser: Client, agent: Agent, passage: Passage
 ) -> None:
-    services.passage_add(agent=agent, text="Whale oil burns in the lamp.")
+    services.passage_add(archive=agent.archive, text="Whale oil burns in the lamp.")
     markup = edit(browser, agent, passage, " The cellar floods in March. ")
     assert "The cellar floods in March." in plain(markup) and "<textarea" not in markup
     best = archival_storage.find(agent, "cellar floods").hits[0]
@@ -69,7 +69,7 @@ def test_an_edited_passage_is_found_by_its_new_words_and_no_more_by_the_old(
 
 
 def test_an_edited_passage_is_embedded_anew(browser: Client, agent: Agent, passage: Passage) -> None:
-    twin = services.passage_add(agent=agent, text="The cellar floods in March.")
+    twin = services.passage_add(archive=agent.archive, text="The cellar floods in March.")
     passage.refresh_from_db()
     assert passage.embedding != twin.embedding
     edit(browser, agent, passage, twin.text)
@@ -120,7 +120,7 @@ def test_html_stays_text_in_row_and_form(browser: Client, agent: Agent, passage:
 
 
 def test_the_chosen_passages_are_deleted_and_found_no_more(browser: Client, agent: Agent) -> None:
-    rows = [services.passage_add(agent=agent, text=f"Lamp {number}.") for number in range(4)]
+    rows = [services.passage_add(archive=agent.archive, text=f"Lamp {number}.") for number in range(4)]
     toast = delete(browser, rows[0].pk, rows[2].pk)
     assert toast["text"] == "2 passages were deleted."
     text = found(browser, agent, "lamp")
@@ -129,7 +129,7 @@ def test_the_chosen_passages_are_deleted_and_found_no_more(browser: Client, agen
 
 
 def test_the_undo_brings_exactly_those_back(browser: Client, agent: Agent) -> None:
-    rows = [services.passage_add(agent=agent, text=f"Lamp {number}.") for number in range(3)]
+    rows = [services.passage_add(archive=agent.archive, text=f"Lamp {number}.") for number in range(3)]
     delete(browser, rows[2].pk)
     address = delete(browser, rows[0].pk, rows[1].pk)["undo"]
     assert undo(browser, address).status_code == 204
@@ -174,7 +174,7 @@ def test_the_undo_of_as_many_as_can_be_chosen_fits_an_address(browser: Client, a
 def test_passages_of_an_attached_archive_are_edited_and_deleted_too(browser: Client, agent: Agent, alice: User) -> None:
     other = make_agent(alice, "Ada")
     services.archive_attach(agent=agent, archive=other.archive)
-    theirs = services.passage_add(agent=other, text="Ada has a cat.")
+    theirs = services.passage_add(archive=other.archive, text="Ada has a cat.")
     assert "· Ada Ada has two cats." in plain(edit(browser, agent, theirs, "Ada has two cats."))
     delete(browser, theirs.pk)
     assert "0 found" in found(browser, other, "cats")

@@ -280,9 +280,9 @@ def test_pop_keeps_calls_and_results_together_without_steps_too(
 
 
 def test_a_passage_that_a_checkpoint_holds_outlives_its_deletion(agent: Agent, hand: Hand) -> None:
-    kept = services.passage_add(agent=agent, text="The lamp was lit in 1871.")
+    kept = services.passage_add(archive=agent.archive, text="The lamp was lit in 1871.")
     checkpoint = services.checkpoint_create(agent=agent)
-    later = services.passage_add(agent=agent, text="It was a Tuesday.")
+    later = services.passage_add(archive=agent.archive, text="It was a Tuesday.")
     services.passages_retract(passages=agent.archive.passages.all())
     agent.archive.passages.update(retracted_at=timezone.now() - 2 * maintenance.REGRET)
     type(checkpoint).objects.update(created_at=timezone.now() - 3 * maintenance.REGRET)

@@ -1,0 +1,113 @@
+"""What programs send: bodies and queries, where anybody can write anything.
+
+A field that nobody knows is a 422 that names it; one that Letta has and memweb has not, a 501 that names it, unless it
+says no more than nothing. Texts come out as the database can hold them.
+"""
+
+import inspect
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from agents.text.clean import encodable, encodable_json
+from api.errors import NotSupported, Unfit
+
+Rows = TypeVar("Rows", bound=QuerySet[Any])
+
+MOST_LISTED = 1000  # rows of a page
+LONGEST_NAME = 200  # characters, wherever a name is only looked for
+LONGEST_TEXT = 1_000_000  # characters: no text of a request is longer
+
+Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(encodable)]
+Query = Annotated[str, Field(max_length=2000), AfterValidator(encodable)]
+
+
+class _Asked(BaseModel):
+    # What Letta's own server takes here and memweb has not.
+    NOT_SUPPORTED: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def refuse_unsupported(cls, name: str, value: Any) -> bool:
+        """Whether `name` is such a field and says nothing. Raises NotSupported if it says something."""
+        if name not in cls.NOT_SUPPORTED:
+            return False
+        if value not in (None, False, "", [], {}, "false", [""]):
+            raise NotSupported(f"`{name}`")
+        return True
+
+
+class Body(_Asked):
+    """A JSON object that a program sends."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        clean: dict[str, Any] = encodable_json(data)
+        return {name: value for name, value in clean.items() if not cls.refuse_unsupported(name, value)}
+
+
+class Asked(_Asked):
+    """What an address asks for after its question mark."""
+
+
+class Listing(Asked):
+    """A page of a list: `limit` rows after or before the row with that id, in the order that is asked for."""
+
+    limit: int | None = Field(None, ge=1, le=MOST_LISTED)
+    after: Name | None = None
+    before: Name | None = None
+    order: Literal["asc", "desc"] | None = None
+    order_by: Literal["created_at"] | None = None
+
+
+def between(rows: Rows, start: datetime | None, end: datetime | None) -> Rows:
+    """Those of `rows` made from `start` to `end`; times without a zone are UTC."""
+    if start:
+        rows = rows.filter(created_at__gte=aware(start))
+    return rows.filter(created_at__lte=aware(end)) if end else rows
+
+
+def aware(time: datetime) -> datetime:
+    """A time without a zone is UTC."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def only_known(door: Callable[..., Any]) -> Callable[..., Any]:
+    """A door that refuses what its address asks for and it does not know."""
+    asked = next((kind for kind in map(_asked_kind, inspect.signature(door).parameters.values()) if kind), None)
+
+    def check(request: HttpRequest) -> None:
+        for name in request.GET:
+            if asked and (name in asked.model_fields or asked.refuse_unsupported(name, request.GET.getlist(name))):
+                continue
+            raise Unfit(encodable(name)[:80], "There is no such parameter here.", where="query")
+
+    if inspect.iscoroutinefunction(door):
+
+        @wraps(door)
+        async def checked_async(request: HttpRequest, **values: Any) -> Any:
+            check(request)
+            return await door(request, **values)
+
+        return checked_async
+
+    @wraps(door)
+    def checked(request: HttpRequest, **values: Any) -> Any:
+        check(request)
+        return door(request, **values)
+
+    return checked
+
+
+def _asked_kind(parameter: inspect.Parameter) -> type[Asked] | None:
+    kinds = [parameter.annotation, *get_args(parameter.annotation)]
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Asked)), None)

@@ -1,0 +1,340 @@
+"""Agents: made, listed, changed, deleted, as files."""
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from ninja import File, Form, Query, Router
+from ninja.files import UploadedFile
+from pydantic import BaseModel, Field
+
+from agents import selectors, services
+from agents.access import owned_by
+from agents.exceptions import NameTaken
+from agents.functions import registry
+from agents.llm.types import SEND_MESSAGE
+from agents.models import Agent, Archive, Block
+from agents.models.agent import MIN_CONTEXT_WINDOW
+from agents.services import AgentDraft
+from api.access import agent_for, archive_for, person, row_for
+from api.answers import answer
+from api.asked import LONGEST_TEXT, Asked, Body, Listing, Name, only_known
+from api.asked import Query as Text
+from api.errors import NotSupported, Unfit, Unknown
+from api.letta import agent_file, shapes
+from api.letta.blocks import BlockCreate, with_tags
+from api.pages import page_of
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+router = Router(tags=["agents"])
+
+# Agents of these kinds are MemGPT's, whatever the name; others work in other ways.
+AgentType = Literal["memgpt_agent", "memgpt_v2_agent", "letta_v1_agent"]
+MOST_TRIES = 20  # at a name of its own
+
+NOT_SUPPORTED = frozenset(
+    "base_template_id compaction_settings embedding_config embedding_chunk_size enable_reasoner enable_sleeptime "
+    "from_template hidden identity_ids include_base_tool_rules include_default_source include_multi_agent_tools "
+    "initial_message_sequence max_files_open max_reasoning_tokens max_tokens memory_variables message_buffer_autoclear "
+    "message_ids model_settings parallel_tool_calls per_file_view_window_char_limit project project_id reasoning "
+    "response_format secrets template template_id tool_exec_environment_variables tool_rules last_run_completion "
+    "last_run_duration_ms last_stop_reason".split()
+)
+
+
+class AgentOut(BaseModel):
+    """An agent as Letta knows it, in part: the rest is as in letta-client's `AgentState`."""
+
+    id: str
+    name: str
+    agent_type: str
+    system: str
+    tags: list[str]
+    model: str
+    blocks: list[dict[str, Any]]
+    tools: list[dict[str, Any]]
+    sources: list[dict[str, Any]]
+    memory: dict[str, Any]
+    llm_config: dict[str, Any]
+
+
+class LLMConfig(Body):
+    """The older way to say which model; the endpoint is the installation's."""
+
+    NOT_SUPPORTED: ClassVar = frozenset(
+        "compatibility_type display_name effort enable_reasoner frequency_penalty max_reasoning_tokens max_tokens "
+        "model_wrapper parallel_tool_calls provider_category put_inner_thoughts_in_kwargs reasoning_effort "
+        "response_format return_logprobs return_token_ids strict temperature tier tool_call_parser top_logprobs "
+        "verbosity model_endpoint provider_name".split()
+    )
+
+    model: Name
+    context_window: int = Field(ge=MIN_CONTEXT_WINDOW, le=2_000_000)
+    model_endpoint_type: Name | None = None
+    handle: Name | None = None
+
+
+class AgentFields(Body):
+    """What an agent may be given, when it is made and later."""
+
+    NOT_SUPPORTED: ClassVar = NOT_SUPPORTED
+
+    name: str | None = Field(None, max_length=LONGEST_TEXT)
+    system: str | None = Field(None, max_length=LONGEST_TEXT)
+    description: str | None = Field(None, max_length=LONGEST_TEXT)
+    metadata: dict[str, Any] | None = None
+    tags: list[Name] | None = None
+    model: Name | None = None
+    embedding: Name | None = None
+    context_window_limit: int | None = Field(None, ge=MIN_CONTEXT_WINDOW, le=2_000_000)
+    llm_config: LLMConfig | None = None
+    timezone: Name | None = None
+    block_ids: list[Name] | None = None
+    tool_ids: list[Name] | None = None
+    folder_ids: list[Name] | None = None
+    source_ids: list[Name] | None = None
+
+    def window(self) -> int | None:
+        """In tokens."""
+        return self.context_window_limit or (self.llm_config.context_window if self.llm_config else None)
+
+    def handle(self) -> str | None:
+        """The model as the program named it."""
+        return self.model or (self.llm_config and (self.llm_config.handle or self.llm_config.model)) or None
+
+
+class AgentCreate(AgentFields):
+    """A new agent. Without blocks it has an empty persona and human; without a name, one of its own."""
+
+    agent_type: AgentType = "memgpt_agent"
+    memory_blocks: list[BlockCreate] | None = None
+    tools: list[Name] | None = None
+    include_base_tools: bool = True
+
+
+def model_of(handle: str) -> str:
+    """The model's name at the endpoint. Raises Unfit for one that the local model's server has not."""
+    name = handle.removeprefix(f"{shapes.PROVIDER}/")
+    if settings.LLM.local and name != settings.LLM.model:
+        names = {"model": handle, "local": shapes.model_handle(settings.LLM.model)}
+        reason = _("There is no model “%(model)s” here: only “%(local)s”, on this machine. Leave `model` out, or set ")
+        raise Unfit("model", reason % names + "OPENAI_BASE_URL.")
+    return "" if name == settings.LLM.model else name
+
+
+@router.post("/agents", response=AgentOut)
+@only_known
+def agent_create(request: HttpRequest, payload: AgentCreate) -> HttpResponse:
+    """Make an agent. A taken name is a 409 that names it."""
+    owner = person(request)
+    blocks = None
+    if payload.memory_blocks or payload.block_ids:
+        blocks = [(block.settings(), block.value) for block in payload.memory_blocks or ()]
+    model = model_of(payload.handle() or "")
+    with transaction.atomic():
+        agent = _created(owner, payload, AgentDraft(name=payload.name or "", model=model, blocks=blocks))
+        for block in payload.memory_blocks or ():
+            services.block_note(block=agent.blocks.get(label="_".join(block.label.split())), **block.own())
+        kept = _tools_wanted(payload.tool_ids, payload.tools or [])
+        if kept or not payload.include_base_tools:
+            base = set(registry.registered()) if payload.include_base_tools else {SEND_MESSAGE}
+            services.functions_detach(agent=agent, names=set(registry.registered()) - base - kept)
+        _give(request, agent, payload)
+    return answer(shapes.agent(agent_for(request, f"agent-{agent.pk}")))
+
+
+def _created(owner: "User", payload: AgentCreate, draft: AgentDraft) -> Agent:
+    if payload.name is not None:
+        return services.agent_create(owner=owner, draft=draft)
+    taken = owned_by(Agent, owner).count()
+    for number in range(taken + 1, taken + MOST_TRIES):
+        named = AgentDraft(**{**vars(draft), "name": _("Agent %(number)d") % {"number": number}})
+        try:
+            return services.agent_create(owner=owner, draft=named)
+        except NameTaken:
+            continue
+    raise Unfit("name", _("Give the agent a name."))
+
+
+def _tools_wanted(ids: list[str] | None, names: list[str]) -> set[str]:
+    """The functions of these ids and names. Raises Unknown."""
+    wanted = [(text, text.removeprefix("tool-")) for text in [*(ids or ()), *names]]
+    for text, name in wanted:
+        if name not in registry.registered():
+            raise Unknown(_("tool"), text)
+    return {name for _text, name in wanted}
+
+
+def _give(request: HttpRequest, agent: Agent, payload: AgentFields) -> None:
+    """Everything else that was given. Raises InvalidInput, Unknown."""
+    for block_id in payload.block_ids or ():
+        block = row_for(request, Block, "block", block_id)
+        if not agent.blocks.filter(pk=block.pk).exists():
+            services.block_share(block=block, agent=agent)
+    for folder_id in [*(payload.folder_ids or ()), *(payload.source_ids or ())]:
+        attach_archive(agent, archive_for(request, folder_id))
+    if payload.system is not None:
+        services.agent_instruct(agent=agent, text=payload.system)
+    if payload.window():
+        services.agent_set_model(agent=agent, context_window=payload.window())
+    if payload.timezone is not None:
+        services.zone_set(person=person(request), zone=payload.timezone)
+    own = payload.model_dump(include={"description", "metadata", "tags"}, exclude_none=True)
+    asked_for = {"model": payload.handle(), "embedding": payload.embedding}
+    asked_for = {name: value for name, value in asked_for.items() if value}
+    if own or asked_for:
+        services.agent_describe(agent=agent, **own, asked_for=agent.asked_for | asked_for)
+
+
+def attach_archive(agent: Agent, archive: Archive) -> None:
+    """Let the agent search it; one that it searches already stays."""
+    if archive.pk != agent.archive_id and not agent.attached_archives.filter(pk=archive.pk).exists():
+        services.archive_attach(agent=agent, archive=archive)
+
+
+class AgentListing(Listing):
+    """Agents, newest first unless asked otherwise."""
+
+    NOT_SUPPORTED: ClassVar = frozenset(
+        "base_template_id created_by_id identifier_keys identity_id include_relationships last_stop_reason project_id "
+        "template_id sort_by".split()
+    )
+
+    name: Name | None = None
+    query_text: Text | None = None
+    tags: list[Name] | None = None
+    match_all_tags: bool = False
+    ascending: bool | None = None
+    include: list[Name] | None = None
+    order_by: Literal["created_at", "updated_at"] | None = None  # type: ignore[assignment]
+
+
+@router.get("/agents", response=list[AgentOut])
+@only_known
+def agent_list(request: HttpRequest, asked: Query[AgentListing]) -> HttpResponse:
+    """The person's agents."""
+    rows = owned_by(Agent, person(request)).select_related("summary", "archive")
+    if asked.name is not None:
+        rows = rows.filter(name=asked.name)
+    if asked.query_text:
+        rows = rows.filter(Q(name__icontains=asked.query_text) | Q(description__icontains=asked.query_text))
+    rows = with_tags(rows, asked.tags, all_of_them=asked.match_all_tags)
+    newest_first = not asked.ascending
+    by = "last_active_at" if asked.order_by == "updated_at" else "created_at"
+    return answer(shapes.agents(page_of(rows, asked, "agent", newest_first=newest_first, by=by)))
+
+
+class Importing(Body):
+    """How to import. Functions are the installation's own, so no source in the file is taken."""
+
+    NOT_SUPPORTED: ClassVar = frozenset(
+        "embedding env_vars_json model override_embedding_handle override_model_handle project_id secrets".split()
+    )
+
+    append_copy_suffix: bool = False
+    override_existing_tools: bool = False
+    override_name: str | None = Field(None, max_length=LONGEST_TEXT)
+    name: str | None = Field(None, max_length=LONGEST_TEXT)
+    strip_messages: bool = False
+
+
+class Imported(BaseModel):
+    """The agents that were made."""
+
+    agent_ids: list[str]
+
+
+@router.post("/agents/import", response=Imported)
+@only_known
+def agent_import(request: HttpRequest, file: File[UploadedFile], payload: Form[Importing]) -> HttpResponse:
+    """New agents from a file of Letta's or of memweb's own."""
+    files = agent_file.read(file.read(), owner=person(request))
+    agents = []
+    with transaction.atomic():
+        for content in files:
+            name = payload.override_name or payload.name or content.name
+            name += _("_copy") if payload.append_copy_suffix else ""
+            content.messages = [] if payload.strip_messages else content.messages
+            raw = content.model_dump_json().encode()
+            agents.append(services.agent_import(owner=person(request), raw=raw, name=name))
+    return answer({"agent_ids": [f"agent-{agent.pk}" for agent in agents]})
+
+
+class Retrieving(Asked):
+    """`include` is taken and changes nothing: an agent always comes whole."""
+
+    NOT_SUPPORTED: ClassVar = frozenset({"include_relationships"})
+
+    include: list[Name] | None = None
+
+
+@router.get("/agents/{agent_id}", response=AgentOut)
+@only_known
+def agent_retrieve(request: HttpRequest, agent_id: str, asked: Query[Retrieving]) -> HttpResponse:
+    """One agent."""
+    agent = agent_for(request, agent_id)
+    window = selectors.window_of(agent)
+    return answer(shapes.agent(agent) | {"message_ids": [f"message-{pk}" for pk in window]})
+
+
+@router.patch("/agents/{agent_id}", response=AgentOut)
+@only_known
+def agent_update(request: HttpRequest, agent_id: str, payload: AgentFields) -> HttpResponse:
+    """Change an agent; what is not given stays. Blocks, functions and folders that are given take the place of all."""
+    agent = agent_for(request, agent_id)
+    with transaction.atomic():
+        if payload.name is not None:
+            services.agent_rename(agent=agent, name=payload.name)
+        if payload.handle() is not None:
+            services.agent_set_model(agent=agent, model=model_of(payload.handle() or ""))
+        if payload.tool_ids is not None:
+            kept = _tools_wanted(payload.tool_ids, [SEND_MESSAGE])
+            services.functions_detach(agent=agent, names=set(registry.registered()) - kept)
+        if payload.block_ids is not None:
+            for block in agent.blocks.all():
+                if f"block-{block.pk}" not in payload.block_ids:
+                    services.block_detach(agent=agent, block=block)
+        folders = payload.folder_ids if payload.folder_ids is not None else payload.source_ids
+        if folders is not None:
+            kept_archives = [archive_for(request, folder).pk for folder in folders]
+            for archive in agent.attached_archives.exclude(pk__in=kept_archives):
+                services.archive_detach(agent=agent, archive=archive)
+        _give(request, agent, payload)
+    return answer(shapes.agent(agent_for(request, agent_id)))
+
+
+@router.delete("/agents/{agent_id}", response=dict)
+@only_known
+def agent_delete(request: HttpRequest, agent_id: str) -> HttpResponse:
+    """Delete an agent with its messages, its archive and the blocks no other agent has."""
+    services.agent_delete(agent=agent_for(request, agent_id))
+    return answer({})
+
+
+# Files
+
+
+class Exporting(Asked):
+    """Letta's agent file, or memweb's own, which has the passages too."""
+
+    NOT_SUPPORTED: ClassVar = frozenset({"conversation_id", "scrub_messages", "use_legacy_format"})
+
+    format: Literal["letta", "memweb"] = "letta"
+    max_steps: int | None = Field(None, ge=1)
+
+
+@router.get("/agents/{agent_id}/export", response=dict)
+@only_known
+def agent_export(request: HttpRequest, agent_id: str, asked: Query[Exporting]) -> HttpResponse:
+    """The agent as a file."""
+    if asked.max_steps is not None:
+        raise NotSupported("`max_steps`", _("A file has the whole conversation."))
+    file = services.agent_export(agent=agent_for(request, agent_id))
+    if asked.format == "memweb":
+        return HttpResponse(file.model_dump_json(), content_type="application/json")
+    return answer(agent_file.written_as_letta(file))

@@ -1,0 +1,315 @@
+"""Messages to an agent, and its timeline."""
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from django.db.models import prefetch_related_objects
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
+from ninja import Query, Router
+from pydantic import BaseModel, Field, model_validator
+
+from agents import services
+from agents.access import owned_by
+from agents.broadcast import bus
+from agents.exceptions import InvalidInput
+from agents.external_context import recall_ranking, recall_storage
+from agents.main_context import fifo_queue
+from agents.models import Agent, Message
+from api.access import agent_for, person
+from api.answers import answer, event_stream, read, when, when_ready
+from api.asked import LONGEST_TEXT, Body, Listing, Name, between, only_known
+from api.errors import Conflict, NotSupported, Unfit
+from api.ids import key_of, written
+from api.letta import shapes, timeline
+from api.letta.following import response, stream
+from api.letta.shapes import Shape
+from api.listening import Listener
+from api.sending import Outgoing, send
+
+router = Router(tags=["messages"])
+
+MessageType = Literal[
+    "system_message",
+    "user_message",
+    "assistant_message",
+    "reasoning_message",
+    "hidden_reasoning_message",
+    "tool_call_message",
+    "tool_return_message",
+    "approval_request_message",
+    "approval_response_message",
+    "summary_message",
+    "event_message",
+]
+Content = str | list[dict[str, Any]]
+
+
+class MessageIn(Body):
+    """What is said to the agent. A `system` message reaches it as a system alert."""
+
+    NOT_SUPPORTED: ClassVar = frozenset({"batch_item_id", "group_id", "name", "sender_id"})
+
+    role: Literal["user", "system", "assistant"] = "user"
+    content: Content = Field(max_length=LONGEST_TEXT)
+    otid: Name | None = None
+    type: Literal["message"] | None = "message"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_said(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("type") not in (None, "message"):
+            raise NotSupported(_("messages of the type “%(type)s”") % {"type": str(data["type"])[:40]})
+        return data
+
+    def outgoing(self) -> Outgoing:
+        """Raises NotSupported for an assistant's message and for anything but text."""
+        if self.role == "assistant":
+            raise NotSupported(_("messages that put words into the agent's mouth"))
+        return Outgoing(text_of(self.content), otid=self.otid or "", alert=self.role == "system")
+
+
+def text_of(content: Content) -> str:
+    """The text of a message's content. Raises NotSupported for parts that are no text."""
+    if isinstance(content, str):
+        return content
+    texts = []
+    for part in content:
+        if part.get("type", "text") != "text" or not isinstance(part.get("text"), str):
+            raise NotSupported(_("content of the type “%(type)s”: send text") % {"type": str(part.get("type"))[:40]})
+        texts.append(part["text"])
+    return "\n".join(texts)
+
+
+class Sending(Body):
+    """What every way to send has."""
+
+    NOT_SUPPORTED: ClassVar = frozenset(
+        "callback_url client_skills client_tools override_model override_system return_logprobs return_token_ids "
+        "top_logprobs include_compaction_messages background".split()
+    )
+
+    messages: list[MessageIn] | None = Field(None, max_length=100)
+    input: Content | None = Field(None, max_length=LONGEST_TEXT)
+    max_steps: int | None = Field(None, ge=1, le=32_000)
+    include_return_message_types: list[MessageType] | None = None
+    use_assistant_message: Literal[True] = True
+    assistant_message_tool_name: Literal["send_message"] = "send_message"
+    assistant_message_tool_kwarg: Literal["message"] = "message"
+    enable_thinking: Literal["true", True] = "true"
+
+    def outgoing(self) -> list[Outgoing]:
+        """Raises Unfit if there is nothing to send."""
+        if (self.messages is None) == (self.input is None):
+            raise Unfit("messages", _("Send either `messages` or `input`."))
+        if self.input is not None:
+            return [Outgoing(text_of(self.input))]
+        if not self.messages:
+            raise Unfit("messages", _("There is no message to send."))
+        return [message.outgoing() for message in self.messages]
+
+    def types(self) -> frozenset[str]:
+        """The types of messages that are wanted; none named: all."""
+        return frozenset(self.include_return_message_types or ())
+
+
+class MessagesCreate(Sending):
+    """A message, answered when its run has ended, or as a stream."""
+
+    streaming: bool = False
+    stream_tokens: bool = False
+    include_pings: bool = True
+
+
+class LettaResponse(BaseModel):
+    """What the agent thought, called and said, why it stopped, and what that took."""
+
+    messages: list[dict[str, Any]]
+    stop_reason: dict[str, Any]
+    usage: dict[str, Any]
+
+
+def _sent(request: HttpRequest, agent_id: str, payload: Sending) -> tuple[Agent, list[int]]:
+    agent = agent_for(request, agent_id)
+    return agent, [run.pk for run in send(request, agent, payload.outgoing(), payload.max_steps)]
+
+
+@router.post("/agents/{agent_id}/messages", response=LettaResponse)
+@only_known
+async def message_create(request: HttpRequest, agent_id: str, payload: MessagesCreate) -> HttpResponseBase:
+    """Say something to the agent and wait for its answer. A run that fails is told in `stop_reason`, with status 200:
+    the message was taken, and is not to be sent again."""
+    agent, runs = await read(_sent, request, agent_id, payload)
+    if payload.streaming:
+        return event_stream(stream(agent, runs, payload.types(), tokens=payload.stream_tokens))
+    return await when_ready(response(agent, runs, payload.types()))
+
+
+@router.post("/agents/{agent_id}/messages/stream", response={200: str})
+@only_known
+async def message_stream(request: HttpRequest, agent_id: str, payload: MessagesCreate) -> HttpResponseBase:
+    """Say something to the agent; its answer comes as server-sent events."""
+    agent, runs = await read(_sent, request, agent_id, payload)
+    return event_stream(stream(agent, runs, payload.types(), tokens=payload.stream_tokens))
+
+
+@router.post("/agents/{agent_id}/messages/async", response=dict)
+@only_known
+def message_create_async(request: HttpRequest, agent_id: str, payload: Sending) -> HttpResponse:
+    """Say something to the agent. The run is told at once; ask for it by its id."""
+    agent, runs = _sent(request, agent_id, payload)
+    return answer(shapes.run(agent.runs.get(pk=runs[-1])))
+
+
+class MessageListing(Listing):
+    """Messages, newest first unless asked otherwise."""
+
+    NOT_SUPPORTED: ClassVar = frozenset({"group_id", "include_err"})
+
+    include_return_message_types: list[MessageType] | None = None
+    use_assistant_message: Literal["true", "True"] = "true"
+    assistant_message_tool_name: Literal["send_message"] = "send_message"
+    assistant_message_tool_kwarg: Literal["message"] = "message"
+    conversation_id: Name | None = None
+
+
+@router.get("/agents/{agent_id}/messages", response=list[dict[str, Any]])
+@only_known
+def message_list(request: HttpRequest, agent_id: str, asked: Query[MessageListing]) -> HttpResponse:
+    """The timeline: what was said, thought, called and returned, and events as system messages."""
+    agent = agent_for(request, agent_id)
+    types = frozenset(asked.include_return_message_types or ())
+    return answer(timeline.page(timeline.rows_of(agent), asked, newest_first=True, types=types))
+
+
+class Cancel(Body):
+    """Which runs to stop; all of the agent's without a list."""
+
+    run_ids: list[Name] | None = None
+
+
+@router.post("/agents/{agent_id}/messages/cancel", response=dict[str, str])
+@only_known
+def message_cancel(request: HttpRequest, agent_id: str, payload: Cancel | None = None) -> HttpResponse:
+    """Stop what the agent is doing. What it wrote so far is kept."""
+    agent = agent_for(request, agent_id)
+    wanted = None
+    if payload and payload.run_ids is not None:
+        wanted = [key for text in payload.run_ids if (key := key_of("run", text)) is not None]
+    stopped = services.runs_cancel(agent=agent, runs=wanted)
+    return answer({written("run", run): "cancelled" for run in stopped})
+
+
+class Reset(Body):
+    """How to begin anew."""
+
+    add_default_initial_messages: bool = False
+
+
+@router.patch("/agents/{agent_id}/reset-messages", response=dict)
+@only_known
+def message_reset(request: HttpRequest, agent_id: str, payload: Reset | None = None) -> HttpResponse:
+    """Take back the whole conversation. Core memory and passages stay."""
+    agent = agent_for(request, agent_id)
+    try:
+        services.messages_reset(agent=agent)
+    except InvalidInput as error:  # it is at work
+        raise Conflict(str(error)) from error
+    if payload and payload.add_default_initial_messages:
+        services.agent_greet(agent=agent)
+    return answer(shapes.agent(agent_for(request, agent_id)))
+
+
+class Compact(Body):
+    """memweb decides itself how much is evicted."""
+
+    NOT_SUPPORTED: ClassVar = frozenset({"compaction_settings"})
+
+
+class Compaction(BaseModel):
+    """What was left in the window, and the summary of what was evicted."""
+
+    summary: str
+    num_messages_before: int
+    num_messages_after: int
+
+
+@router.post("/agents/{agent_id}/summarize", response=Compaction)
+@only_known
+async def message_compact(request: HttpRequest, agent_id: str, payload: Compact | None = None) -> HttpResponseBase:
+    """Evict the oldest messages now and wait for their summary. A queue that is too short stays as it is."""
+    agent = await read(agent_for, request, agent_id)
+    return await when_ready(_compacted(agent))
+
+
+async def _compacted(agent: Agent) -> Shape:
+    before = await read(_in_window, agent)
+    async with Listener(bus.agent_group(agent.pk)) as listener:
+        if await read(lambda: services.queue_flush(agent=agent)):
+            while not await read(_is_summarised, agent):
+                await listener.heard()
+    after = await read(_in_window, agent)
+    summary = await read(lambda: Agent.objects.select_related("summary").get(pk=agent.pk).summary)
+    text = summary.text if summary else ""
+    return {"summary": text, "num_messages_before": before, "num_messages_after": after}
+
+
+def _in_window(agent: Agent) -> int:
+    agent.refresh_from_db(fields=["queue_start"])
+    return len(fifo_queue.messages_of(agent))
+
+
+def _is_summarised(agent: Agent) -> bool:
+    agent = Agent.objects.select_related("summary").get(pk=agent.pk)
+    return agent.summary is not None and agent.summary.covers_to >= agent.queue_start
+
+
+class Search(Body):
+    """What to look for in what was said, by meaning and by words."""
+
+    NOT_SUPPORTED: ClassVar = frozenset({"conversation_id"})
+
+    query: str = Field(min_length=1, max_length=2000)
+    agent_id: Name | None = None
+    search_mode: Literal["hybrid", "fts", "vector"] = "hybrid"
+    limit: int = Field(50, ge=1, le=100)
+    start_date: datetime | None = None
+    end_date: datetime | None = None
+
+
+class Found(BaseModel):
+    """A message that was found."""
+
+    message_type: str
+    message_id: str
+    agent_id: str
+    created_at: str
+    content: str
+
+
+@router.post("/messages/search", response=list[Found])
+@only_known
+def message_search(request: HttpRequest, payload: Search) -> HttpResponse:
+    """Search recall storage: of one agent, or of all of them."""
+    if payload.search_mode != "hybrid":
+        raise NotSupported(f"`search_mode` {payload.search_mode}", _("It always searches by meaning and by words."))
+    mine = owned_by(Agent, person(request))
+    hits = []
+    for agent in [agent_for(request, payload.agent_id)] if payload.agent_id else mine:
+        rows = between(recall_storage.spoken(agent), payload.start_date, payload.end_date)
+        hits += recall_ranking.search(agent, rows, payload.query)
+    found = [hit.row for hit in sorted(hits, key=lambda hit: -hit.score)[: payload.limit]]
+    prefetch_related_objects(found, "step", "run")
+    return answer([_found(row) for row in found])
+
+
+def _found(row: Message) -> Shape:
+    person_said = row.kind == Message.Kind.USER_MESSAGE
+    return {
+        "message_type": "user_message" if person_said else "assistant_message",
+        "message_id": timeline.id_of(row, "" if person_said else "said"),
+        "agent_id": written("agent", row.agent_id),
+        "created_at": when(row.created_at),
+        "content": row.content,
+    }

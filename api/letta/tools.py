@@ -1,0 +1,115 @@
+"""Functions that agents can call, which Letta calls tools. Code is installed by the operator, not sent."""
+
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from ninja import Query, Router
+from pydantic import BaseModel
+
+from agents import services
+from agents.functions import registry, toolset
+from agents.functions.registry import Function
+from agents.models import Agent
+from api.access import agent_for
+from api.answers import answer
+from api.asked import Listing, Name, only_known
+from api.asked import Query as Text
+from api.errors import Unknown
+from api.letta import shapes
+from api.letta.shapes import Shape
+
+router = Router(tags=["tools"])
+
+
+class ToolOut(BaseModel):
+    """A function. `json_schema` is what the model is told of it."""
+
+    id: str
+    name: str
+    description: str
+    json_schema: dict[str, Any]
+    tool_type: str
+
+
+class ToolListing(Listing):
+    """Functions, in the order in which the model is told of them; newest is the last."""
+
+    NOT_SUPPORTED: ClassVar = frozenset({"return_only_letta_tools", "exclude_tool_types"})
+
+    name: Name | None = None
+    names: list[Name] | None = None
+    tool_ids: list[Name] | None = None
+    tool_types: list[Name] | None = None
+    search: Text | None = None
+
+
+def _listed(functions: list[Function], asked: Listing) -> list[Shape]:
+    rows = [shapes.tool(function) for function in functions]
+    rows = rows[::-1] if asked.order == "desc" else rows
+    ids = [row["id"] for row in rows]
+    for cursor in filter(None, (asked.after, asked.before)):
+        if cursor not in ids:
+            raise Unknown(_("tool"), cursor)
+    start = ids.index(asked.after) + 1 if asked.after else 0
+    end = ids.index(asked.before) if asked.before else len(rows)
+    return rows[start:end][: asked.limit or 50]
+
+
+@router.get("/tools", response=list[ToolOut])
+@only_known
+def tool_list(request: HttpRequest, asked: Query[ToolListing]) -> HttpResponse:
+    """The functions of this installation."""
+    functions = list(registry.registered().values())
+    names = [*([asked.name] if asked.name else []), *(asked.names or [])]
+    if names:
+        functions = [f for f in functions if f.schema.name in names]
+    if asked.tool_ids:
+        functions = [f for f in functions if f"tool-{f.schema.name}" in asked.tool_ids]
+    if asked.tool_types:
+        functions = [f for f in functions if shapes.tool(f)["tool_type"] in asked.tool_types]
+    if asked.search:
+        functions = [f for f in functions if asked.search.lower() in f"{f.schema.name} {f.schema.description}".lower()]
+    return answer(_listed(functions, asked))
+
+
+@router.get("/tools/{tool_id}", response=ToolOut)
+@only_known
+def tool_retrieve(request: HttpRequest, tool_id: str) -> HttpResponse:
+    """One function."""
+    return answer(shapes.tool(_function(tool_id)))
+
+
+def _function(tool_id: str) -> Function:
+    function = registry.registered().get(tool_id.removeprefix("tool-")) if tool_id.startswith("tool-") else None
+    if function is None:
+        raise Unknown(_("tool"), tool_id)
+    return function
+
+
+@router.get("/agents/{agent_id}/tools", response=list[ToolOut])
+@only_known
+def agent_tool_list(request: HttpRequest, agent_id: str, asked: Query[Listing]) -> HttpResponse:
+    """What the agent may call."""
+    return answer(_listed(list(toolset.of(agent_for(request, agent_id)).functions.values()), asked))
+
+
+@router.patch("/agents/{agent_id}/tools/attach/{tool_id}", response=dict)
+@only_known
+def agent_tool_attach(request: HttpRequest, agent_id: str, tool_id: str) -> HttpResponse:
+    """Offer the agent a function."""
+    return _changed(agent_for(request, agent_id), _function(tool_id), attached=True)
+
+
+@router.patch("/agents/{agent_id}/tools/detach/{tool_id}", response=dict)
+@only_known
+def agent_tool_detach(request: HttpRequest, agent_id: str, tool_id: str) -> HttpResponse:
+    """Offer the agent a function no more. It keeps `send_message`: it could not speak without."""
+    return _changed(agent_for(request, agent_id), _function(tool_id), attached=False)
+
+
+def _changed(agent: Agent, function: Function, *, attached: bool) -> HttpResponse:
+    name = {function.schema.name}
+    detached = set(agent.detached_functions)
+    services.functions_detach(agent=agent, names=detached - name if attached else detached | name)
+    return answer(shapes.agent(agent))

@@ -1,0 +1,98 @@
+"""What chat completions and responses share: which agent is meant, what is said to it, and its reply as it comes.
+
+A request carries the caller's copy of a conversation that the agent has anyway: only the last message of the user goes
+to the agent. System messages and sampling options are taken and change nothing: the agent has its own.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from agents.access import owned_by
+from agents.models import Agent, Run
+from api.access import agent_for, person
+from api.answers import read
+from api.errors import RunFailed, Unfit, Unknown
+from api.ids import uuid_of
+from api.letta import following
+from api.letta.following import Outcome
+from api.letta.messages import text_of
+from api.letta.shapes import Shape
+from api.sending import Outgoing, send
+
+TEXT_PARTS = ("text", "input_text", "output_text")
+
+
+def agent_called(request: HttpRequest, model: str) -> Agent:
+    """The person's agent of that name or id. Raises Unknown."""
+    agent = owned_by(Agent, person(request)).select_related("summary", "archive").filter(name=model).first()
+    if agent:
+        return agent
+    if uuid_of(model):
+        return agent_for(request, model)
+    raise Unknown(_("agent"), model)
+
+
+def last_said(items: Sequence[dict[str, Any]]) -> str:
+    """The text of the last message of the user. Raises Unfit, NotSupported."""
+    for item in reversed(items):
+        if item.get("role") == "user" and item.get("type", "message") == "message":
+            return text_of(_as_text(item.get("content")))
+    raise Unfit("messages", _("There is no message of the user to answer."))
+
+
+def _as_text(content: Any) -> str | list[dict[str, Any]]:
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
+        raise Unfit("messages", _("The content of a message is a text, or a list of parts."))
+    return [{**part, "type": "text"} if part.get("type") in TEXT_PARTS else part for part in content]
+
+
+def told(request: HttpRequest, model: str, text: str) -> tuple[Agent, Run]:
+    """Say it to the agent. Raises Unknown, InvalidInput."""
+    agent = agent_called(request, model)
+    return agent, send(request, agent, [Outgoing(text)])[0]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the agent said, and what that took."""
+
+    text: str
+    outcome: Outcome
+
+
+async def reply(agent: Agent, run: Run) -> Reply:
+    """Wait for the run. Raises RunFailed: the message was taken, and is not to be sent again."""
+    response = await following.response(agent, [run.pk], {"assistant_message"})
+    text = "\n\n".join(message["content"] for message in response["messages"])
+    outcome = await read(following.outcome, agent, [run.pk])
+    if outcome.error:
+        raise RunFailed(outcome.error)
+    return Reply(text, outcome)
+
+
+async def reply_pieces(agent: Agent, run: Run) -> AsyncIterator[str | None]:
+    """The reply as it comes; None in place of a long silence. What is said after a pause begins a new paragraph."""
+    last = None
+    async for message in following.pieces(agent, [run.pk], tokens=True):
+        if message is None:
+            yield None
+        elif message["message_type"] == "assistant_message":
+            yield message["content"] if last in (None, message["id"]) else f"\n\n{message['content']}"
+            last = message["id"]
+
+
+def usage_of(outcome: Outcome) -> Shape:
+    """As chat completions tell it."""
+    figures = outcome.usage
+    return {
+        "prompt_tokens": figures["prompt_tokens"],
+        "completion_tokens": figures["completion_tokens"],
+        "total_tokens": figures["total_tokens"],
+        "prompt_tokens_details": {"cached_tokens": figures["cached_input_tokens"]},
+    }

@@ -1,0 +1,62 @@
+"""The addresses of all doors for programs."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.urls import URLPattern, URLResolver, path
+from ninja import NinjaAPI
+
+from api import errors
+from api.access import Bearer
+from api.letta import agents, blocks, folders, installation, messages, passages, runs, tools
+from api.openai import chat, responses
+from api.own import commands, events
+from memweb import __version__
+
+ABOUT = """
+Agents that manage their own memory, as programs reach them. Most of it is the REST API of Letta, so that `letta-client`
+works as it is; what is tagged "memweb" is memweb's own. An access token comes from the page's account menu or from
+`memweb token create`.
+"""
+
+ABOUT_OPENAI = """
+For programs that speak with OpenAI: an agent is a model, called by its name or id. Its memory is its own: of a request
+only the last message of the user reaches it. Earlier messages, system messages and sampling options change nothing.
+"""
+
+v1 = NinjaAPI(
+    title="memweb",
+    version=__version__,
+    description=ABOUT,
+    urls_namespace="v1",
+    auth=Bearer(),
+    docs_url=None,
+)
+errors.register(v1)
+openai = NinjaAPI(
+    title="memweb's agents as models",
+    version=__version__,
+    description=ABOUT_OPENAI,
+    urls_namespace="openai",
+    auth=Bearer(),
+    docs_url=None,
+)
+errors.register(openai)
+for router in (chat.router, responses.router):
+    openai.add_router("", router)
+for module in (installation, agents, messages, blocks, passages, folders, tools, runs, commands, events):
+    v1.add_router("", module.router)
+
+
+def _without_login(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
+    """For whoever comes by the pages' middleware: a session opens none of these doors, and none asks for a login."""
+    for pattern in patterns:
+        if isinstance(pattern, URLPattern):
+            pattern.callback = login_not_required(pattern.callback)
+    return patterns
+
+
+def _doors(api: NinjaAPI) -> tuple[list[URLPattern | URLResolver], str, str]:
+    patterns, app, namespace = api.urls
+    return _without_login(patterns), app, namespace
+
+
+urlpatterns = [path("v1/", _doors(v1)), path("openai/v1/", _doors(openai))]
