@@ -9,7 +9,7 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 26
 
 run: $(VENV)/.installed ## start memweb and print the address to open
-	@exec $(BIN)/python -m memweb run
+	@exec $(BIN)/python -m memweb up
 
 test: check ## everything that is checked: `make check`, then the tests
 	$(BIN)/python -m coverage run -m pytest -m "not local_model"

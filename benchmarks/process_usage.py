@@ -62,7 +62,7 @@ def _name(pid: int) -> str:
         "celery beat",
         "memweb beat",
         "valkey",
-        "memweb run",
+        "memweb up",
     ):
         if name in line:
             return (

@@ -17,7 +17,7 @@ from memweb.stack.paths import StackPaths
 
 
 class Product:
-    """A running `memweb run` with these settings and no others."""
+    """A running `memweb up` with these settings and no others."""
 
     def __init__(self, home: Path, settings: Mapping[str, str]) -> None:
         with socket.socket() as probe:
@@ -35,7 +35,7 @@ class Product:
         self.process: subprocess.Popen[bytes]
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "memweb", "run"]
+        command = [sys.executable, "-m", "memweb", "up"]
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
                 command, cwd=PROJECT_FOLDER, env=self.environment, stdout=output, stderr=output, start_new_session=True

@@ -11,6 +11,7 @@ from chat.views import (
     inspector,
     messages,
     timeline,
+    tokens,
     turns,
 )
 
@@ -20,6 +21,9 @@ urlpatterns = [
     path("login/", accounts.Login.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("time-zone/", accounts.time_zone, name="time_zone"),
+    path("tokens/", tokens.tokens, name="tokens"),
+    path("tokens/new/", tokens.token_new, name="token_new"),
+    path("tokens/<int:token_id>/revoke/", tokens.token_revoke, name="token_revoke"),
     path("sign-up/", accounts.sign_up, name="sign_up"),
     path("model/", agents.model_banner, name="model_banner"),
     path("keys/", agents.keys, name="keys"),

@@ -1,3 +1,3 @@
 from memweb.cli import main
 
-main()
+main(prog_name="memweb")

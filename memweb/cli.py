@@ -1,6 +1,7 @@
 """The `memweb` command; `python -m memweb` is the same."""
 
 import dataclasses
+import os
 import sys
 
 import click
@@ -10,6 +11,7 @@ from memweb.stack.env import env
 from memweb.stack.plan import plan_for
 from memweb.stack.supervisor import Supervisor
 from memweb.terminal.commands import COMMANDS
+from memweb.tokens import token
 
 
 @click.group()
@@ -25,9 +27,23 @@ def main() -> None:
 
 
 @main.command()
-def up() -> None:
+@click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+def up(quiet: bool) -> None:
     """Start everything and print an address to open. Ctrl-C stops it."""
-    sys.exit(Supervisor(plan_for(env())).run())
+    sys.exit(Supervisor(plan_for(env()), quiet=quiet).run())
+
+
+@main.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def manage(arguments: tuple[str, ...]) -> None:
+    """Django's commands, beside a running memweb: login_url, reembed, createsuperuser, ..."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(["memweb manage", *arguments])
+
+
+main.add_command(token)
 
 
 for command in COMMANDS:

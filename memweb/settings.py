@@ -3,7 +3,6 @@
 import contextlib
 import secrets
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import django_stubs_ext
 from csp.constants import NONE, SELF
@@ -35,8 +34,7 @@ def _secret_key(path: Path) -> str:
 
 SECRET_KEY = ENV.memweb_secret_key.get_secret_value() if ENV.memweb_secret_key else _secret_key(PATHS.secret_key)
 DEBUG = ENV.memweb_debug
-ALLOWED_HOSTS = [host.strip() for host in ENV.memweb_allowed_hosts.split(",") if host.strip()]
-ALLOWED_HOSTS += [f"[{host}]" if ":" in host else host for host in (str(urlsplit(o).hostname) for o in ENV.origins)]
+ALLOWED_HOSTS = ENV.allowed_hosts
 
 INSTALLED_APPS = [
     "django.contrib.admin",

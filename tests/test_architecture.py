@@ -75,7 +75,14 @@ def test_the_engine_knows_no_http_socket_or_template() -> None:
 
 
 def test_only_env_reads_the_environment_for_settings() -> None:
-    allowed = {"env.py", "tokens.py", "celery.py", "asgi.py", "local_model.py"}  # all but the first only set variables
+    allowed = {
+        "env.py",
+        "cli.py",
+        "tokens.py",
+        "celery.py",
+        "asgi.py",
+        "local_model.py",
+    }  # all but the first only set variables
     allowed |= {"finding.py", "language.py"}  # of the client and the terminal, which stand alone
     reading = [
         path.relative_to(PROJECT_FOLDER).as_posix()

@@ -56,7 +56,7 @@ from agents.services.messages import (
 from agents.services.preferences import zone_set, zone_told
 from agents.services.rewriting import reply_rewrite, thought_rewrite
 from agents.services.runs import run_cancel, run_next, runs_cancel
-from agents.services.tokens import token_create, token_revoke, token_use
+from agents.services.tokens import LONGEST_TOKEN_NAME, token_create, token_of_this_machine, token_revoke, token_use
 from agents.services.turns import (
     Choices,
     Hand,

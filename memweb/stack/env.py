@@ -14,6 +14,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from memweb.stack import catalogue
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent.parent
+IN_CHECKOUT = all((PROJECT_FOLDER / name).is_file() for name in ("pyproject.toml", "manage.py"))  # else installed
+COMMAND = ".venv/bin/python -m memweb" if IN_CHECKOUT else "memweb"  # as a person types it
 ENV_FILE = os.environ.get("MEMWEB_ENV_FILE") or PROJECT_FOLDER / ".env"  # another one, or none, for tests
 
 
@@ -108,6 +110,18 @@ class Env(BaseSettings):
         )
 
     @property
+    def local_url(self) -> str:
+        """Where a program on this machine reaches the page."""
+        host = "127.0.0.1" if self.memweb_host in ("0.0.0.0", "::") else self.memweb_host
+        return f"http://{_bracketed(host)}:{self.memweb_port}"
+
+    @property
+    def allowed_hosts(self) -> list[str]:
+        """Of `memweb_allowed_hosts` and `memweb_origins`, and the one of `local_url`."""
+        named = [host.strip() for host in self.memweb_allowed_hosts.split(",") if host.strip()]
+        return named + [_bracketed(str(urlsplit(url).hostname)) for url in (*self.origins, self.local_url)]
+
+    @property
     def origins(self) -> list[str]:
         """Of `memweb_origins`."""
         return [origin for origin in self.memweb_origins.split(",") if origin]
@@ -116,6 +130,11 @@ class Env(BaseSettings):
     def has_own_endpoint(self) -> bool:
         """True when a person configured a model endpoint; else the local model serves."""
         return bool(self.openai_api_key or self.openai_base_url)
+
+
+def _bracketed(host: str) -> str:
+    """As it stands in a URL."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _origin(text: str) -> str:
@@ -127,11 +146,11 @@ def _origin(text: str) -> str:
         port = parts.port
     except ValueError as error:
         raise ValueError(fault) from error
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    host = _bracketed(parts.hostname or "")
     usual = {"http": 80, "https": 443}.get(parts.scheme)
     name = host if port in (None, usual) else f"{host}:{port}"
     rest = (parts.path, parts.query, parts.fragment, parts.username)
-    if not usual or any(rest) or not re.fullmatch(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]", host or ""):
+    if not usual or any(rest) or not re.fullmatch(r"[a-z0-9.-]+|\[[0-9a-f:.]+\]", host):
         raise ValueError(fault)
     return f"{parts.scheme}://{name}"
 

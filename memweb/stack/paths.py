@@ -87,6 +87,11 @@ class StackPaths:
         return self.home / "memweb.lock"
 
     @property
+    def local_server(self) -> Path:
+        """Tells programs on this machine where the page is, while it runs."""
+        return self.home / "local.json"
+
+    @property
     def models(self) -> Path:
         return self.home / "models"
 

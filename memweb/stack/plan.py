@@ -52,7 +52,9 @@ class Program:
 class Plan:
     """`set_up` programs run one after another, each announced by its name, before `programs` start side by side.
 
-    `preloaded` is the command of the parent from which programs are forked; empty: each is started for itself.
+    `login` prints an address that logs in, `entrance` before it the token for programs on this machine, which reach the
+    page at `url`. `preloaded` is the command of the parent from which programs are forked; empty: each is started for
+    itself.
     """
 
     paths: StackPaths
@@ -61,6 +63,8 @@ class Plan:
     programs: Sequence[Program]
     environment: Mapping[str, str]
     login: Program
+    entrance: Program
+    url: str
     preloaded: Sequence[str] = ()
     host: str = "127.0.0.1"
     port: int = 8000
@@ -92,6 +96,8 @@ def plan_for(env: Env) -> Plan:
         programs=programs,
         environment=environment,
         login=_program("login address", "django", "login_url"),
+        entrance=_program("login address", "django", "login_url", "--token"),
+        url=env.local_url,
         preloaded=_python(PRELOADED) if sys.platform == "linux" else (),
         host=env.memweb_host,
         port=env.memweb_port,

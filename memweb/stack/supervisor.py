@@ -1,6 +1,7 @@
 """Starts everything in a plan, keeps it running, stops all of it. One at a time for each data folder."""
 
 import http.client
+import os
 import signal
 import socket
 import time
@@ -14,6 +15,7 @@ from memweb.stack.children import Child, LineLog, stop_all
 from memweb.stack.diagnosis import how_it_ended, last_words, say
 from memweb.stack.exceptions import StackError
 from memweb.stack.forking import PreloadedParent
+from memweb.stack.local_server import LocalServer, remove_local_server, write_local_server
 from memweb.stack.plan import Plan, Program, Service
 
 TICK = 0.2  # seconds between two looks at the children
@@ -22,6 +24,7 @@ LONGEST_PAUSE = 30.0  # seconds before another start
 QUICK_DEATHS = 4  # in a row, then we say more about it
 WEB_TIMEOUT = 90.0  # seconds until the page must answer
 STOP_TIMEOUT = 4.0  # seconds for the programs; the services have their own after that
+TOKEN_PREFIX = "memweb-"  # of every access token
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -67,10 +70,11 @@ class Watched:
 
 
 class Supervisor:
-    """`run` returns the exit code: 0 after Ctrl-C or SIGTERM, 1 when the start failed."""
+    """`run` returns the exit code: 0 after Ctrl-C or SIGTERM, 1 after a failed start. `quiet`: only faults are said."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, *, quiet: bool = False) -> None:
         self._plan = plan
+        self._quiet = quiet
         self._children: list[Child] = []
         self._parent: PreloadedParent | None = None
         if plan.preloaded:
@@ -92,13 +96,13 @@ class Supervisor:
                     for watched in self._watched:
                         watched.tend(time.monotonic())
             except KeyboardInterrupt:
-                say("Stopping…")
+                self._tell("Stopping…")
             except StackError as error:
                 say(str(error))
                 return 1
             finally:
                 self._stop()
-        say("Stopped. Everything is saved.")
+        self._tell("Stopped. Everything is saved.")
         return 0
 
     def _start(self) -> None:
@@ -107,22 +111,23 @@ class Supervisor:
         if plan.programs:
             check_port(plan.host, plan.port)
         for service in plan.services:
-            say(f"Starting {service.name}…")
+            self._tell(f"Starting {service.name}…")
             service.start()
             self._watch_service(service)
         for program in plan.set_up:
-            say(f"{program.name}…")
+            self._tell(f"{program.name}…")
             self._run_to_end(program)
         for program in plan.programs:
             self._watch_program(program)
         if plan.programs:
             self._wait_for_web()
-            say(f"memweb is ready. Open this address in your browser:\n\n    {self._login_url()}\n")
-        say("Press Ctrl-C to stop." if plan.programs else "The services run. Press Ctrl-C to stop.")
+            self._tell(f"memweb is ready. Open this address in your browser:\n\n    {self._enter()}\n")
+        self._tell("Press Ctrl-C to stop." if plan.programs else "The services run. Press Ctrl-C to stop.")
 
     def _stop(self) -> None:
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)  # whoever presses twice gets no half stop
+        remove_local_server(self._plan.paths, os.getpid())
         stop_all(self._children, STOP_TIMEOUT)
         if self._parent is not None:
             self._parent.stop(0)
@@ -162,7 +167,7 @@ class Supervisor:
         return child
 
     def _new_child(self, name: str, command: Sequence[str], log_name: str) -> Child:
-        log = LineLog(log_name, self._plan.paths.logs)
+        log = LineLog(log_name, self._plan.paths.logs, quiet=self._quiet)
         return Child(name, command, log, environment=self._plan.environment, folder=self._plan.folder)
 
     def _run_to_end(self, program: Program, *, secret: bool = False) -> list[str]:
@@ -190,19 +195,36 @@ class Supervisor:
                 )
             time.sleep(TICK)
 
-    def _login_url(self) -> str:
-        """From the management command. A sentence instead when it fails: the page itself works."""
+    def _enter(self) -> str:
+        """A login address, when programs on this machine have been told the page's address and a token."""
+        address, token = self._ways_in(self._plan.entrance)
+        if not token:
+            say(f"Programs on this machine will not find memweb. {address}")
+            return address
         try:
-            lines = self._run_to_end(self._plan.login, secret=True)
+            write_local_server(self._plan.paths, LocalServer(self._plan.url, token, os.getpid()))
+        except OSError as error:
+            say(f"Programs on this machine will not find memweb: {error}.")
+        return address
+
+    def _ways_in(self, program: Program) -> tuple[str, str]:
+        """A login address, or a sentence when that fails: the page itself works; and what token the program printed."""
+        try:
+            lines = self._run_to_end(program, secret=True)
         except StackError as error:
-            return f"(no login address: {error})"
-        return next((line for line in reversed(lines) if line.startswith("http")), "(no login address was printed)")
+            return f"(no login address: {error})", ""
+        address = next((line for line in reversed(lines) if line.startswith("http")), "(no login address was printed)")
+        return address, next((line for line in reversed(lines) if line.startswith(TOKEN_PREFIX)), "")
+
+    def _tell(self, text: str) -> None:
+        if not self._quiet:
+            say(text)
 
     def _point_to_the_other(self) -> int:
-        say(f"memweb is already running for {self._plan.paths.home}; nothing was started.")
+        self._tell(f"memweb is already running for {self._plan.paths.home}; nothing was started.")
         self._parent = None  # not for one command
-        if self._plan.programs:
-            say(f"Open this address in your browser:\n\n    {self._login_url()}\n")
+        if self._plan.programs and not self._quiet:
+            say(f"Open this address in your browser:\n\n    {self._ways_in(self._plan.login)[0]}\n")
         return 0
 
 

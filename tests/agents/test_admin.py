@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import Model
 from django.test import Client
@@ -32,6 +32,7 @@ from agents.models import (
     Persona,
     Preferences,
     Run,
+    Token,
 )
 from agents.person import person_reads
 from tests.conftest import ServeModel, exchange, make_agent
@@ -49,6 +50,7 @@ SEARCHES: dict[type[Model], str] = {
     Passage: "lamp burns",
     Checkpoint: "Sam",
     Preferences: "alice",
+    Token: "cron",
 }
 
 Fields = dict[str, str]
@@ -105,6 +107,7 @@ def everything(agent: Agent, serve_model: ServeModel, settings: Settings, tmp_pa
     ingest.work(services.document_add(archive=agent.archive, file=file))
     services.checkpoint_create(agent=agent, name="before the storm")
     person_reads(person=agent.owner, language="en")
+    services.token_create(owner=agent.owner, name="cron")
     return agent
 
 
@@ -168,7 +171,7 @@ def test_what_only_the_engine_writes_cannot_be_written(root: Client, everything:
     for row in (Message.objects.latest("pk"), Passage.objects.get()):
         assert root.post(page_of(row), {"content": "Forged.", "text": "Forged."}).status_code == 403
         assert root.post(page_of(row, "delete"), {"post": "yes"}).status_code == 403
-    for model in (Run, Agent, Document, Message, Passage, Checkpoint, Preferences):
+    for model in (Run, Agent, Document, Message, Passage, Checkpoint, Preferences, Token):
         assert root.get(reverse(f"admin:agents_{model._meta.model_name}_add")).status_code == 403
     document = Document.objects.get()
     saved(root, document, {"name": "other.txt", "status": "failed"})
@@ -184,6 +187,29 @@ def test_others_do_not_get_in(client: Client, everything: Agent, bob: User, staf
     for model in REGISTERED:
         assert client.get(list_of(model)).status_code == (403 if staff else 302)
         assert client.get(page_of(model._default_manager.latest("pk"))).status_code == (403 if staff else 302)
+
+
+# Access tokens
+
+
+def test_a_token_is_revoked_and_nothing_of_it_can_be_read(root: Client, alice: User) -> None:
+    tokens, text = zip(*(services.token_create(owner=alice, name=name) for name in ("cron", "shell")), strict=True)
+    assert all(token.sha256 not in root.get(page_of(token)).content.decode() for token in tokens)
+    assert root.post(page_of(tokens[0]), {"name": "Forged."}).status_code == 403
+    assert root.post(page_of(tokens[0], "delete"), {"post": "yes"}).status_code == 403
+    chosen = {"action": "revoke", "_selected_action": str(tokens[0].pk)}
+    assert "1 token was revoked." in root.post(list_of(Token), chosen, follow=True).content.decode()
+    assert not services.token_use(text=text[0]) and services.token_use(text=text[1])
+
+
+def test_who_may_only_look_cannot_revoke(client: Client, alice: User, bob: User) -> None:
+    token, text = services.token_create(owner=alice, name="cron")
+    User.objects.filter(pk=bob.pk).update(is_staff=True)
+    bob.user_permissions.add(Permission.objects.get(codename="view_token"))
+    client.force_login(bob)
+    assert "cron" in client.get(list_of(Token)).content.decode()
+    client.post(list_of(Token), {"action": "revoke", "_selected_action": str(token.pk)})
+    assert services.token_use(text=text)
 
 
 # Editing a block

@@ -12,14 +12,14 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 
 from agents import services
-from agents.models import Agent, AgentBlock, Archive, Block, Checkpoint, Document, Message, Passage, Run
+from agents.models import Agent, AgentBlock, Archive, Block, Checkpoint, Document, Message, Passage, Run, Token
 from chat.urls import urlpatterns
 from tests.chat.conftest import Socket
 from tests.conftest import make_agent
 
 OWNED_IDS = {
     *("agent_id", "archive_id", "block_id", "checkpoint_id", "document_id", "message_id", "passage_id"),
-    *("revision_id", "run_id"),
+    *("revision_id", "run_id", "token_id"),
 }
 OTHER_PARTS = {"name", "form", "user_id", "token"}  # a tab's, a file's; what a one-time address is made of
 OPEN_TO_ALL = {"login", "sign_up", "enter"}
@@ -61,6 +61,7 @@ def things(agent: Agent) -> Things:
         "name": "memory",
         "user_id": agent.owner_id,
         "token": "x",
+        "token_id": services.token_create(owner=agent.owner, name="cron")[0].pk,
     }
 
 
@@ -85,6 +86,7 @@ def rows_of(owner: User) -> list[int]:
         Document.objects.filter(archive__owner=owner, status="queued").count(),
         Run.objects.filter(agent__in=mine, cancel_requested_at=None).count(),
         Message.objects.filter(agent__in=mine).count(),
+        Token.objects.filter(owner=owner, revoked_at=None).count(),
     ]
 
 

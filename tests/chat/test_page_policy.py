@@ -74,7 +74,7 @@ OF_AGENT = (
     *("timeline_older", "timeline_around", "timeline_later", "block_new"),
 )
 OF_BLOCK = ("block", "block_edit", "block_settings", "block_history")
-OF_NOBODY = ("agent_list", "agent_new", "model_banner", "keys", "overview", "time_zone")
+OF_NOBODY = ("agent_list", "agent_new", "model_banner", "keys", "overview", "time_zone", "tokens")
 
 
 def pages(browser: Client, agent: Agent) -> dict[str, Any]:
@@ -118,6 +118,8 @@ def answers(browser: Client, agent: Agent) -> dict[str, Any]:
         "an archive refused": ("archive_new", [agent.pk], {"name": ATTACK}),
         "a passage": ("passage_add", [agent.pk], {"text": ATTACK}),
         "a passage refused": ("passage_add", [agent.pk], {"text": ""}),
+        "a token": ("token_new", [], {"name": ATTACK[:80]}),
+        "a token refused": ("token_new", [], {"name": ATTACK * 9}),
         "a zone refused": ("time_zone", [], {"zone": ATTACK}),
         "an upload refused": ("document_add", [agent.pk], {}),
     }

@@ -46,7 +46,7 @@ def browser() -> Iterator[Browser]:
 
 
 class Product:
-    """A running `memweb run`."""
+    """A running `memweb up`."""
 
     def __init__(self, home: Path, model: ScriptedServer) -> None:
         self.model = model
@@ -66,7 +66,7 @@ class Product:
         self.process: subprocess.Popen[bytes]
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "memweb", "run"]
+        command = [sys.executable, "-m", "memweb", "up"]
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
                 command, cwd=PROJECT_FOLDER, env=self.environment, stdout=output, stderr=output, start_new_session=True

@@ -80,6 +80,13 @@ def open_commands(page: Page) -> None:
     page.get_by_label("Message to").press("Enter")
 
 
+def open_tokens(page: Page) -> None:
+    page.get_by_role("button", name="Access tokens").click()
+    page.get_by_label("Name of a new token").fill("cron")
+    page.get_by_role("button", name="Make a token").click()
+    expect(page.locator("#new-token")).to_be_visible()
+
+
 DIALOGS: dict[str, Callable[[Page], None]] = {
     "new agent": lambda page: page.get_by_role("button", name="New agent").click(),
     "palette": lambda page: page.keyboard.press("Control+k"),
@@ -87,6 +94,7 @@ DIALOGS: dict[str, Callable[[Page], None]] = {
     "settings": open_settings,
     "prompt": open_prompt,
     "commands": open_commands,
+    "tokens": open_tokens,
 }
 
 

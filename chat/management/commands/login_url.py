@@ -1,14 +1,17 @@
 """Prints an address that logs the local owner in, once, within a day."""
 
-import getpass
 from argparse import ArgumentParser
 
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand
 from django.urls import reverse
 
+from agents import services
 from chat.login_tokens import login_tokens
+from chat.owner import owner
 from memweb.stack.env import env
+from memweb.stack.local_server import read_local_server
+from memweb.stack.paths import StackPaths
 
 
 class Command(BaseCommand):
@@ -16,21 +19,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--user", help="For this user instead of the owner.")
+        parser.add_argument(
+            "--token", action="store_true", help="Before it, the access token for programs on this machine."
+        )
 
-    def handle(self, *args: object, user: str | None = None, **options: object) -> None:
-        owner = User.objects.get(username=user) if user else _owner()
-        path = reverse("enter", args=[owner.pk, login_tokens.make_token(owner)])
-        host = "127.0.0.1" if env().memweb_host in ("0.0.0.0", "::") else env().memweb_host
-        self.stdout.write(f"http://{host}:{env().memweb_port}{path}")
-
-
-def _owner() -> User:
-    """The first superuser; on a new installation one named after the person, without a password."""
-    owner = User.objects.filter(is_superuser=True).order_by("pk").first()
-    if owner:
-        return owner
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        name = "owner"
-    return User.objects.create_user(name, is_staff=True, is_superuser=True)
+    def handle(self, *args: object, user: str | None = None, token: bool = False, **options: object) -> None:
+        person = User.objects.get(username=user) if user else owner()
+        if token:
+            known = read_local_server(StackPaths(env().memweb_home))
+            self.stdout.write(services.token_of_this_machine(owner=person, known=known.token if known else ""))
+        path = reverse("enter", args=[person.pk, login_tokens.make_token(person)])
+        self.stdout.write(f"{env().local_url}{path}")

@@ -1,4 +1,4 @@
-"""A supervisor on harmless programs, run as a program of its own: `fake_plan.py HOME PORT PROGRAM=CODE...`"""
+"""A supervisor on harmless programs, run as a program of its own: `fake_plan.py [--quiet] HOME PORT PROGRAM=CODE...`"""
 
 import sys
 from pathlib import Path
@@ -7,8 +7,10 @@ from memweb.stack.paths import StackPaths
 from memweb.stack.plan import Plan, Program
 from memweb.stack.supervisor import Supervisor
 
-home, port, *programs = sys.argv[1:]
+quiet = "--quiet" in sys.argv
+home, port, *programs = [argument for argument in sys.argv[1:] if argument != "--quiet"]
 python = sys.executable
+ADDRESS = "http://127.0.0.1/login?token=abc"
 web = [python, "-m", "http.server", "--bind", "127.0.0.1", port, "--directory", home]
 plan = Plan(
     paths=StackPaths(Path(home)),
@@ -19,7 +21,9 @@ plan = Plan(
         *(Program(name, [python, "-u", "-c", code]) for name, code in (program.split("=", 1) for program in programs)),
     ],
     environment={"PYTHONUNBUFFERED": "1"},
-    login=Program("login address", [python, "-c", "print('http://127.0.0.1/login?token=abc')"]),
+    login=Program("login address", [python, "-c", f"print('{ADDRESS}')"]),
+    entrance=Program("login address", [python, "-c", f"print('memweb-secret'); print('{ADDRESS}')"]),
+    url=f"http://127.0.0.1:{port}",
     port=int(port),
 )
-sys.exit(Supervisor(plan).run())
+sys.exit(Supervisor(plan, quiet=quiet).run())

@@ -50,11 +50,29 @@ def test_what_is_no_origin_is_refused_with_what_would_do(entry: str) -> None:
         Env(memweb_origins=f"https://ok.example,{entry}")
 
 
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:81"),
+        ("0.0.0.0", "http://127.0.0.1:81"),
+        ("::", "http://127.0.0.1:81"),
+        ("::1", "http://[::1]:81"),
+        ("nas.local", "http://nas.local:81"),
+    ],
+)
+def test_programs_on_this_machine_are_let_in_whatever_hosts_are_named(host: str, url: str) -> None:
+    found = Env(
+        memweb_host=host, memweb_port=81, memweb_allowed_hosts="a.example", memweb_origins="https://b.example:4"
+    )
+    assert found.local_url == url
+    assert found.allowed_hosts == ["a.example", "b.example", url.removeprefix("http://").removesuffix(":81")]
+
+
 def test_the_command_says_which_setting_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEMWEB_ORIGINS", "chat.example.org")
     env.cache_clear()
     try:
-        result = CliRunner().invoke(main, ["run"])
+        result = CliRunner().invoke(main, ["up"])
     finally:
         env.cache_clear()
     assert result.exit_code == 1

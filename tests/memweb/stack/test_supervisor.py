@@ -3,6 +3,7 @@ import re
 import select
 import signal
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from memweb.stack.env import PROJECT_FOLDER
+from memweb.stack.local_server import LocalServer, read_local_server, write_local_server
 from memweb.stack.paths import StackPaths
 from memweb.stack.supervisor import LONGEST_PAUSE, QUICK_DEATHS, Watched
+from tests.processes import until
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -43,17 +46,25 @@ class Running:
                 return found
         raise AssertionError(f"{pattern!r} was never said, but: {''.join(seen)}")
 
+    def rest(self) -> str:
+        """What it says from now on until it ends, which it does well."""
+        assert self.process.stdout is not None
+        said = self.process.stdout.read()
+        assert self.process.wait(10) == 0
+        return said
+
 
 class Starter:
     def __init__(self, paths: StackPaths) -> None:
         self._home = paths.home
         self.processes: list[subprocess.Popen[str]] = []
 
-    def __call__(self, *programs: str, port: int | None = None) -> Running:
+    def __call__(self, *programs: str, port: int | None = None, quiet: bool = False) -> Running:
         port = port or free_port()
+        options = ["--quiet"] if quiet else []
         script = Path(__file__).with_name("fake_plan.py")
         process = subprocess.Popen(
-            [sys.executable, str(script), str(self._home), str(port), *programs],
+            [sys.executable, str(script), *options, str(self._home), str(port), *programs],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -122,6 +133,46 @@ def test_a_second_supervisor_starts_nothing_and_prints_the_address(start: Starte
     second.wait_for("memweb is already running for .*; nothing was started")
     second.wait_for(r"http://127.0.0.1/login\?token=abc")
     assert second.process.wait(10) == 0
+
+
+def test_programs_on_this_machine_find_it_while_it_runs(start: Starter, paths: StackPaths) -> None:
+    running = start(f"worker={ANNOUNCE_AND_WAIT}")
+    running.wait_for("memweb is ready")
+    assert read_local_server(paths) == LocalServer(
+        f"http://127.0.0.1:{running.port}", "memweb-secret", running.process.pid
+    )
+    assert stat.S_IMODE(paths.local_server.stat().st_mode) == 0o600
+    assert not [path for path in paths.logs.iterdir() if "memweb-secret" in path.read_text()]
+    start(f"worker={ANNOUNCE_AND_WAIT}").wait_for("already running")  # it leaves the other one's file alone
+    assert read_local_server(paths)
+    running.process.send_signal(signal.SIGTERM)
+    assert "memweb-secret" not in running.rest() and not paths.local_server.exists()
+
+
+def test_what_a_killed_one_left_is_replaced_and_a_later_ones_is_left_alone(start: Starter, paths: StackPaths) -> None:
+    first = start(f"worker={ANNOUNCE_AND_WAIT}")
+    first.wait_for("memweb is ready")
+    first.process.kill()
+    first.process.wait()
+    left = read_local_server(paths)
+    assert left and left.pid == first.process.pid
+    second = start(f"worker={ANNOUNCE_AND_WAIT}", port=first.port)
+    second.wait_for("memweb is ready")
+    now = read_local_server(paths)
+    assert now and now.pid == second.process.pid
+    write_local_server(paths, left)
+    second.process.send_signal(signal.SIGTERM)
+    second.process.wait(20)
+    assert read_local_server(paths) == left
+
+
+def test_a_quiet_one_says_nothing_but_what_went_wrong(start: Starter, paths: StackPaths) -> None:
+    running = start(f"worker={ANNOUNCE_AND_WAIT}", quiet=True)
+    until(lambda: read_local_server(paths), "a file that tells where it is")
+    assert start(f"worker={ANNOUNCE_AND_WAIT}", quiet=True).rest() == ""
+    running.process.send_signal(signal.SIGTERM)
+    assert running.rest() == ""
+    start("broken=raise SystemExit('No module named celery')", quiet=True).wait_for("The installation is not whole")
 
 
 def test_a_taken_port_is_said_before_anything_is_started(start: Starter, paths: StackPaths) -> None:
