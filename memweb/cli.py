@@ -24,6 +24,7 @@ def main() -> None:
             (str(fault["loc"][0]).upper(), fault["msg"].removeprefix("Value error, ")) for fault in error.errors()
         ]
         raise click.ClickException("\n".join(f"{name}: {message}" for name, message in faults)) from error
+    os.environ.setdefault("MEMWEB_HOME", str(env().memweb_home))  # .env may say it, which the client does not read
 
 
 @main.command()

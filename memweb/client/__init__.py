@@ -20,6 +20,7 @@ from memweb.client.errors import (
     NoServer,
     NotAllowed,
     NotFound,
+    NotNow,
     NotSupported,
     ServerFault,
 )
@@ -111,6 +112,7 @@ __all__ = [
     "NoServer",
     "NotAllowed",
     "NotFound",
+    "NotNow",
     "NotSupported",
     "Notice",
     "OtherMessage",

@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from memweb.client.errors import NameTaken, NotFound
+from memweb.client.errors import NameTaken, NotFound, NotNow
 from memweb.client.results import Agent, Presets
-from memweb.client.steps import Request, Steps, Upload, all_pages, ask, delete, get, patch, path, post, read_as
+from memweb.client.steps import Request, Steps, Upload, all_pages, ask, delete, get, naming, patch, path, post, read_as
 
 AGENTS = path("agents") + "/"
 AN_ID = re.compile(r"agent-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -35,10 +35,9 @@ def create_agent(
     body = {"name": name, **{field: value for field, value in wanted.items() if value is not None}, **(more or {})}
     try:
         return read_as(Agent, (yield from ask(post(AGENTS, body))))
-    except NameTaken as error:
+    except NotNow as error:
         raise NameTaken(
-            f"{error} To go on with it: get_or_create_agent(name={name!r}). To begin anew: another name, or "
-            "delete_agent first."
+            f"{error} To go on with it: get_or_create_agent(name={name!r}). To begin anew: delete_agent first."
         ) from error
 
 
@@ -84,7 +83,7 @@ def list_agents() -> Steps[list[Agent]]:
 
 def rename_agent(*, agent_id: str, name: str) -> Steps[Agent]:
     """Give an agent another name. Raises NameTaken."""
-    return read_as(Agent, (yield from ask(patch(path("agents", agent_id), {"name": name}))))
+    return read_as(Agent, (yield from naming(ask(patch(path("agents", agent_id), {"name": name})))))
 
 
 def delete_agent(agent_id: str) -> Steps[None]:
@@ -105,10 +104,9 @@ def import_agent(source: Path | bytes | str, *, name: str | None = None) -> Step
     """
     file = Upload("agent.json", source.encode() if isinstance(source, str) else source)
     form = {"append_copy_suffix": "false"} | ({"override_name": name} if name else {})
-    request = post(path("agents", "import"))
-    sent = Request(method="POST", path=request.path, form=form, upload=file, key=request.key)
+    request = Request(method="POST", path=path("agents", "import"), form=form, upload=file)
     agents = []
-    for agent_id in (yield from ask(sent))["agent_ids"]:
+    for agent_id in (yield from naming(ask(request)))["agent_ids"]:
         agents.append((yield from get_agent(agent_id)))
     return agents
 

@@ -29,6 +29,7 @@ class Waiting:
     """Carries out steps and streams, and waits for them."""
 
     def __init__(self, server: Server, language: str, silence: float) -> None:
+        self.url = server.url
         self._http = httpx.Client(**_settings(server, language, silence))
 
     def carry_out(self, steps: Steps[R]) -> R:
@@ -87,6 +88,7 @@ class Awaiting:
     """Carries out steps and streams, and is awaited."""
 
     def __init__(self, server: Server, language: str, silence: float) -> None:
+        self.url = server.url
         self._http = httpx.AsyncClient(**_settings(server, language, silence))
 
     async def carry_out(self, steps: Steps[R]) -> R:

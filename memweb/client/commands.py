@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from memweb.client.results import Choice, Command, CommandMatch, CommandOutcome
-from memweb.client.steps import Steps, ask, get, path, post, read_as
+from memweb.client.steps import Steps, ask, get, new_key, path, post, read_as
 
 
 def list_commands() -> Steps[list[Command]]:
@@ -29,4 +29,4 @@ def run_command(
         "confirmed": confirmed,
         "choices": [choice.model_dump(exclude_none=True) for choice in choices],
     }
-    return read_as(CommandOutcome, (yield from ask(post(path("agents", agent_id, "commands"), body))))
+    return read_as(CommandOutcome, (yield from ask(post(path("agents", agent_id, "commands"), body, key=new_key()))))

@@ -1,13 +1,14 @@
 """Archives, and files that are loaded into them."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
 from memweb.client.errors import ConnectionLost, Invalid, MemwebError, NoServer, NotAllowed, NotFound
 from memweb.client.results import Archive, Document, Loaded, Progress
-from memweb.client.steps import Pause, Request, Steps, Upload, all_pages, ask, get, patch, path, post, read_as
+from memweb.client.steps import Pause, Request, Steps, Upload, all_pages, ask, get, naming, patch, path, post, read_as
 
 ARCHIVES = path("archives") + "/"
 LOOK_AGAIN = 0.5  # seconds between two looks at a document that is being read
@@ -18,7 +19,7 @@ Told = Callable[[Progress], None]
 def create_archive(name: str, *, description: str | None = None) -> Steps[Archive]:
     """Make an archive. Raises NameTaken if you have one of that name."""
     body = {"name": name} | ({"description": description} if description is not None else {})
-    return read_as(Archive, (yield from ask(post(ARCHIVES, body))))
+    return read_as(Archive, (yield from naming(ask(post(ARCHIVES, body)))))
 
 
 def list_archives(*, agent_id: str | None = None) -> Steps[list[Archive]]:
@@ -62,12 +63,15 @@ def load_documents(
     """Load files, and all files of folders, into an archive, and wait until they are read.
 
     A file that cannot be taken does not stop the rest: its Loaded says why. `progress` is called on the way;
-    `same_name` says what becomes of a file whose name is there already.
+    `same_name` says what becomes of a file whose name is in the archive already. A document has the name of its file;
+    where two of these have one name, with their folders.
     """
     files = list(_files([paths] if isinstance(paths, str | Path) else paths))
     loading = _Loading(archive_id, len(files), progress or (lambda _progress: None))
-    for name, file in files:
-        yield from loading.send(name, file, same_name)
+    often = Counter(file.name for _shown, file in files)
+    for shown, file in files:
+        name = file.name if often[file.name] == 1 else shown.strip("/").replace("/", "_")
+        yield from loading.send(shown, file, {"duplicate_handling": same_name, "name": name})
     yield from loading.follow()
     return loading.results
 
@@ -80,24 +84,22 @@ class _Loading:
         self.results: list[Loaded] = []
         self.done = 0
 
-    def send(self, name: str, file: Path, same_name: str) -> Steps[None]:
-        self._tell(name, "sending")
+    def send(self, shown: str, file: Path, params: dict[str, str]) -> Steps[None]:
+        self._tell(shown, "sending")
         try:
-            document = read_as(Document, (yield from ask(self._upload(name, file, same_name))))
+            document = read_as(Document, (yield from ask(self._upload(file, params))))
         except (NotAllowed, NotFound, NoServer, ConnectionLost):  # no file would fare better
             raise
         except (MemwebError, OSError) as error:
-            self._refused(Loaded(path=name, error=_why(error)))
+            self._refused(Loaded(path=shown, error=_why(error)))
             return
-        self.results.append(Loaded(path=name, document=document))
+        self.results.append(Loaded(path=shown, document=document))
 
-    def _upload(self, name: str, file: Path, same_name: str) -> Request:
-        address, key = _folder(self.archive_id, "upload"), post("").key
+    def _upload(self, file: Path, params: dict[str, str]) -> Request:
+        address = _folder(self.archive_id, "upload")
         if not file.is_file():
             raise Invalid("there is no such file")
-        upload = Upload(name, file)
-        params = {"duplicate_handling": same_name, "name": name}
-        return Request(method="POST", path=address, params=params, upload=upload, key=key)
+        return Request(method="POST", path=address, params=params, upload=Upload(params["name"], file))
 
     def follow(self) -> Steps[None]:
         """Look at what is being read until nothing is."""
@@ -160,10 +162,10 @@ def _why(error: Exception) -> str:
 
 
 def _files(paths: Iterable[str | Path]) -> Iterator[tuple[str, Path]]:
-    """Each file with the name it goes by: a folder's with their place in it. Hidden ones are left out."""
+    """Each file with what it is called here: a folder's by their place in it. Hidden ones are left out."""
     for given in map(Path, paths):
         if not given.is_dir():
-            yield given.name, given
+            yield given.as_posix(), given
             continue
         for folder, folders, names in os.walk(given):
             folders[:] = sorted(name for name in folders if not name.startswith("."))

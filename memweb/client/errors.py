@@ -18,7 +18,11 @@ class NotAllowed(MemwebError):
     """The token is missing, wrong or revoked, or does not open this."""
 
 
-class NameTaken(MemwebError):
+class NotNow(MemwebError):
+    """As things are now it cannot be done; the text says why."""
+
+
+class NameTaken(NotNow):
     """Something of that name exists; the text says how to go on."""
 
 
@@ -46,10 +50,13 @@ _BY_STATUS: dict[int, type[MemwebError]] = {
     401: NotAllowed,
     403: NotAllowed,
     404: NotFound,
-    409: NameTaken,
+    409: NotNow,
     429: ServerFault,
     501: NotSupported,
 }
+
+
+_NO_PLACE = ("body", "query", "path", "__root__")
 
 
 def of_response(response: httpx.Response) -> MemwebError:
@@ -72,7 +79,7 @@ def _sentence(response: httpx.Response) -> str:
 
 
 def _fault(fault: Mapping[str, Any]) -> str:
-    place = ".".join(str(part) for part in fault.get("loc", ()) if part not in ("body", "query", "path"))
+    place = ".".join(str(part) for part in fault.get("loc", ()) if part not in _NO_PLACE)
     return f"{place}: {fault.get('msg', '')}" if place else str(fault.get("msg", ""))
 
 

@@ -63,12 +63,12 @@ class StepBegan(Result):
 
 
 class Delta(Result):
-    """Words of a step that is not kept yet; `offset` is where in that part they begin, in characters."""
+    """Words of a step that is not kept yet. `part` is thinking, call or reply; they begin in it at `offset`."""
 
     event: Literal["delta"] = Field("delta", repr=False)
     run_id: str
     step: int
-    part: Literal["thinking", "call", "reply"]
+    part: str
     offset: int
     text: str
 
@@ -82,11 +82,11 @@ class Dropped(Result):
 
 
 class RunChanged(Result):
-    """A run goes its way."""
+    """A run goes its way: `status` is queued, running, done, stopped or failed."""
 
     event: Literal["run"] = Field("run", repr=False)
     run_id: str
-    status: Literal["queued", "running", "done", "stopped", "failed"]
+    status: str
 
 
 class WaitingChanged(Result):
@@ -106,11 +106,12 @@ class Cut(Result):
 
 
 class Edited(Result):
-    """A message reads otherwise now."""
+    """A message reads otherwise now, as `messages` tell."""
 
     event: Literal["edited"] = Field("edited", repr=False)
     message_id: str
     version: int = 0
+    messages: tuple[Message, ...] = ()
 
 
 class Gone(Result):

@@ -1,7 +1,8 @@
 """Core memory, and the passages of archival storage."""
 
+from memweb.client.errors import NameTaken
 from memweb.client.results import Block, Passage
-from memweb.client.steps import Steps, all_pages, ask, delete, get, patch, path, post, read_as
+from memweb.client.steps import Steps, all_pages, ask, delete, get, naming, patch, path, post, read_as
 
 
 def list_blocks(agent_id: str) -> Steps[list[Block]]:
@@ -26,7 +27,11 @@ def add_block(
     """Make a block and give it to an agent. Raises NameTaken if it has one of that label."""
     optional = {name: given for name, given in (("limit", limit), ("description", description)) if given is not None}
     made = read_as(Block, (yield from ask(post(path("blocks") + "/", {"label": label, "value": value, **optional}))))
-    yield from ask(patch(path("agents", agent_id, "core-memory", "blocks", "attach", made.id)))
+    try:
+        yield from naming(ask(patch(path("agents", agent_id, "core-memory", "blocks", "attach", made.id))))
+    except NameTaken:
+        yield from ask(delete(path("blocks", made.id)))
+        raise
     return made
 
 

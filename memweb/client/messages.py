@@ -1,5 +1,6 @@
 """Messages, the pieces of a streamed answer, and a whole answer."""
 
+import json
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ from pydantic import AliasChoices, BeforeValidator, Discriminator, Field, Tag, T
 
 from memweb.client.results import Result
 
+EVERY_CALLS = frozenset({"inner_thoughts", "request_heartbeat"})  # arguments
 FINE = frozenset({"end_turn", "tool_rule", "max_steps", "cancelled"})  # stop reasons that are no failure
 
 
@@ -46,7 +48,7 @@ class Thought(_Message):
 
 
 class FunctionCall(_Message):
-    """A function that the agent calls. `arguments` is JSON text, as the model wrote it."""
+    """A function that the agent calls. `arguments` is JSON text, as the model wrote it; `given` what it says."""
 
     call_id: str = ""
     name: str = ""
@@ -61,8 +63,19 @@ class FunctionCall(_Message):
         told = {"call_id": call.get("tool_call_id"), "name": call.get("name"), "arguments": call.get("arguments")}
         return {**value, **{name: part or "" for name, part in told.items()}}
 
+    @property
+    def given(self) -> dict[str, Any]:
+        """The arguments, but for the thoughts and the heartbeat that every call has; none while they still come."""
+        try:
+            arguments = json.loads(self.arguments)
+        except ValueError:
+            return {}
+        if not isinstance(arguments, dict):
+            return {}
+        return {name: value for name, value in arguments.items() if name not in EVERY_CALLS}
+
     def __str__(self) -> str:
-        return f"→ {self.name} {self.arguments}"
+        return f"→ {self.name} {json.dumps(self.given, ensure_ascii=False)}"
 
 
 class FunctionResult(_Message):
@@ -177,10 +190,11 @@ Piece = (
 
 
 class Reply(Result):
-    """A whole answer: what was thought, called and said. Printed, it reads as the conversation does."""
+    """A whole answer: what was thought, called and said; `error` tells why it failed. Printed, it is a talk."""
 
     messages: tuple[Message, ...] = ()
     stop_reason: str = ""
+    error: str = ""
     usage: Usage = Field(default_factory=Usage)
     run_id: str = ""
 
@@ -190,7 +204,9 @@ class Reply(Result):
         if not isinstance(value, dict) or not isinstance(value.get("stop_reason"), dict):
             return value
         runs = (value.get("usage") or {}).get("run_ids") or [""]
-        return {**value, "stop_reason": value["stop_reason"].get("stop_reason") or "", "run_id": runs[0]}
+        told = value["stop_reason"]
+        reason, error = told.get("stop_reason") or "", told.get("message") or ""
+        return {**value, "stop_reason": reason, "error": error, "run_id": runs[0]}
 
     @property
     def failed(self) -> bool:
@@ -216,4 +232,4 @@ class Reply(Result):
 
     def __str__(self) -> str:
         lines = [str(message) for message in self.messages if not isinstance(message, OtherMessage)]
-        return "\n".join([*lines, f"[stopped: {self.stop_reason}]"] if self.failed else lines)
+        return "\n".join([*lines, f"[{self.stop_reason}] {self.error}".strip()] if self.failed else lines)

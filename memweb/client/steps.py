@@ -17,7 +17,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import TypeAdapter, ValidationError
 
-from memweb.client.errors import ServerFault, of_response, of_transport
+from memweb.client.errors import NameTaken, NotNow, ServerFault, of_response, of_transport
 
 PAUSES = (0.2, 0.8)  # seconds before a request is sent again
 LONGEST_PAUSE = 30.0  # that a server may ask for
@@ -36,7 +36,7 @@ class Upload:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What to send. A POST carries its key each time it is sent, so that the server takes it once."""
+    """What to send. With a `key`, which it carries each time it is sent, the server takes it once."""
 
     method: str
     path: str
@@ -74,8 +74,13 @@ def get(address: str, **params: Any) -> Request:
 
 
 def post(address: str, body: Any = None, *, key: str = "", **params: Any) -> Request:
-    """Have something done, once for its key."""
-    return Request(method="POST", path=address, body=body, params=_given(params), key=key or uuid.uuid4().hex)
+    """Have something done; where the server takes a key, once for that key."""
+    return Request(method="POST", path=address, body=body, params=_given(params), key=key)
+
+
+def new_key() -> str:
+    """A key that nothing was sent with before."""
+    return uuid.uuid4().hex
 
 
 def patch(address: str, body: Any = None) -> Request:
@@ -140,6 +145,14 @@ def _asked_for(request: Request, response: httpx.Response, usual: float | None) 
         return None
     told = response.headers.get("retry-after", "")
     return min(float(told), LONGEST_PAUSE) if told.isdecimal() else usual
+
+
+def naming(steps: Steps[R]) -> Steps[R]:
+    """What gives something a name. Raises NameTaken."""
+    try:
+        return (yield from steps)
+    except NotNow as error:
+        raise NameTaken(str(error)) from error
 
 
 def all_pages(address: str, **params: Any) -> Steps[list[Any]]:

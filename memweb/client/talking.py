@@ -1,13 +1,12 @@
 """Messages to an agent, what it answers, what happens to it, and what was said before."""
 
-import uuid
 from dataclasses import replace
 from typing import Any
 
 from memweb.client.events import Event, Gone, read_event
 from memweb.client.messages import KINDS, MESSAGE, Failed, Message, Piece, Reply, Stopped, Usage
 from memweb.client.results import Run
-from memweb.client.steps import Request, Steps, ask, get, path, post, read_as
+from memweb.client.steps import Request, Steps, ask, get, new_key, path, post, read_as
 from memweb.client.streams import Stream
 
 
@@ -35,7 +34,7 @@ def stream_message(*, agent_id: str, message: str, tokens: bool = True, key: str
 
 
 def _said(message: str, key: str, address: str, **more: Any) -> Request:
-    key = key or uuid.uuid4().hex
+    key = key or new_key()
     return post(address, {"messages": [{"role": "user", "content": message, "otid": key}], **more}, key=key)
 
 

@@ -29,6 +29,7 @@ from memweb.client import (
     Notice,
     RunChanged,
     State,
+    UserMessage,
     WaitingChanged,
     WaitingMessage,
     home,
@@ -38,7 +39,6 @@ from memweb.terminal.draft import Draft
 from memweb.terminal.faults import sentence
 from memweb.terminal.feed import Back, Lost, feed
 from memweb.terminal.language import gettext as _
-from memweb.terminal.language import ngettext
 from memweb.terminal.safe import one_line
 from memweb.terminal.screen import Screen
 
@@ -113,7 +113,9 @@ class Conversation:
             self.screen.note(_("(The last messages were taken back.)"))
         elif isinstance(event, Edited):
             self.version = event.version
-            self.screen.note(_("(A message above reads otherwise now.)"))
+            self.screen.note(_("(A message above reads otherwise now:)"))
+            for message in event.messages:
+                self.screen.message(message, self.agent.name)
         elif isinstance(event, Gone):
             self.gone = True
             self.screen.fault(_("This agent was deleted."))
@@ -145,6 +147,8 @@ class Conversation:
             self.screen.note(_("%(agent)s has heard nothing yet. Say hello!") % {"agent": one_line(self.agent.name)})
 
     def _message(self, message: Message) -> None:
+        if not isinstance(message, UserMessage):  # the words that came are kept now
+            self.draft.clear()
         if _key(message) not in self._shown:  # between the two first answers it may come with both
             self.screen.message(message, self.agent.name)
 
@@ -154,6 +158,8 @@ class Conversation:
         elif event.status in OVER and self.run_id in (None, event.run_id):
             self.run_id = None
             self.draft.clear()
+            if event.status == "stopped":
+                self.screen.note(_("(Stopped.)"))
 
     # what is shown around the line
 
@@ -255,16 +261,7 @@ class Conversation:
         return True
 
     async def _choices(self, outcome: CommandOutcome) -> list[Choice] | None:
-        count = len(outcome.conflicts)
-        self.screen.note(
-            ngettext(
-                "%(count)d block was edited since; choose what it is to say.",
-                "%(count)d blocks were edited since; choose what each is to say.",
-                count,
-            )
-            % {"count": count},
-            "yellow",
-        )
+        self.screen.note(outcome.question, "yellow")
         choices = []
         for conflict in outcome.conflicts:
             self.screen.conflict(conflict)

@@ -29,7 +29,6 @@ INDENT = 2
 KEPT = 40  # characters of an unchanged stretch that are shown beside what changed
 STYLES = {"insert": "green underline", "delete": "red strike", "equal": "dim"}
 MARKS = {"insert": ("{+", "+}"), "delete": ("[-", "-]"), "equal": ("", "")}  # where nothing can be coloured
-HIDDEN = ("inner_thoughts", "request_heartbeat")  # arguments that every call has
 
 
 class Screen:
@@ -38,6 +37,7 @@ class Screen:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._call: FunctionCall | None = None  # waits for its result, to be drawn with it
+        self._edits: list[tuple[str, Change]] = []  # of core memory, by that call
 
     def draw(self, renderable: RenderableType) -> None:
         """Put something onto the screen."""
@@ -85,17 +85,25 @@ class Screen:
         good = result.status == "success"
         shown = f"{call_line(call) if call else '→'} {'✓' if good else '✗'} {one_line(result.text)}"
         self.draw(folded(shown, "dim" if good else "red"))
+        self._draw_edits()
 
     def _end_call(self) -> None:
         call, self._call = self._call, None
         if call is not None:
             self.draw(folded(call_line(call), "dim"))
+        self._draw_edits()
 
     def memory_edit(self, label: str, change: Change) -> None:
         """What the agent changed in its core memory."""
-        self._end_call()
-        line = Text("✎ ", "bold") + Text(one_line(label), "bold") + Text(": ") + self.difference(change)
-        self.draw(Padding(line, (0, 0, 0, INDENT)))
+        self._edits.append((label, change))
+        if self._call is None:
+            self._draw_edits()
+
+    def _draw_edits(self) -> None:
+        for label, change in self._edits:
+            line = Text("✎ ", "bold") + Text(one_line(label), "bold") + Text(": ") + self.difference(change)
+            self.draw(Padding(line, (0, 0, 0, INDENT)))
+        self._edits = []
 
     def difference(self, change: Change) -> Text:
         """Words that came and went, between some of those that stayed."""
@@ -150,16 +158,9 @@ def folded(text: str, style: str) -> RenderableType:
 
 def call_line(call: FunctionCall) -> str:
     """A call in one line."""
-    try:
-        arguments = json.loads(call.arguments)
-    except ValueError:
-        arguments = None
-    if not isinstance(arguments, dict):
-        return f"→ {one_line(call.name)}({one_line(call.arguments)})"
     shown = ", ".join(
         f"{one_line(name)}={one_line(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))}"
-        for name, value in arguments.items()
-        if name not in HIDDEN
+        for name, value in call.given.items()
     )
     return f"→ {one_line(call.name)}({shown})"
 

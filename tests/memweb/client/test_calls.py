@@ -120,9 +120,11 @@ def test_an_answer_holds_what_was_thought_called_and_said(small: SmallServer, cl
 
 
 def test_an_answer_that_failed_says_so(small: SmallServer, client: Any) -> None:
-    small.answers = [{"messages": [], "stop_reason": {"stop_reason": "llm_api_error"}, "usage": {}}]
+    small.answers = [
+        {"messages": [], "stop_reason": {"stop_reason": "llm_api_error", "message": "No key."}, "usage": {}}
+    ]
     reply = client.user_message(agent_id=AGENT_ID, message="Hello!")
-    assert reply.failed and str(reply) == "[stopped: llm_api_error]"
+    assert reply.failed and (reply.error, str(reply)) == ("No key.", "[llm_api_error] No key.")
 
 
 def test_a_message_may_be_sent_without_waiting(small: SmallServer, client: Any) -> None:
@@ -211,7 +213,7 @@ def test_an_agent_goes_out_and_comes_in_as_a_file(small: SmallServer, client: An
 
 def test_documents_are_loaded_with_progress(small: SmallServer, client: Any, tmp_path: Path) -> None:
     (tmp_path / "texts" / "deep").mkdir(parents=True)
-    for name in ("a.txt", "deep/b.txt", "deep/bad.bin", ".hidden"):
+    for name in ("a.txt", "b.txt", "deep/b.txt", "deep/bad.bin", ".hidden"):
         (tmp_path / "texts" / name).write_text(name)
     seen: dict[str, int] = {}
 
@@ -226,7 +228,7 @@ def test_documents_are_loaded_with_progress(small: SmallServer, client: Any, tmp
         seen[name] += 1
         if seen[name] == 1:
             return {"id": f"file-{number}", "processing_status": "embedding", "total_chunks": 4, "chunks_embedded": 1}
-        if name.endswith("b.txt"):
+        if name == "texts_deep_b.txt":
             return {"id": f"file-{number}", "processing_status": "error", "error_message": "It holds no text."}
         return {"id": f"file-{number}", "processing_status": "completed", "total_chunks": 4, "chunks_embedded": 4}
 
@@ -236,12 +238,14 @@ def test_documents_are_loaded_with_progress(small: SmallServer, client: Any, tmp
     loaded = client.load_documents([tmp_path / "texts", missing], archive_id="archive-3", progress=told.append)
     assert {one.path: one.error for one in loaded} == {
         "texts/a.txt": "",
+        "texts/b.txt": "",
         "texts/deep/b.txt": "It holds no text.",
         "texts/deep/bad.bin": "memweb does not read files like this.",
-        "none.txt": "there is no such file",
+        str(missing): "there is no such file",
     }
+    assert list(seen) == ["a.txt", "texts_b.txt", "texts_deep_b.txt"]
     assert small.asked[0].path == "/v1/folders/folder-3/upload" and small.asked[0].raw.count(b"a.txt") >= 1
-    assert (told[-1].files_done, told[-1].files) == (4, 4)
+    assert (told[-1].files_done, told[-1].files) == (5, 5)
     assert any((one.stage, one.embedded, one.passages) == ("embedding", 1, 4) for one in told)
 
 

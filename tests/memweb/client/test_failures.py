@@ -17,6 +17,7 @@ from memweb.client import (
     NoServer,
     NotAllowed,
     NotFound,
+    NotNow,
     NotSupported,
     ServerFault,
     create_client,
@@ -29,7 +30,9 @@ FAULTS = [
     (401, {"detail": "The token is wrong."}, NotAllowed, "The token is wrong"),
     (404, {"detail": "There is no such agent."}, NotFound, "no such agent"),
     (422, {"detail": [{"loc": ["body", "name"], "msg": "too long", "type": "x"}]}, Invalid, "^name: too long$"),
+    (422, {"detail": [{"loc": ["body", "__root__"], "msg": "It is empty.", "type": "x"}]}, Invalid, "^It is empty.$"),
     (400, {"detail": "No."}, Invalid, "No."),
+    (409, {"detail": "It is at work."}, NotNow, "It is at work"),
     (501, {"detail": "memweb has no groups."}, NotSupported, "no groups"),
     (500, b"<html>oh</html>", ServerFault, "127.0.0.1 answered 500"),
 ]
@@ -66,10 +69,12 @@ def test_two_messages_have_two_keys(small: SmallServer, client: Any) -> None:
 
 
 def test_what_could_be_done_twice_is_not_sent_again(small: SmallServer, client: Any) -> None:
-    small.answers = [Given(cut=True), AGENT]
+    small.answers = [Given(cut=True), Given(cut=True)]
     with pytest.raises(ConnectionLost):
         client.edit_block(agent_id=AGENT_ID, label="human", value="x")
-    assert len(small.asked) == 1
+    with pytest.raises(ConnectionLost):
+        client.insert_passage(agent_id=AGENT_ID, text="x")
+    assert len(small.asked) == 2
 
 
 def test_a_server_that_says_no_is_not_asked_again(small: SmallServer, client: Any) -> None:

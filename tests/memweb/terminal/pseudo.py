@@ -19,6 +19,7 @@ import pyte
 from memweb.stack.env import PROJECT_FOLDER
 from tests.processes import until
 
+FOREIGN = {"NO_COLOR", "LC_ALL", "DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
 ENTER, CTRL_C, CTRL_D, ALT_ENTER, UP, TAB = "\r", "\x03", "\x04", "\x1b\r", "\x1b[A", "\t"
 
 
@@ -46,7 +47,7 @@ class Terminal:
         self.stream = pyte.ByteStream(self.screen)
         self.lock = threading.Lock()
         self.received = b""
-        kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "LC_ALL", "LANG")}
+        kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
         environment = {**kept, "MEMWEB_HOME": str(home), "TERM": "xterm-256color", "LANG": "en_GB.UTF-8", **more}
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))

@@ -31,13 +31,12 @@ def test_a_whole_answer_is_shown_as_it_comes_and_as_it_was_kept(memweb: FewLines
         memweb.happen("dropped", run_id="run-1", step=1)
         memweb.message("reasoning_message", reasoning="They greet me.")
         memweb.message("tool_call_message", tool_call=CALL)
-        memweb.message("tool_return_message", tool_call_id="call_1", status="success", tool_return="Done.\nReally.")
         memweb.happen("memory_edit", label="human", change=[["equal", "Name: "], ["delete", "?"], ["insert", "Bob"]])
+        memweb.message("tool_return_message", tool_call_id="call_1", status="success", tool_return="Done.\nReally.")
         memweb.message("assistant_message", content="Hello **Bob**\nand <b>all</b>!")
         memweb.happen("run", run_id="run-1", status="done")
         terminal.shows(READY)
-        terminal.shows("→ core_memory_append(label=human, content=a b) ✓ Done. Really.")
-        terminal.shows("✎ human: Name: ?Bob")
+        terminal.shows("→ core_memory_append(label=human, content=a b) ✓ Done. Really.\n  ✎ human: Name: ?Bob")
         terminal.shows("Hello Bob\nand <b>all</b>!")
         assert terminal.text.count("They greet me.") == 1 and "**" not in terminal.text
         terminal.press(CTRL_D)
@@ -139,11 +138,14 @@ def test_commands_are_completed_asked_about_and_carried_out(memweb: FewLines, ho
 def test_conflicts_are_shown_and_settled_one_by_one(memweb: FewLines, home: Path) -> None:
     first = {"block_id": "block-1", "label": "human", "current": "Bob!", "before": "Bob?", "revision": 4}
     second = {"block_id": "block-2", "label": "persona", "current": "Sam!", "before": "Sam?", "revision": 5}
-    memweb.outcomes = [{"conflicts": [first, second]}, {"sentence": "Taken back."}]
+    memweb.outcomes = [
+        {"question": "Some memory was edited since.", "conflicts": [first, second]},
+        {"sentence": "Taken back."},
+    ]
     with Terminal("run", home=home) as terminal:
         terminal.shows(READY)
         terminal.say("/pop")
-        terminal.shows("2 blocks were edited since")
+        terminal.shows("Some memory was edited since.")
         terminal.shows("“human” was edited since. It says now:\n  Bob!\nIt said before:\n  Bob?")
         terminal.say("what?")
         terminal.say("k")
@@ -183,6 +185,7 @@ def test_ctrl_c_stops_the_answer_and_not_the_program(memweb: FewLines, home: Pat
         terminal.press(CTRL_C)
         until(lambda: memweb.stopped == ["run-7"], "the run is stopped")
         memweb.happen("run", run_id="run-7", status="stopped")
+        terminal.shows("(Stopped.)")
         terminal.shows(READY)
         terminal.say("go on")
         terminal.shows("› go on")
@@ -224,8 +227,9 @@ def test_what_is_taken_back_corrected_and_deleted_is_said(memweb: FewLines, home
         terminal.shows(READY)
         memweb.happen("cut", from_seq=1, to_seq=2, version=1)
         terminal.shows("(The last messages were taken back.)")
-        memweb.happen("edited", message_id="message-1", version=2)
-        terminal.shows("(A message above reads otherwise now.)")
+        message = {"message_type": "assistant_message", "id": "message-1", "content": "Better so."}
+        memweb.happen("edited", message_id="message-1", version=2, messages=[message])
+        terminal.shows("(A message above reads otherwise now:)\nSam\nBetter so.")
         memweb.happen("notice", text="The endpoint refused the key.", failed=True, run_id="run-1")
         terminal.shows("The endpoint refused the key.")
         memweb.happen("gone")

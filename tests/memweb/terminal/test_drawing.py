@@ -57,8 +57,8 @@ def test_a_long_call_is_one_line_of_the_terminal() -> None:
     ("arguments", "line"),
     [
         ('{"inner_thoughts": "x", "n": 1, "t": "两", "request_heartbeat": true}', "→ f(n=1, t=两)"),
-        ("{broken\n", "→ f({broken)"),
-        ("[1]", "→ f([1])"),
+        ("{broken\n", "→ f()"),
+        ("[1]", "→ f()"),
         ("", "→ f()"),
     ],
 )

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from memweb.stack.env import PROJECT_FOLDER
-from tests.memweb.client.conftest import Asked
 from tests.memweb.terminal.conftest import AGENT_ID, FewLines
 from tests.memweb.terminal.pseudo import Terminal
 
@@ -45,17 +44,8 @@ def test_a_pipe_gets_the_reply_alone(memweb: FewLines, home: Path) -> None:
 
 
 def test_a_pipe_is_told_why_there_is_no_reply(memweb: FewLines, home: Path) -> None:
-    memweb.message("user_message", content="before")
-    memweb.reply = {"messages": [], "stop_reason": {"stop_reason": "llm_api_error"}, "usage": {"run_ids": ["run-5"]}}
-    answer = memweb.server.answer
-
-    def failing(asked: Asked) -> Any:
-        given = answer(asked)
-        if asked.path.endswith("/messages"):
-            memweb.happen("notice", text="The endpoint refused the key.", failed=True, run_id="run-5")
-        return given
-
-    memweb.server.answer = failing
+    stop = {"stop_reason": "llm_api_error", "message": "The endpoint refused the key."}
+    memweb.reply = {"messages": [], "stop_reason": stop, "usage": {"run_ids": ["run-5"]}}
     done = memweb_does(home, "run", said="hi")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "Error: The endpoint refused the key.\n")
 
