@@ -21,7 +21,7 @@ check: $(VENV)/.dev-installed ## format, lint, types, import floors, migrations,
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
-	$(BIN)/djlint templates --lint --quiet
+	$(BIN)/djlint memweb/templates --lint --quiet
 
 test-local-model: $(VENV)/.dev-installed ## the tests that need the local model's weights (1.1 GB)
 	$(BIN)/python -m pytest -m local_model

@@ -23,17 +23,31 @@ MOST_LISTED = 1000  # rows of a page
 LONGEST_NAME = 200  # characters, wherever a name is only looked for
 LONGEST_TEXT = 1_000_000  # characters: no text of a request is longer
 
+
+def _in_utc(time: datetime) -> datetime:
+    """A time without a zone is UTC."""
+    try:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise ValueError("outside of the years that there are") from error
+
+
+Time = Annotated[datetime, AfterValidator(_in_utc)]
 Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(encodable)]
-Query = Annotated[str, Field(max_length=2000), AfterValidator(encodable)]
+Query = Annotated[str, Field(max_length=1000), AfterValidator(encodable)]
+Names = Annotated[list[Name], Field(max_length=50)]
 
 
 class _Asked(BaseModel):
     # What Letta's own server takes here and memweb has not.
     NOT_SUPPORTED: ClassVar[frozenset[str]] = frozenset()
+    NOT_SUPPORTED_VALUES: ClassVar[dict[str, frozenset[str]]] = {}
 
     @classmethod
     def refuse_unsupported(cls, name: str, value: Any) -> bool:
         """Whether `name` is such a field and says nothing. Raises NotSupported if it says something."""
+        if isinstance(value, str) and value in cls.NOT_SUPPORTED_VALUES.get(name, ()):
+            raise NotSupported(f"`{name}`: {value}")
         if name not in cls.NOT_SUPPORTED:
             return False
         if value not in (None, False, "", [], {}, "false", [""]):
@@ -58,6 +72,13 @@ class Body(_Asked):
 class Asked(_Asked):
     """What an address asks for after its question mark."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _only_supported(cls, data: Any) -> Any:
+        for name in cls.NOT_SUPPORTED_VALUES:
+            cls.refuse_unsupported(name, data.get(name))
+        return data
+
 
 class Listing(Asked):
     """A page of a list: `limit` rows after or before the row with that id, in the order that is asked for."""
@@ -70,15 +91,10 @@ class Listing(Asked):
 
 
 def between(rows: Rows, start: datetime | None, end: datetime | None) -> Rows:
-    """Those of `rows` made from `start` to `end`; times without a zone are UTC."""
+    """Those of `rows` made from `start` to `end`."""
     if start:
-        rows = rows.filter(created_at__gte=aware(start))
-    return rows.filter(created_at__lte=aware(end)) if end else rows
-
-
-def aware(time: datetime) -> datetime:
-    """A time without a zone is UTC."""
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+        rows = rows.filter(created_at__gte=start)
+    return rows.filter(created_at__lte=end) if end else rows
 
 
 def only_known(door: Callable[..., Any]) -> Callable[..., Any]:

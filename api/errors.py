@@ -17,6 +17,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
@@ -147,6 +148,8 @@ def answer_of(error: Exception) -> JsonResponse:
         return refusal(422, [_plain(item) for item in error.errors])
     if isinstance(error, HttpError):
         return refusal(error.status_code, str(error))
+    if isinstance(error, RequestDataTooBig):
+        return refusal(413, _("The request is too large."))
     if isinstance(error, LLMError):  # of the embeddings' endpoint: nothing was written
         return refusal(503, str(error))
     if isinstance(error, InvalidInput):

@@ -37,7 +37,7 @@ def programs(get_response: GetResponse) -> GetResponse:
         request.program = program  # type: ignore[attr-defined]
         response = await get_response(request)
         if response.status_code in PLAIN and not response.headers["Content-Type"].startswith("application/json"):
-            response = _no_door(request, HTTPStatus(response.status_code))
+            response = _no_door(request, response)
         if response.status_code >= 400 and request.path.startswith("/openai"):
             response = as_openai(response)
         response["X-Content-Type-Options"] = "nosniff"
@@ -47,7 +47,7 @@ def programs(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
-def _no_door(request: HttpRequest, status: HTTPStatus) -> HttpResponseBase:
+def _no_door(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """What Django answers where there is no door, as an answer of ours."""
     if not isinstance(request.program, Token):  # type: ignore[attr-defined]
         return answer_of(request.program or NoToken())  # type: ignore[attr-defined]
@@ -55,11 +55,15 @@ def _no_door(request: HttpRequest, status: HTTPStatus) -> HttpResponseBase:
         refuse(request.method or "", request.path)
     except NotSupported as error:
         return answer_of(error)
+    status = HTTPStatus(response.status_code)
     texts = {
         HTTPStatus.NOT_FOUND: _("There is no such address."),
         HTTPStatus.METHOD_NOT_ALLOWED: _("This address does not take %(method)s.") % {"method": request.method},
     }
-    return refusal(status, texts.get(status, status.phrase))
+    answer = refusal(status, texts.get(status, status.phrase))
+    if "Allow" in response:
+        answer["Allow"] = response["Allow"]
+    return answer
 
 
 def _admitted(text: str) -> Token | TooMany | None:

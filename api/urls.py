@@ -6,6 +6,7 @@ from ninja import NinjaAPI
 
 from api import errors
 from api.access import Bearer
+from api.documentation import Doors, page
 from api.letta import agents, blocks, folders, installation, messages, passages, runs, tools
 from api.openai import chat, responses
 from api.own import commands, events
@@ -22,7 +23,7 @@ For programs that speak with OpenAI: an agent is a model, called by its name or 
 only the last message of the user reaches it. Earlier messages, system messages and sampling options change nothing.
 """
 
-v1 = NinjaAPI(
+v1 = Doors(
     title="memweb",
     version=__version__,
     description=ABOUT,
@@ -31,7 +32,7 @@ v1 = NinjaAPI(
     docs_url=None,
 )
 errors.register(v1)
-openai = NinjaAPI(
+openai = Doors(
     title="memweb's agents as models",
     version=__version__,
     description=ABOUT_OPENAI,
@@ -59,4 +60,8 @@ def _doors(api: NinjaAPI) -> tuple[list[URLPattern | URLResolver], str, str]:
     return _without_login(patterns), app, namespace
 
 
-urlpatterns = [path("v1/", _doors(v1)), path("openai/v1/", _doors(openai))]
+urlpatterns = [
+    path("v1/docs", page(v1, openai), name="api_documentation"),
+    path("v1/", _doors(v1)),
+    path("openai/v1/", _doors(openai)),
+]

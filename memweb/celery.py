@@ -1,6 +1,7 @@
 """The Celery app: queues "runs", "background" and "ingest"; no result backend, since the run row is the result."""
 
 import os
+import sys
 from typing import Any
 
 from celery import Celery
@@ -8,7 +9,9 @@ from celery.signals import worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
 
+_path = sys.path.copy()
 app = Celery("memweb")
+sys.path[:] = _path  # it puts the working folder first, where somebody may have an `agents` or `chat` of their own
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

@@ -7,6 +7,7 @@ import sys
 import click
 from pydantic import ValidationError
 
+from memweb import __version__
 from memweb.stack.env import env
 from memweb.stack.plan import plan_for
 from memweb.stack.supervisor import Supervisor
@@ -15,6 +16,7 @@ from memweb.tokens import token
 
 
 @click.group()
+@click.version_option(__version__, message="memweb %(version)s")
 def main() -> None:
     """memweb: chat with agents that manage their own memory."""
     try:

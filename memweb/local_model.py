@@ -127,7 +127,7 @@ def processors() -> int:
 def _base(settings: Env) -> str:
     url = settings.memweb_local_model_url or ""
     if not urlsplit(url).port:
-        raise SystemExit("MEMWEB_LOCAL_MODEL_URL is not set. `make run` sets it; this program is not started by hand.")
+        raise SystemExit("MEMWEB_LOCAL_MODEL_URL is not set. `memweb up` sets it; this program is not started by hand.")
     return url.removesuffix("/v1")
 
 

@@ -9,12 +9,11 @@ from csp.constants import NONE, SELF
 from psycopg.conninfo import conninfo_to_dict
 
 from memweb.celery import app as celery_app  # noqa: F401 - made first: `agents.dispatch` sends tasks by the current app
-from memweb.stack.env import PROJECT_FOLDER, env
+from memweb.stack.env import PACKAGE_FOLDER, env
 from memweb.stack.paths import BROKER_OPTIONS, StackPaths, celery_broker_url
 
 django_stubs_ext.monkeypatch()
 
-BASE_DIR = PROJECT_FOLDER
 ENV = env()
 PATHS = StackPaths(ENV.memweb_home)
 
@@ -79,7 +78,7 @@ ASGI_APPLICATION = "memweb.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [PACKAGE_FOLDER / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -164,7 +163,7 @@ CONTENT_SECURITY_POLICY = {
 # Files
 
 STATIC_URL = "static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [PACKAGE_FOLDER / "static"]
 SERVESTATIC_USE_FINDERS = True  # no collectstatic step
 SERVESTATIC_AUTOREFRESH = DEBUG
 MEDIA_ROOT = PATHS.media
@@ -176,7 +175,7 @@ MAX_UPLOAD_BYTES = ENV.memweb_max_upload_mb * 1024 * 1024
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
-LOCALE_PATHS = [BASE_DIR / "locale"]
+LOCALE_PATHS = [PACKAGE_FOLDER / "locale"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"

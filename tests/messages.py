@@ -12,9 +12,9 @@ import polib
 from babel.messages.extract import extract
 from django.utils.translation.template import templatize
 
-from memweb.stack.env import PROJECT_FOLDER
+from memweb.stack.env import PACKAGE_FOLDER, PROJECT_FOLDER
 
-FOLDER = PROJECT_FOLDER / "locale" / "zh_Hans" / "LC_MESSAGES"
+FOLDER = PACKAGE_FOLDER / "locale" / "zh_Hans" / "LC_MESSAGES"
 PYTHON = ("agents", "chat", "memweb")
 KEYWORDS = {"_": None, "t": None, "gettext": None, "gettext_lazy": None, "ngettext": (1, 2), "ngettext_lazy": (1, 2)}
 HEADER = {
@@ -39,14 +39,14 @@ def texts(domain: str) -> dict[Text, str]:
 
 def _sources(domain: str) -> Iterator[tuple[Path, str, str]]:
     if domain == "djangojs":
-        for path in sorted((PROJECT_FOLDER / "static" / "js").glob("*.js")):
+        for path in sorted((PACKAGE_FOLDER / "static" / "js").glob("*.js")):
             yield path, "javascript", path.read_text()
         return
     for folder in PYTHON:
         for path in sorted((PROJECT_FOLDER / folder).rglob("*.py")):
             if "migrations" not in path.parts:
                 yield path, "python", path.read_text()
-    for path in sorted((PROJECT_FOLDER / "templates").rglob("*.html")):
+    for path in sorted((PACKAGE_FOLDER / "templates").rglob("*.html")):
         yield path, "python", re.sub(r"[^\S\n]*\n\s*", " ", templatize(path.read_text()))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from memweb.stack.env import PROJECT_FOLDER
+from memweb.stack.env import PACKAGE_FOLDER, PROJECT_FOLDER
 
 PRODUCT = ("agents", "chat", "memweb")
 FILE_LINES, TEST_FILE_LINES = 400, 600
@@ -96,7 +96,7 @@ def test_tasks_are_doors_of_at_most_ten_lines() -> None:
     assert all(lines(node) <= 10 for node in functions(PROJECT_FOLDER / "agents" / "tasks.py"))
 
 
-@pytest.mark.parametrize("vendor", ["static/vendor", "tests/e2e/vendor"])
+@pytest.mark.parametrize("vendor", ["memweb/static/vendor", "tests/e2e/vendor"])
 def test_vendored_files_are_what_their_checksums_say(vendor: str) -> None:
     folder = PROJECT_FOLDER / vendor
     for line in (folder / "SHA256SUMS").read_text().splitlines():
@@ -107,7 +107,7 @@ def test_vendored_files_are_what_their_checksums_say(vendor: str) -> None:
 def test_template_lines_are_short() -> None:
     long = [
         f"{path.relative_to(PROJECT_FOLDER)}:{number}"
-        for path in sorted((PROJECT_FOLDER / "templates").rglob("*.html"))
+        for path in sorted((PACKAGE_FOLDER / "templates").rglob("*.html"))
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if len(line) > TEMPLATE_COLUMNS
     ]

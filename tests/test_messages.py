@@ -9,15 +9,15 @@ import pytest
 from django.template.base import Lexer, TokenType
 from django.utils import translation
 
-from memweb.stack.env import PROJECT_FOLDER
+from memweb.stack.env import PACKAGE_FOLDER
 from tests.messages import FOLDER, texts
 
 DOMAINS = ("django", "djangojs")
-TEMPLATES = sorted(path for path in (PROJECT_FOLDER / "templates").rglob("*.html") if path.name != "500.html")
+TEMPLATES = sorted(path for path in (PACKAGE_FOLDER / "templates").rglob("*.html") if path.name != "500.html")
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w+\}|</?(?:b|u|kbd|code)>")
 # Names and code are the same in every language. The page for when nothing works does without the machinery.
 NAMES = re.compile(
-    r"memweb|\.env|OPENAI_\w+=\S+|MEMWEB_\w+=\S+|\.venv/bin/python manage\.py login_url|"
+    r"memweb|\.env|OPENAI_\w+=\S+|MEMWEB_\w+=\S+|"
     r"\b(?:Ctrl|Alt|Shift|Enter|Esc|EN|K|M|N|S|s|id|of)\b"
 )
 

@@ -109,7 +109,7 @@ class OpenAIEmbedder:
             raise LLMError(
                 _(
                     "%(model)s gives %(given)d dimensions, %(set)d are set. "
-                    "Set MEMWEB_EMBEDDING_DIMENSION and run `manage.py reembed`."
+                    "Set MEMWEB_EMBEDDING_DIMENSION and run `memweb manage reembed`."
                 )
                 % sizes
             )

@@ -21,9 +21,9 @@ from agents.models.agent import MIN_CONTEXT_WINDOW
 from agents.services import AgentDraft
 from api.access import agent_for, archive_for, person, row_for
 from api.answers import answer
-from api.asked import LONGEST_TEXT, Asked, Body, Listing, Name, only_known
+from api.asked import LONGEST_TEXT, Asked, Body, Listing, Name, Names, only_known
 from api.asked import Query as Text
-from api.errors import NotSupported, Unfit, Unknown
+from api.errors import Unfit, Unknown
 from api.letta import agent_file, shapes
 from api.letta.blocks import BlockCreate, with_tags
 from api.pages import page_of
@@ -35,6 +35,9 @@ router = Router(tags=["agents"])
 
 # Agents of these kinds are MemGPT's, whatever the name; others work in other ways.
 AgentType = Literal["memgpt_agent", "memgpt_v2_agent", "letta_v1_agent"]
+OTHER_TYPES = frozenset(
+    "react_agent workflow_agent split_thread_agent sleeptime_agent voice_convo_agent voice_sleeptime_agent".split()
+)
 MOST_TRIES = 20  # at a name of its own
 
 NOT_SUPPORTED = frozenset(
@@ -88,16 +91,16 @@ class AgentFields(Body):
     system: str | None = Field(None, max_length=LONGEST_TEXT)
     description: str | None = Field(None, max_length=LONGEST_TEXT)
     metadata: dict[str, Any] | None = None
-    tags: list[Name] | None = None
+    tags: Names | None = None
     model: Name | None = None
     embedding: Name | None = None
     context_window_limit: int | None = Field(None, ge=MIN_CONTEXT_WINDOW, le=2_000_000)
     llm_config: LLMConfig | None = None
     timezone: Name | None = None
-    block_ids: list[Name] | None = None
-    tool_ids: list[Name] | None = None
-    folder_ids: list[Name] | None = None
-    source_ids: list[Name] | None = None
+    block_ids: Names | None = None
+    tool_ids: Names | None = None
+    folder_ids: Names | None = None
+    source_ids: Names | None = None
 
     def window(self) -> int | None:
         """In tokens."""
@@ -111,9 +114,11 @@ class AgentFields(Body):
 class AgentCreate(AgentFields):
     """A new agent. Without blocks it has an empty persona and human; without a name, one of its own."""
 
+    NOT_SUPPORTED_VALUES: ClassVar = {"agent_type": OTHER_TYPES}
+
     agent_type: AgentType = "memgpt_agent"
     memory_blocks: list[BlockCreate] | None = None
-    tools: list[Name] | None = None
+    tools: Names | None = None
     include_base_tools: bool = True
 
 
@@ -207,10 +212,10 @@ class AgentListing(Listing):
 
     name: Name | None = None
     query_text: Text | None = None
-    tags: list[Name] | None = None
+    tags: Names | None = None
     match_all_tags: bool = False
     ascending: bool | None = None
-    include: list[Name] | None = None
+    include: Names | None = None
     order_by: Literal["created_at", "updated_at"] | None = None  # type: ignore[assignment]
 
 
@@ -270,7 +275,7 @@ class Retrieving(Asked):
 
     NOT_SUPPORTED: ClassVar = frozenset({"include_relationships"})
 
-    include: list[Name] | None = None
+    include: Names | None = None
 
 
 @router.get("/agents/{agent_id}", response=AgentOut)
@@ -322,18 +327,15 @@ def agent_delete(request: HttpRequest, agent_id: str) -> HttpResponse:
 class Exporting(Asked):
     """Letta's agent file, or memweb's own, which has the passages too."""
 
-    NOT_SUPPORTED: ClassVar = frozenset({"conversation_id", "scrub_messages", "use_legacy_format"})
+    NOT_SUPPORTED: ClassVar = frozenset({"conversation_id", "max_steps", "scrub_messages", "use_legacy_format"})
 
     format: Literal["letta", "memweb"] = "letta"
-    max_steps: int | None = Field(None, ge=1)
 
 
 @router.get("/agents/{agent_id}/export", response=dict)
 @only_known
 def agent_export(request: HttpRequest, agent_id: str, asked: Query[Exporting]) -> HttpResponse:
     """The agent as a file."""
-    if asked.max_steps is not None:
-        raise NotSupported("`max_steps`", _("A file has the whole conversation."))
     file = services.agent_export(agent=agent_for(request, agent_id))
     if asked.format == "memweb":
         return HttpResponse(file.model_dump_json(), content_type="application/json")

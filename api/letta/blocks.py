@@ -18,7 +18,7 @@ from agents.services import BlockSettings
 from agents.services.blocks import LARGEST_LIMIT
 from api.access import agent_for, person, row_for
 from api.answers import answer
-from api.asked import LONGEST_TEXT, Body, Listing, Name, only_known
+from api.asked import LONGEST_TEXT, Body, Listing, Name, Names, only_known
 from api.asked import Query as Text
 from api.errors import Unknown
 from api.letta import shapes
@@ -55,7 +55,7 @@ class BlockCreate(Body):
     limit: int = Field(DEFAULT_LIMIT, ge=1, le=LARGEST_LIMIT)
     description: str | None = Field(None, max_length=LONGEST_TEXT)
     read_only: bool = False
-    tags: list[Name] | None = None
+    tags: Names | None = None
     metadata: dict[str, Any] | None = None
 
     def settings(self) -> BlockSettings:
@@ -79,7 +79,7 @@ class BlockUpdate(Body):
     limit: int | None = Field(None, ge=1, le=LARGEST_LIMIT)
     description: str | None = Field(None, max_length=LONGEST_TEXT)
     read_only: bool | None = None
-    tags: list[Name] | None = None
+    tags: Names | None = None
     metadata: dict[str, Any] | None = None
 
 
@@ -93,7 +93,7 @@ class BlockListing(Listing):
     label_search: Text | None = None
     value_search: Text | None = None
     description_search: Text | None = None
-    tags: list[Name] | None = None
+    tags: Names | None = None
     match_all_tags: bool = False
     connected_to_agents_count_eq: list[int] | None = None
     connected_to_agents_count_gt: int | None = Field(None, ge=0, le=10**6)
@@ -193,7 +193,7 @@ class Relations(Listing):
 
     NOT_SUPPORTED: ClassVar = frozenset({"include_relationships"})
 
-    include: list[Name] | None = None
+    include: Names | None = None
 
 
 @router.get("/blocks/{block_id}/agents", response=list[dict[str, Any]])

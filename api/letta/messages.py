@@ -1,14 +1,13 @@
 """Messages to an agent, and its timeline."""
 
-from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from ninja import Query, Router
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
 from agents import services
 from agents.access import owned_by
@@ -19,8 +18,8 @@ from agents.main_context import fifo_queue
 from agents.models import Agent, Message
 from api.access import agent_for, person
 from api.answers import answer, event_stream, read, when, when_ready
-from api.asked import LONGEST_TEXT, Body, Listing, Name, between, only_known
-from api.errors import Conflict, NotSupported, Unfit
+from api.asked import LONGEST_TEXT, Body, Listing, Name, Names, Time, between, only_known
+from api.errors import Conflict, Unfit
 from api.ids import key_of, written
 from api.letta import shapes, timeline
 from api.letta.following import response, stream
@@ -43,43 +42,52 @@ MessageType = Literal[
     "summary_message",
     "event_message",
 ]
-Content = str | list[dict[str, Any]]
+
+Types = Annotated[list[MessageType], Field(max_length=20)]
+
+
+class TextPart(Body):
+    """A stretch of text."""
+
+    NOT_SUPPORTED: ClassVar = frozenset({"signature"})
+    NOT_SUPPORTED_VALUES: ClassVar = {
+        "type": frozenset(
+            "image image_url input_image input_audio input_file file refusal tool_call tool_return reasoning "
+            "redacted_reasoning omitted_reasoning summarized_reasoning".split()
+        )
+    }
+
+    type: Literal["text"] = "text"
+    text: str = Field(max_length=LONGEST_TEXT)
+
+
+Content = (
+    Annotated[str, Field(max_length=LONGEST_TEXT)] | Annotated[list[TextPart], Field(min_length=1, max_length=1000)]
+)
 
 
 class MessageIn(Body):
     """What is said to the agent. A `system` message reaches it as a system alert."""
 
-    NOT_SUPPORTED: ClassVar = frozenset({"batch_item_id", "group_id", "name", "sender_id"})
+    NOT_SUPPORTED: ClassVar = frozenset({"batch_item_id", "group_id", "name", "sender_id", "tool_returns", "approvals"})
+    NOT_SUPPORTED_VALUES: ClassVar = {
+        "role": frozenset({"assistant", "tool"}),
+        "type": frozenset({"approval", "tool_return"}),
+    }
 
-    role: Literal["user", "system", "assistant"] = "user"
-    content: Content = Field(max_length=LONGEST_TEXT)
+    role: Literal["user", "system"]
+    content: Content
     otid: Name | None = None
     type: Literal["message"] | None = "message"
 
-    @model_validator(mode="before")
-    @classmethod
-    def _only_said(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("type") not in (None, "message"):
-            raise NotSupported(_("messages of the type “%(type)s”") % {"type": str(data["type"])[:40]})
-        return data
-
     def outgoing(self) -> Outgoing:
-        """Raises NotSupported for an assistant's message and for anything but text."""
-        if self.role == "assistant":
-            raise NotSupported(_("messages that put words into the agent's mouth"))
+        """As it is sent."""
         return Outgoing(text_of(self.content), otid=self.otid or "", alert=self.role == "system")
 
 
 def text_of(content: Content) -> str:
-    """The text of a message's content. Raises NotSupported for parts that are no text."""
-    if isinstance(content, str):
-        return content
-    texts = []
-    for part in content:
-        if part.get("type", "text") != "text" or not isinstance(part.get("text"), str):
-            raise NotSupported(_("content of the type “%(type)s”: send text") % {"type": str(part.get("type"))[:40]})
-        texts.append(part["text"])
-    return "\n".join(texts)
+    """The text of a message's content."""
+    return content if isinstance(content, str) else "\n".join(part.text for part in content)
 
 
 class Sending(Body):
@@ -91,9 +99,9 @@ class Sending(Body):
     )
 
     messages: list[MessageIn] | None = Field(None, max_length=100)
-    input: Content | None = Field(None, max_length=LONGEST_TEXT)
+    input: Content | None = None
     max_steps: int | None = Field(None, ge=1, le=32_000)
-    include_return_message_types: list[MessageType] | None = None
+    include_return_message_types: Types | None = None
     use_assistant_message: Literal[True] = True
     assistant_message_tool_name: Literal["send_message"] = "send_message"
     assistant_message_tool_kwarg: Literal["message"] = "message"
@@ -167,7 +175,7 @@ class MessageListing(Listing):
 
     NOT_SUPPORTED: ClassVar = frozenset({"group_id", "include_err"})
 
-    include_return_message_types: list[MessageType] | None = None
+    include_return_message_types: Types | None = None
     use_assistant_message: Literal["true", "True"] = "true"
     assistant_message_tool_name: Literal["send_message"] = "send_message"
     assistant_message_tool_kwarg: Literal["message"] = "message"
@@ -186,7 +194,7 @@ def message_list(request: HttpRequest, agent_id: str, asked: Query[MessageListin
 class Cancel(Body):
     """Which runs to stop; all of the agent's without a list."""
 
-    run_ids: list[Name] | None = None
+    run_ids: Names | None = None
 
 
 @router.post("/agents/{agent_id}/messages/cancel", response=dict[str, str])
@@ -269,13 +277,14 @@ class Search(Body):
     """What to look for in what was said, by meaning and by words."""
 
     NOT_SUPPORTED: ClassVar = frozenset({"conversation_id"})
+    NOT_SUPPORTED_VALUES: ClassVar = {"search_mode": frozenset({"fts", "vector"})}
 
     query: str = Field(min_length=1, max_length=2000)
     agent_id: Name | None = None
-    search_mode: Literal["hybrid", "fts", "vector"] = "hybrid"
+    search_mode: Literal["hybrid"] = "hybrid"
     limit: int = Field(50, ge=1, le=100)
-    start_date: datetime | None = None
-    end_date: datetime | None = None
+    start_date: Time | None = None
+    end_date: Time | None = None
 
 
 class Found(BaseModel):
@@ -292,8 +301,6 @@ class Found(BaseModel):
 @only_known
 def message_search(request: HttpRequest, payload: Search) -> HttpResponse:
     """Search recall storage: of one agent, or of all of them."""
-    if payload.search_mode != "hybrid":
-        raise NotSupported(f"`search_mode` {payload.search_mode}", _("It always searches by meaning and by words."))
     mine = owned_by(Agent, person(request))
     hits = []
     for agent in [agent_for(request, payload.agent_id)] if payload.agent_id else mine:

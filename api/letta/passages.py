@@ -1,6 +1,5 @@
 """Archival storage: passages of an agent and of archives."""
 
-from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from django.http import HttpRequest, HttpResponse
@@ -15,7 +14,7 @@ from agents.external_context.archival_storage import Filing
 from agents.models import Archive, Passage
 from api.access import agent_for, archive_for, person, row_for
 from api.answers import answer
-from api.asked import LONGEST_TEXT, Asked, Body, Listing, Name, aware, between, only_known
+from api.asked import LONGEST_TEXT, Asked, Body, Listing, Name, Names, Time, between, only_known
 from api.asked import Query as Text
 from api.errors import Unknown
 from api.ids import written
@@ -46,8 +45,8 @@ class PassageCreate(Body):
     NOT_SUPPORTED: ClassVar = frozenset({"metadata"})
 
     text: str = Field(max_length=LONGEST_TEXT)
-    tags: list[Name] | None = None
-    created_at: datetime | None = None
+    tags: Names | None = None
+    created_at: Time | None = None
 
 
 class Passages(Body):
@@ -57,10 +56,7 @@ class Passages(Body):
 
 
 def _filed(archive: Archive, payloads: list[PassageCreate]) -> list[Shape]:
-    filings = [
-        Filing(text=given.text, tags=given.tags or [], created_at=given.created_at and aware(given.created_at))
-        for given in payloads
-    ]
+    filings = [Filing(text=given.text, tags=given.tags or [], created_at=given.created_at) for given in payloads]
     return [shapes.passage(row) for row in services.passages_add(archive=archive, filings=filings)]
 
 
@@ -93,11 +89,11 @@ class PassageSearch(Asked):
     """What to look for, by meaning and by words."""
 
     query: Text
-    tags: list[Name] | None = None
+    tags: Names | None = None
     tag_match_mode: TagMode = "any"
     top_k: int | None = Field(None, ge=1, le=MOST_FOUND)
-    start_datetime: datetime | None = None
-    end_datetime: datetime | None = None
+    start_datetime: Time | None = None
+    end_datetime: Time | None = None
 
 
 class PassagesFound(BaseModel):
@@ -170,11 +166,11 @@ class SearchAll(Body):
     query: str | None = Field(None, max_length=2000)
     agent_id: Name | None = None
     archive_id: Name | None = None
-    tags: list[Name] | None = None
+    tags: Names | None = None
     tag_match_mode: TagMode = "any"
     limit: int = Field(50, ge=1, le=MOST_FOUND)
-    start_date: datetime | None = None
-    end_date: datetime | None = None
+    start_date: Time | None = None
+    end_date: Time | None = None
 
 
 class ScoredPassage(BaseModel):

@@ -1,6 +1,5 @@
 """Runs and their steps."""
 
-from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from django.http import HttpRequest, HttpResponse
@@ -12,7 +11,7 @@ from agents.access import owned_by
 from agents.models import Run, Step
 from api.access import agent_for, person, row_for
 from api.answers import answer
-from api.asked import Listing, Name, between, only_known
+from api.asked import Listing, Name, Names, Time, between, only_known
 from api.errors import Unfit
 from api.letta import shapes, timeline
 from api.pages import page_of
@@ -54,9 +53,9 @@ class RunListing(Listing):
     NOT_SUPPORTED: ClassVar = frozenset({"conversation_id"})
 
     agent_id: Name | None = None
-    agent_ids: list[Name] | None = None
+    agent_ids: Names | None = None
     active: bool = False
-    statuses: list[Name] | None = None
+    statuses: Names | None = None
     ascending: bool | None = None
     background: bool | None = None
     stop_reason: StopReason | None = None
@@ -140,8 +139,8 @@ class StepListing(Listing):
 
     agent_id: Name | None = None
     model: Name | None = None
-    start_date: datetime | None = None
-    end_date: datetime | None = None
+    start_date: Time | None = None
+    end_date: Time | None = None
 
 
 @router.get("/steps", response=list[dict[str, Any]])

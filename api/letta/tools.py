@@ -13,7 +13,7 @@ from agents.functions.registry import Function
 from agents.models import Agent
 from api.access import agent_for
 from api.answers import answer
-from api.asked import Listing, Name, only_known
+from api.asked import Listing, Name, Names, only_known
 from api.asked import Query as Text
 from api.errors import Unknown
 from api.letta import shapes
@@ -38,9 +38,9 @@ class ToolListing(Listing):
     NOT_SUPPORTED: ClassVar = frozenset({"return_only_letta_tools", "exclude_tool_types"})
 
     name: Name | None = None
-    names: list[Name] | None = None
-    tool_ids: list[Name] | None = None
-    tool_types: list[Name] | None = None
+    names: Names | None = None
+    tool_ids: Names | None = None
+    tool_types: Names | None = None
     search: Text | None = None
 
 

@@ -15,11 +15,10 @@ from agents.access import owned_by
 from agents.models import Agent, Run
 from api.access import agent_for, person
 from api.answers import read
-from api.errors import RunFailed, Unfit, Unknown
+from api.errors import NotSupported, RunFailed, Unfit, Unknown
 from api.ids import uuid_of
 from api.letta import following
 from api.letta.following import Outcome
-from api.letta.messages import text_of
 from api.letta.shapes import Shape
 from api.sending import Outgoing, send
 
@@ -40,16 +39,21 @@ def last_said(items: Sequence[dict[str, Any]]) -> str:
     """The text of the last message of the user. Raises Unfit, NotSupported."""
     for item in reversed(items):
         if item.get("role") == "user" and item.get("type", "message") == "message":
-            return text_of(_as_text(item.get("content")))
+            return _text(item.get("content"))
     raise Unfit("messages", _("There is no message of the user to answer."))
 
 
-def _as_text(content: Any) -> str | list[dict[str, Any]]:
+def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
-    if not isinstance(content, list) or not all(isinstance(part, dict) for part in content):
+    if not isinstance(content, list) or not content or not all(isinstance(part, dict) for part in content):
         raise Unfit("messages", _("The content of a message is a text, or a list of parts."))
-    return [{**part, "type": "text"} if part.get("type") in TEXT_PARTS else part for part in content]
+    texts = []
+    for part in content:
+        if part.get("type") not in TEXT_PARTS:
+            raise NotSupported(_("content of the type “%(type)s”: send text") % {"type": str(part.get("type"))[:40]})
+        texts.append(str(part.get("text", "")))
+    return "\n".join(texts)
 
 
 def told(request: HttpRequest, model: str, text: str) -> tuple[Agent, Run]:

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from ninja import Query, Router
+from ninja import Router
 from pydantic import BaseModel, Field
 
 from agents import commands, selectors
@@ -14,7 +14,7 @@ from agents.services import Choices, Hand, Keep, PutBack
 from agents.text import diff
 from api.access import agent_for, person
 from api.answers import answer
-from api.asked import Asked, Body, only_known
+from api.asked import Body, only_known
 from api.errors import Unfit
 from api.ids import key_of, written
 from api.letta.shapes import Shape
@@ -69,7 +69,7 @@ def _command(command: commands.Command) -> Shape:
     return told | {"argument": command.kind, "needs_argument": command.needs_argument}
 
 
-class Typed(Asked):
+class Typed(Body):
     """What a person typed."""
 
     text: str = Field(max_length=LONGEST_LINE)
@@ -82,11 +82,11 @@ class Match(BaseModel):
     message: str
 
 
-@router.get("/commands/match", response=Match)
+@router.post("/commands/match", response=Match)
 @only_known
-def command_match(request: HttpRequest, asked: Query[Typed]) -> HttpResponse:
+def command_match(request: HttpRequest, payload: Typed) -> HttpResponse:
     """Tell a command from a message that begins with a slash."""
-    return answer({"command": commands.is_command(asked.text), "message": commands.as_message(asked.text)})
+    return answer({"command": commands.is_command(payload.text), "message": commands.as_message(payload.text)})
 
 
 class Choice(Body):

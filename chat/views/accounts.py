@@ -22,8 +22,9 @@ from agents.person import zone_names
 from chat.access import person
 from chat.forms import SignUpForm
 from chat.login_tokens import login_tokens
-from memweb.stack.env import env
+from memweb.stack.env import COMMAND, env
 
+LOGIN_COMMAND = f"{COMMAND} manage login_url"
 ORIGIN = re.compile(r"https?://[a-zA-Z0-9.\[\]:-]{1,255}")
 
 
@@ -33,7 +34,11 @@ class Login(LoginView):
     redirect_authenticated_user = True
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
-        return {**super().get_context_data(**kwargs), "signup_open": settings.SIGNUP_OPEN}
+        return {
+            **super().get_context_data(**kwargs),
+            "signup_open": settings.SIGNUP_OPEN,
+            "login_command": LOGIN_COMMAND,
+        }
 
 
 def refused(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -57,7 +62,7 @@ def enter(request: HttpRequest, user_id: int, token: str) -> HttpResponse:
         return redirect("home")
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is None or not login_tokens.check_token(user, token):
-        return render(request, "registration/token_used.html", status=403)
+        return render(request, "registration/token_used.html", {"login_command": LOGIN_COMMAND}, status=403)
     login(request, user, backend=BACKEND)
     return redirect("home")
 

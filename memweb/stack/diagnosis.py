@@ -4,11 +4,15 @@ import signal
 import sys
 
 from memweb.stack.children import Child
+from memweb.stack.env import IN_CHECKOUT
 
+REINSTALL = "The installation is not whole. Stop memweb, then " + (
+    "run `make clean` and `make run`." if IN_CHECKOUT else "install it anew into an empty virtualenv."
+)
 REASONS = (
     ("No space left on device", "The disk is full. Make room, memweb goes on by itself."),
-    ("Address already in use", "Its port is taken by another program. Set MEMWEB_PORT to a free one in .env."),
-    ("No module named", "The installation is not whole. Stop memweb, then run `make clean` and `make run`."),
+    ("Address already in use", "Its port is taken by another program. Set MEMWEB_PORT to a free one."),
+    ("No module named", REINSTALL),
     ("Cannot allocate memory", "There is not enough memory. Close other programs, memweb goes on by itself."),
 )
 

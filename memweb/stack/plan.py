@@ -5,12 +5,11 @@ import secrets
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Protocol
 
 from memweb.stack.children import Child
-from memweb.stack.env import PROJECT_FOLDER, Env
+from memweb.stack.env import ENV_FILE, IN_CHECKOUT, PROJECT_FOLDER, Env
 from memweb.stack.model_state import ModelState, write_state
 from memweb.stack.paths import StackPaths
 from memweb.stack.postgres import Postgres
@@ -68,7 +67,6 @@ class Plan:
     preloaded: Sequence[str] = ()
     host: str = "127.0.0.1"
     port: int = 8000
-    folder: Path = field(default=PROJECT_FOLDER)
 
 
 def plan_for(env: Env) -> Plan:
@@ -115,14 +113,23 @@ def embedded_services(env: Env, paths: StackPaths) -> list[Service]:
 
 
 def children_environment(env: Env, paths: StackPaths) -> dict[str, str]:
-    """Ours, plus where the services are. Waiting OpenMP threads must sleep, or they starve the model beside them."""
+    """Ours, plus where the services are. Waiting OpenMP threads must sleep, or they starve the model beside them.
+
+    Nothing in it depends on the folder that memweb was started from.
+    """
     inherited = dict(os.environ)
+    if IN_CHECKOUT:  # modules are found there; where memweb is installed, Python finds them by itself
+        inherited["PYTHONPATH"] = os.pathsep.join(filter(None, [str(PROJECT_FOLDER), os.environ.get("PYTHONPATH")]))
+    if env.memweb_local_model_file is not None:
+        inherited["MEMWEB_LOCAL_MODEL_FILE"] = str(env.memweb_local_model_file)
     if env.database_url is None:  # settings for another PostgreSQL must not lead to ours being missed
         inherited = {name: value for name, value in inherited.items() if not name.startswith("PG")}
     return (
         inherited
         | {
             "MEMWEB_HOME": str(paths.home),
+            "MEMWEB_ENV_FILE": str(ENV_FILE),
+            "PYTHONSAFEPATH": "1",  # whatever lies in the working folder is no module
             "DATABASE_URL": env.database_url or paths.database_url,
             "REDIS_URL": env.redis_url or paths.redis_url,
             "OMP_WAIT_POLICY": "PASSIVE",

@@ -168,7 +168,7 @@ class Supervisor:
 
     def _new_child(self, name: str, command: Sequence[str], log_name: str) -> Child:
         log = LineLog(log_name, self._plan.paths.logs, quiet=self._quiet)
-        return Child(name, command, log, environment=self._plan.environment, folder=self._plan.folder)
+        return Child(name, command, log, environment=self._plan.environment, folder=self._plan.paths.home)
 
     def _run_to_end(self, program: Program, *, secret: bool = False) -> list[str]:
         """Its last lines. Raises StackError when it failed."""
@@ -251,7 +251,7 @@ def check_port(host: str, port: int) -> None:
         except OSError as error:
             raise StackError(
                 f"memweb cannot listen on {host}, port {port}: {error.strerror}. Another program may be using it. "
-                f"Choose another port, for example: MEMWEB_PORT={port + 1} make run"
+                f"Choose another port, for example: MEMWEB_PORT={port + 1}"
             ) from error
 
 

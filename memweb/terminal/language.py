@@ -5,7 +5,7 @@ import os
 from functools import cache
 from pathlib import Path
 
-LOCALE = Path(__file__).resolve().parents[2] / "locale"
+LOCALE = Path(__file__).resolve().parents[1] / "locale"
 CHINESE = "zh-hans"
 
 

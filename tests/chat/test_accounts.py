@@ -18,7 +18,7 @@ NEW_PERSON = {"username": "charlie", "password1": "whale-oil-lamp-7", "password2
 
 def test_the_login_page_tells_how_to_get_in(client: Client) -> None:
     text = plain(client.get(reverse("login")).content.decode())
-    assert "make run" in text and "manage.py login_url" in text
+    assert ".venv/bin/python -m memweb manage login_url" in text
 
 
 def test_a_password_logs_in_and_leads_to_the_page_that_was_wanted(client: Client, agent: Agent, alice: User) -> None:

@@ -19,7 +19,7 @@ from agents.llm.scripted import Answer, call, say
 from agents.models import Agent, Message, Run, Step
 from chat import frames
 from chat.views.agents import TABS
-from memweb.stack.env import PROJECT_FOLDER
+from memweb.stack.env import PACKAGE_FOLDER
 from tests.conftest import ServeModel, exchange
 
 POLICY = (
@@ -188,7 +188,7 @@ def test_every_template_is_among_them(
     answers(browser, lived_in)
     strangers_pages(alice)
     pushed(lived_in)
-    templates = PROJECT_FOLDER / "templates"
+    templates = PACKAGE_FOLDER / "templates"
     there = {path.relative_to(templates).as_posix() for path in templates.rglob("*.html")}
     assert {name for name in there if not name.startswith("admin/")} <= drawn
 
@@ -212,7 +212,7 @@ def test_something_inline_would_be_noticed(text: str) -> None:
 
 def test_no_template_has_anything_inline_either() -> None:
     """What the pages above do not happen to show."""
-    for path in sorted((PROJECT_FOLDER / "templates").rglob("*.html")):
+    for path in sorted((PACKAGE_FOLDER / "templates").rglob("*.html")):
         text = re.sub(r"{%.*?%}|{{.*?}}", "", path.read_text())  # of which none writes an attribute's name
         assert not inline_parts(HttpResponse(text)), path.name
 

@@ -242,22 +242,22 @@ def is_gone(pid: int) -> bool:
 def test_where_none_runs_one_is_started_and_stopped_again(own: dict[str, str]) -> None:
     settings = {name: value for name, value in own.items() if name.startswith(("MEMWEB_", "OPENAI_"))}
     home = settings.pop("MEMWEB_HOME")
-    for end in (CTRL_D, signal.SIGTERM, signal.SIGHUP):
-        with Terminal("run", home=Path(home), **settings) as terminal:
-            if end == CTRL_D:
+    for end in (None, signal.SIGTERM, signal.SIGHUP):
+        with Terminal("run", home=Path(home), settings=settings) as terminal:
+            if end is None:
                 terminal.shows("Starting memweb", 60)
                 terminal.shows("Its name: Sam", 90)
                 for answer in ("", "1", "1"):
                     terminal.say(answer)
             terminal.shows("Enter sends", 90)
             pid = pid_of(home)
-            if end == CTRL_D:
+            if end is None:
                 terminal.say("my name is Grace")
                 terminal.shows("Lovely to know that.")
                 terminal.press(CTRL_D)
             else:
                 terminal.process.send_signal(end)
-            assert terminal.ends() == (0 if end == CTRL_D else 128 + int(end))
+            assert terminal.ends() == (0 if end is None else 128 + end)
             assert is_gone(pid) and not runs_at(home)
         assert "http://" not in terminal.text  # quietly
 

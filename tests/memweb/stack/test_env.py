@@ -1,9 +1,11 @@
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 from pydantic import ValidationError
 
 from memweb.cli import main
-from memweb.stack.env import PROJECT_FOLDER, Env, env
+from memweb.stack.env import PROJECT_FOLDER, Env, env, env_file
 
 
 def test_env_example_names_every_setting_and_no_other() -> None:
@@ -66,6 +68,26 @@ def test_programs_on_this_machine_are_let_in_whatever_hosts_are_named(host: str,
     )
     assert found.local_url == url
     assert found.allowed_hosts == ["a.example", "b.example", url.removeprefix("http://").removesuffix(":81")]
+
+
+@pytest.mark.parametrize(
+    ("in_checkout", "environment", "expected"),
+    [
+        (True, {"MEMWEB_HOME": "/data"}, PROJECT_FOLDER / ".env"),
+        (False, {"MEMWEB_HOME": "/data"}, Path("/data/.env")),
+        (False, {"MEMWEB_HOME": "data"}, Path("data/.env").absolute()),
+        (False, {"MEMWEB_HOME": ""}, Path.home() / ".memweb" / ".env"),
+        (False, {"MEMWEB_HOME": "/data", "MEMWEB_ENV_FILE": "~/mine"}, Path.home() / "mine"),
+        (True, {"MEMWEB_ENV_FILE": "mine"}, Path("mine").absolute()),
+    ],
+)
+def test_settings_are_read_beside_the_checkout_or_where_the_data_is(
+    monkeypatch: pytest.MonkeyPatch, in_checkout: bool, environment: dict[str, str], expected: Path
+) -> None:
+    monkeypatch.setattr("memweb.stack.env.IN_CHECKOUT", in_checkout)
+    for name in ("MEMWEB_HOME", "MEMWEB_ENV_FILE"):
+        monkeypatch.setenv(name, environment.get(name, ""))
+    assert env_file() == expected
 
 
 def test_the_command_says_which_setting_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:

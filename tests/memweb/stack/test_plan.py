@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from memweb.stack.env import Env
+from memweb.stack.env import PROJECT_FOLDER, Env
 from memweb.stack.model_state import read_state
 from memweb.stack.plan import Plan, plan_for
 
@@ -63,3 +64,15 @@ def test_the_page_learns_that_the_local_model_ended(tmp_path: Path) -> None:
     state = read_state(found.paths)
     assert state.stage == "failed"
     assert state.message.startswith("local-model ended (SIGILL).")
+
+
+def test_what_children_need_does_not_depend_on_the_working_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", "/opt/more")
+    environment = plan(Path("home"), memweb_local_model_file="weights.gguf").environment
+    assert environment["MEMWEB_HOME"] == str(tmp_path / "home")
+    assert environment["MEMWEB_LOCAL_MODEL_FILE"] == str(tmp_path / "weights.gguf")
+    assert environment["PYTHONPATH"] == f"{PROJECT_FOLDER}{os.pathsep}/opt/more"
+    assert Path(environment["MEMWEB_ENV_FILE"]).is_absolute()

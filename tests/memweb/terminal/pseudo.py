@@ -10,6 +10,7 @@ import subprocess
 import sys
 import termios
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -35,20 +36,14 @@ class Terminal:
     """`python -m memweb …` at a terminal of `columns` by `rows`."""
 
     def __init__(
-        self,
-        *arguments: str,
-        home: Path,
-        columns: int = 100,
-        rows: int = 40,
-        folder: Path = PROJECT_FOLDER,
-        **more: str,
+        self, *arguments: str, home: Path, columns: int = 100, rows: int = 40, settings: Mapping[str, str] = {}
     ) -> None:
         self.screen = _Screen(columns, rows, history=5000, ratio=0.5)
         self.stream = pyte.ByteStream(self.screen)
         self.lock = threading.Lock()
         self.received = b""
         kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-        environment = {**kept, "MEMWEB_HOME": str(home), "TERM": "xterm-256color", "LANG": "en_GB.UTF-8", **more}
+        environment = {**kept, "MEMWEB_HOME": str(home), "TERM": "xterm-256color", "LANG": "en_GB.UTF-8", **settings}
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.process = subprocess.Popen(
@@ -57,7 +52,7 @@ class Terminal:
             stdout=slave,
             stderr=slave,
             env=environment,
-            cwd=folder,
+            cwd=PROJECT_FOLDER,
             start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         )

@@ -255,7 +255,7 @@ def test_wide_characters_in_a_narrow_terminal(memweb: FewLines, home: Path, colu
 
 
 def test_without_colour_changes_are_marked(memweb: FewLines, home: Path) -> None:
-    with Terminal("run", home=home, NO_COLOR="1") as terminal:
+    with Terminal("run", home=home, settings={"NO_COLOR": "1"}) as terminal:
         terminal.shows("Enter sends")
         memweb.happen("memory_edit", label="human", change=[["delete", "Ann"], ["insert", "Bob"]])
         memweb.message(
@@ -267,7 +267,7 @@ def test_without_colour_changes_are_marked(memweb: FewLines, home: Path) -> None
 
 
 def test_the_terminal_speaks_chinese(memweb: FewLines, home: Path) -> None:
-    with Terminal("run", home=home, LANG="zh_CN.UTF-8") as terminal:
+    with Terminal("run", home=home, settings={"LANG": "zh_CN.UTF-8"}) as terminal:
         terminal.shows("Enter 发送")
         terminal.shows("Sam 还没有听到任何话")
     assert {asked.headers["accept-language"] for asked in memweb.server.asked} == {"zh-hans"}
