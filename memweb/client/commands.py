@@ -13,7 +13,7 @@ def list_commands() -> Steps[list[Command]]:
 
 def match_command(text: str) -> Steps[CommandMatch]:
     """Whether a typed line is a command, and if not, which message it is ("//help" is "/help")."""
-    return read_as(CommandMatch, (yield from ask(get(path("commands", "match"), text=text))))
+    return read_as(CommandMatch, (yield from ask(post(path("commands", "match"), {"text": text}, key=new_key()))))
 
 
 def run_command(

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from memweb.client import (
     Agent,
+    AgentMessage,
     AsyncClient,
     Choice,
     CommandOutcome,
@@ -143,7 +144,7 @@ class Conversation:
         for message in messages:
             self._message(message)
             self._shown.add(_key(message))
-        if not messages:
+        if not any(isinstance(message, UserMessage | AgentMessage) for message in messages):
             self.screen.note(_("%(agent)s has heard nothing yet. Say hello!") % {"agent": one_line(self.agent.name)})
 
     def _message(self, message: Message) -> None:
@@ -153,7 +154,7 @@ class Conversation:
             self.screen.message(message, self.agent.name)
 
     def _run(self, event: RunChanged) -> None:
-        if event.status == "running":
+        if event.status == "running" or (event.status == "queued" and self.run_id is None):
             self.run_id = event.run_id
         elif event.status in OVER and self.run_id in (None, event.run_id):
             self.run_id = None

@@ -138,7 +138,7 @@ def test_terminal_and_page_show_one_conversation(client: Client, home: Path, own
         terminal.press(CTRL_C)
         terminal.shows("(Stopped.)")
         expect(owner.get_by_text("Stopped here by you.")).to_be_visible()
-        terminal.say("/pop 1")
+        terminal.say("/pop 2")
         terminal.shows("(The last messages were taken back.)")
         expect(owner.locator("#timeline-rows .row.user")).to_have_count(2)
 

@@ -72,10 +72,6 @@ class FewLines:
         self.listeners.remove(listener)
 
     def _looked_at(self, asked: Asked) -> Any:
-        if asked.path.endswith("/commands/match"):
-            text = asked.params["text"]
-            named = text.split()[0].lstrip("/") in [command["name"] for command in COMMANDS]
-            return {"command": named and not text.startswith("//"), "message": text.removeprefix("/")}
         if asked.path.endswith("/commands"):
             return COMMANDS
         if asked.path.endswith("/presets"):
@@ -95,6 +91,10 @@ class FewLines:
     def _posted(self, asked: Asked) -> Any:
         if asked.method == "DELETE":
             return None
+        if asked.path.endswith("/commands/match"):
+            text = asked.body["text"]
+            named = text.split()[0].lstrip("/") in [command["name"] for command in COMMANDS]
+            return {"command": named and not text.startswith("//"), "message": text.removeprefix("/")}
         if asked.path.endswith("/commands"):
             outcome = self.outcomes.pop(0)
             return outcome if isinstance(outcome, Given) else {"sentence": "", **outcome}
