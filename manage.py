@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line. Works beside a running `make run` with no environment set."""
+"""Django's command line. Works beside a running `memweb up` with no environment set."""
 
 import os
 import sys

@@ -5,6 +5,7 @@ says no more than nothing. Texts come out as the database can hold them.
 """
 
 import inspect
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
@@ -12,16 +13,26 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from agents.text.clean import encodable, encodable_json
 from api.errors import NotSupported, Unfit
 
 Rows = TypeVar("Rows", bound=QuerySet[Any])
 
+ISO_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
 MOST_LISTED = 1000  # rows of a page
 LONGEST_NAME = 200  # characters, wherever a name is only looked for
-LONGEST_TEXT = 1_000_000  # characters: no text of a request is longer
+LONGEST_TEXT = 200_000  # characters: no text of a request is longer
+MOST_NAMES = 30  # in a list of names or ids: an address holds no more
+
+
+def _written(value: Any) -> Any:
+    """A number is no time here, though pydantic reads one."""
+    if isinstance(value, datetime) or (isinstance(value, str) and ISO_TIME.match(value)):
+        return value
+    raise ValueError("write the time as in ISO 8601: 2026-11-26T21:30:00Z")
 
 
 def _in_utc(time: datetime) -> datetime:
@@ -32,10 +43,9 @@ def _in_utc(time: datetime) -> datetime:
         raise ValueError("outside of the years that there are") from error
 
 
-Time = Annotated[datetime, AfterValidator(_in_utc)]
+Time = Annotated[datetime, BeforeValidator(_written), AfterValidator(_in_utc)]
 Name = Annotated[str, Field(max_length=LONGEST_NAME), AfterValidator(encodable)]
 Query = Annotated[str, Field(max_length=1000), AfterValidator(encodable)]
-Names = Annotated[list[Name], Field(max_length=50)]
 
 
 class _Asked(BaseModel):

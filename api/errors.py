@@ -17,8 +17,9 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI
@@ -150,6 +151,8 @@ def answer_of(error: Exception) -> JsonResponse:
         return refusal(error.status_code, str(error))
     if isinstance(error, RequestDataTooBig):
         return refusal(413, _("The request is too large."))
+    if isinstance(error, MultiPartParserError | SuspiciousOperation | UnreadablePostError):
+        return refusal(400, _("The request cannot be read: %(reason)s") % {"reason": str(error)[:200]})
     if isinstance(error, LLMError):  # of the embeddings' endpoint: nothing was written
         return refusal(503, str(error))
     if isinstance(error, InvalidInput):

@@ -51,16 +51,19 @@ def _no_door(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBa
     """What Django answers where there is no door, as an answer of ours."""
     if not isinstance(request.program, Token):  # type: ignore[attr-defined]
         return answer_of(request.program or NoToken())  # type: ignore[attr-defined]
-    try:
-        refuse(request.method or "", request.path)
-    except NotSupported as error:
-        return answer_of(error)
     status = HTTPStatus(response.status_code)
     texts = {
         HTTPStatus.NOT_FOUND: _("There is no such address."),
         HTTPStatus.METHOD_NOT_ALLOWED: _("This address does not take %(method)s.") % {"method": request.method},
     }
-    answer = refusal(status, texts.get(status, status.phrase))
+    text = texts.get(status, status.phrase)
+    try:
+        refuse(request.method or "", request.path)
+    except NotSupported as error:
+        if status != HTTPStatus.METHOD_NOT_ALLOWED or "Content-Type" in request.headers:
+            return answer_of(error)
+        text = str(error)  # an address that there is, and nothing sent to it: it does not take this method
+    answer = refusal(status, text)
     if "Allow" in response:
         answer["Allow"] = response["Allow"]
     return answer

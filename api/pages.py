@@ -1,9 +1,15 @@
 """Lists by cursor: `after` and `before` count in the order that is asked for, an empty page is the end."""
 
+import contextlib
+from datetime import datetime
 from typing import TypeVar
+from uuid import UUID
 
+from django.core.cache import cache
 from django.db.models import Model, QuerySet
+from redis.exceptions import RedisError
 
+from agents.models import Agent
 from api.asked import Listing
 from api.errors import Unknown
 from api.ids import key_of, uuid_of
@@ -11,6 +17,7 @@ from api.ids import key_of, uuid_of
 M = TypeVar("M", bound=Model)
 
 LIMIT = 50
+REMEMBERED = 3600  # seconds for which the place of a deleted agent is known
 
 
 def page_of(
@@ -32,11 +39,33 @@ def page_of(
 
 
 def _beyond(rows: "QuerySet[M]", cursor: str, kind: str, by: str, *, forward: bool) -> "QuerySet[M]":
-    key = uuid_of(cursor) if kind == "agent" else key_of(kind, cursor)
-    at = rows.model._default_manager.filter(pk=key).values_list(by, "pk").first() if key is not None else None
-    if at is None:
-        raise Unknown(kind, cursor)
     sign = "gt" if forward else "lt"
-    if by == "pk":
-        return rows.filter(**{f"pk__{sign}": at[1]})
-    return rows.filter(**{f"{by}__{sign}": at[0]}) | rows.filter(**{by: at[0], f"pk__{sign}": at[1]})
+    if by == "pk":  # whether or not the row is still there
+        key = key_of(kind, cursor)
+        if key is None:
+            raise Unknown(kind, cursor)
+        return rows.filter(**{f"pk__{sign}": key})
+    place = _place(rows, cursor, by)
+    if place is None:
+        raise Unknown(kind, cursor)
+    at, pk = place
+    return rows.filter(**{f"{by}__{sign}": at}) | rows.filter(**{by: at, f"pk__{sign}": pk})
+
+
+def _place(rows: "QuerySet[M]", cursor: str, by: str) -> tuple[datetime, UUID] | None:
+    """Where an agent stands in the order, or stood before it was deleted."""
+    key = uuid_of(cursor)
+    for at in rows.model._default_manager.filter(pk=key).values_list(by, flat=True) if key else ():
+        return at, key
+    try:
+        kept: tuple[datetime, UUID] | None = cache.get(f"deleted:{key}:{by}") if key else None
+    except RedisError:
+        return None
+    return kept
+
+
+def remember_place(agent: Agent) -> None:
+    """Of an agent that is being deleted: a program may be walking through the list and deleting as it goes."""
+    for by in ("created_at", "last_active_at"):
+        with contextlib.suppress(RedisError):
+            cache.set(f"deleted:{agent.pk}:{by}", (getattr(agent, by), agent.pk), REMEMBERED)

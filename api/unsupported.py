@@ -12,6 +12,8 @@ t = gettext_lazy
 CODE = t("Functions are installed by the operator of memweb, not sent.")
 ONE = t("An agent has one conversation: use its messages.")
 
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
 # Methods, the address after /v1, what it is, and what to do instead.
 REFUSED = (
     ("POST PUT", r"tools", t("functions sent as source code"), CODE),
@@ -29,7 +31,7 @@ REFUSED = (
     ("*", r"mcp-servers/.*", t("MCP servers"), ""),
     ("POST", r"mcp-servers", t("MCP servers"), ""),
     ("*", r"conversations(/.*)?", t("more than one conversation with an agent"), ONE),
-    ("GET", r"messages(/[^/]+)?", t("messages of all agents at once"), t("List those of an agent, or search.")),
+    ("GET", r"messages(/message-[^/]+)?", t("messages of all agents at once"), t("List those of an agent, or search.")),
     ("*", r"runs/[^/]+/(trace|stream)", t("traces and streams of past runs"), ""),
     ("*", r"steps/[^/]+/(trace|feedback|metrics)", t("traces, metrics and feedback of steps"), ""),
     ("*", r"(groups|jobs|sources|providers|sandbox-config|batches|embeddings|voice-beta|telemetry)(/.*)?", "", ""),
@@ -42,5 +44,5 @@ def refuse(method: str, path: str) -> None:
     if rest == path.rstrip("/"):
         return
     for methods, pattern, what, instead in REFUSED:
-        if (methods == "*" or method in methods.split()) and re.fullmatch(pattern, rest):
+        if method in (METHODS if methods == "*" else methods.split()) and re.fullmatch(pattern, rest):
             raise NotSupported(str(what) or _("the address /v1/%(path)s") % {"path": rest[:80]}, str(instead))

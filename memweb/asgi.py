@@ -11,11 +11,16 @@ pages = get_asgi_application()  # first: it loads the apps that the imports belo
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from twisted.web.http import HTTPChannel, Request  # noqa: E402
 
 from api.handler import ProgramsHandler, is_for_programs  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
 
 programs = ProgramsHandler()
+HTTPChannel.MAX_LENGTH = HTTPChannel.totalHeadersSize = 65_536  # bytes of an address; beyond, Twisted hangs up
+# Django reads forms and files. Twisted, below daphne, would read each once more, whole and in memory, and answer a
+# broken one itself, without a word. It has a setting for that, which daphne does not pass on.
+Request._parsePOSTFormSubmission = property(lambda _request: False, lambda _request, _value: None)  # type: ignore
 
 
 async def http_application(scope: dict[str, Any], receive: Any, send: Any) -> None:

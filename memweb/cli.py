@@ -18,7 +18,10 @@ from memweb.tokens import token
 @click.group()
 @click.version_option(__version__, message="memweb %(version)s")
 def main() -> None:
-    """memweb: chat with agents that manage their own memory."""
+    """Chat with agents that manage their own memory, and see that memory.
+
+    Everything lies in ~/.memweb (MEMWEB_HOME); settings are read from a file .env.
+    """
     try:
         env()
     except ValidationError as error:  # a sentence for each setting that cannot be, and no traceback
@@ -32,30 +35,36 @@ def main() -> None:
 @main.command()
 @click.option("--quiet", is_flag=True, help="Print nothing but errors.")
 def up(quiet: bool) -> None:
-    """Start everything and print an address to open. Ctrl-C stops it."""
+    """Start everything; Ctrl-C stops it.
+
+    Prints an address that logs you in. The first time it fetches the weights of a small model, unless you set another.
+    """
     sys.exit(Supervisor(plan_for(env()), quiet=quiet).run())
 
 
 @main.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def manage(arguments: tuple[str, ...]) -> None:
-    """Django's commands, beside a running memweb: login_url, reembed, createsuperuser, ..."""
+    """Django's commands: login_url, reembed, ...
+
+    Beside a running memweb. `memweb manage help` lists them.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(["memweb manage", *arguments])
 
 
-main.add_command(token)
-
-
-for command in COMMANDS:
+for command in (*COMMANDS, token):
     main.add_command(command)
 
 
 @main.command()
 def services() -> None:
-    """Start the embedded PostgreSQL and Valkey only, for development. Ctrl-C stops them."""
+    """Start only PostgreSQL and Valkey, to develop.
+
+    Ctrl-C stops them.
+    """
     plan = plan_for(env())
     click.echo(f"export DATABASE_URL='{plan.environment['DATABASE_URL']}'")
     click.echo(f"export REDIS_URL='{plan.environment['REDIS_URL']}'")

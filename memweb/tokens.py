@@ -21,14 +21,20 @@ PIPED_WIDTH = 250  # characters; no row of a list is longer
 
 @click.group()
 def token() -> None:
-    """Access tokens, by which programs come in. memweb must be running."""
+    """Access tokens, by which programs come in.
+
+    memweb must be running.
+    """
 
 
 @token.command()
 @click.option("--user", metavar="NAME", help="Whose it is; by default the owner of this installation.")
 @click.option("--name", metavar="LABEL", default="terminal", show_default=True, help="What it is for.")
 def create(user: str | None, name: str) -> None:
-    """Make a token and print it, this one time, alone on the last line."""
+    """Make a token and print it, this one time.
+
+    It stands alone on the last line, which is all that goes to standard output.
+    """
     with _running_memweb():
         from agents import services
         from agents.exceptions import InvalidInput

@@ -1,8 +1,10 @@
 """What most tests start from: alice with an agent, and a scripted model behind real HTTP."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,6 +15,8 @@ from agents import services
 from agents.llm import adapting
 from agents.llm.scripted import Answer, Brain, ScriptedServer
 from agents.models import Agent, Run
+from tests.brain import brain
+from tests.product import Product
 
 
 @pytest.hookimpl(trylast=True)
@@ -74,6 +78,17 @@ def serve_model(settings: Settings) -> Iterator[ServeModel]:
             return server
 
         yield serve
+
+
+@pytest.fixture(scope="session")
+def product() -> Iterator[Product]:
+    home = Path(tempfile.mkdtemp(prefix="memweb-product-"))
+    home.chmod(0o711)
+    with ScriptedServer(brain) as model:
+        product = Product(home, model)
+        product.start()
+        yield product
+        product.stop()
 
 
 def exchange(agent: Agent, text: str) -> Run:

@@ -11,9 +11,10 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwr
 
 from agents.llm.scripted import ScriptedServer
 from memweb.stack.env import PROJECT_FOLDER
-from tests.e2e.brain import brain
-from tests.e2e.conftest import CHROMIUM, QUIET, Product
+from tests.brain import brain
+from tests.e2e.conftest import CHROMIUM, QUIET
 from tests.e2e.page import add_agent, create_agent, drop_files, open_tab, pdf, send, talk
+from tests.product import Product
 
 FOLDER = PROJECT_FOLDER / "docs"
 SIZE = ViewportSize(width=1280, height=800)
@@ -40,7 +41,7 @@ def visit(browser: Browser, running: Product, *, language: str = "en", dark: boo
         viewport=size, locale=language, color_scheme="dark" if dark else "light", device_scale_factor=1
     )
     page = context.new_page()
-    page.goto(running.login_url())
+    page.goto(running.newcomer().login_url)
     return page
 
 

@@ -114,8 +114,8 @@ class Installed:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def get(self, path: str, language: str = "en") -> tuple[int, str]:
-        request = urllib.request.Request(self.url + path, headers={"Accept-Language": language})
+    def get(self, path: str, **headers: str) -> tuple[int, str]:
+        request = urllib.request.Request(self.url + path, headers=headers)
         with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, answer.read().decode()
 
@@ -143,9 +143,10 @@ def test_memweb_up_works_in_any_folder(installed: Installed, tmp_path: Path) -> 
             found = json.loads(local.read_text())
             assert (found["url"], found["pid"]) == (installed.url, process.pid)
             assert "memweb manage login_url" in installed.get("/login/")[1]
-            assert "登录" in installed.get("/login/", "zh-CN")[1]
+            assert "登录" in installed.get("/login/", **{"Accept-Language": "zh-CN"})[1]
             for path in ("/static/css/base.css", "/static/js/app.js", "/static/vendor/htmx-2.0.11.min.js"):
                 assert installed.get(path)[0] == 200
+            assert installed.get("/v1/agents/", Authorization=f"Bearer {found['token']}") == (200, "[]")
             assert found["token"][-4:] in installed.said("token", "list")
             address = installed.said("manage", "login_url").strip().removeprefix(installed.url)
             opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 LONGEST_INSTRUCTIONS = 100_000  # characters
+LONGEST_NAME = 80  # characters
 LONGEST_MODEL = 120  # characters
 OWN_NAME = re.compile(r"(My name is |我叫|我的名字是|我是)[^\n.。,，]+(?=[.。,，])")
 AWAY_HOURS = 6  # after which a visit is noted in the queue
@@ -171,8 +172,8 @@ def _checked_name(name: str) -> str:
     name = " ".join(typed(name).split())
     if not name:
         raise InvalidInput(_("Give the agent a name."))
-    if len(name) > 80:
-        raise InvalidInput(_("A name has at most %(most)d characters.") % {"most": 80})
+    if len(name) > LONGEST_NAME:
+        raise InvalidInput(_("A name has at most %(most)d characters.") % {"most": LONGEST_NAME})
     return name
 
 

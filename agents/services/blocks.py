@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 LONGEST_LABEL = 40  # characters
+LONGEST_DESCRIPTION = 300  # characters
 LARGEST_LIMIT = 100_000  # characters
 
 
@@ -173,8 +174,8 @@ def _checked(settings: BlockSettings) -> BlockSettings:
     if not 1 <= settings.limit <= LARGEST_LIMIT:
         raise InvalidInput(_("The limit must be from 1 to %(most)s characters.") % {"most": f"{LARGEST_LIMIT:,}"})
     description = " ".join(typed(settings.description).split())
-    if len(description) > 300:
-        raise InvalidInput(_("A description has at most %(most)d characters.") % {"most": 300})
+    if len(description) > LONGEST_DESCRIPTION:
+        raise InvalidInput(_("A description has at most %(most)d characters.") % {"most": LONGEST_DESCRIPTION})
     return BlockSettings(label=label, description=description, limit=settings.limit, read_only=settings.read_only)
 
 

@@ -9,24 +9,24 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import File, Form, Query, Router
 from ninja.files import UploadedFile
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from agents import selectors, services
 from agents.access import owned_by
-from agents.exceptions import NameTaken
 from agents.functions import registry
 from agents.llm.types import SEND_MESSAGE
 from agents.models import Agent, Archive, Block
 from agents.models.agent import MIN_CONTEXT_WINDOW
 from agents.services import AgentDraft
+from agents.services.agents import LONGEST_NAME
 from api.access import agent_for, archive_for, person, row_for
 from api.answers import answer
-from api.asked import LONGEST_TEXT, Asked, Body, Listing, Name, Names, only_known
+from api.asked import LONGEST_TEXT, MOST_NAMES, Asked, Body, Listing, Name, only_known
 from api.asked import Query as Text
 from api.errors import Unfit, Unknown
 from api.letta import agent_file, shapes
 from api.letta.blocks import BlockCreate, with_tags
-from api.pages import page_of
+from api.pages import page_of, remember_place
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -38,7 +38,6 @@ AgentType = Literal["memgpt_agent", "memgpt_v2_agent", "letta_v1_agent"]
 OTHER_TYPES = frozenset(
     "react_agent workflow_agent split_thread_agent sleeptime_agent voice_convo_agent voice_sleeptime_agent".split()
 )
-MOST_TRIES = 20  # at a name of its own
 
 NOT_SUPPORTED = frozenset(
     "base_template_id compaction_settings embedding_config embedding_chunk_size enable_reasoner enable_sleeptime "
@@ -87,20 +86,20 @@ class AgentFields(Body):
 
     NOT_SUPPORTED: ClassVar = NOT_SUPPORTED
 
-    name: str | None = Field(None, max_length=LONGEST_TEXT)
-    system: str | None = Field(None, max_length=LONGEST_TEXT)
+    name: str | None = Field(None, min_length=1, max_length=LONGEST_NAME)
+    system: str | None = Field(None, min_length=1, max_length=LONGEST_TEXT)
     description: str | None = Field(None, max_length=LONGEST_TEXT)
     metadata: dict[str, Any] | None = None
-    tags: Names | None = None
+    tags: list[Name] | None = Field(None, max_length=MOST_NAMES)
     model: Name | None = None
     embedding: Name | None = None
     context_window_limit: int | None = Field(None, ge=MIN_CONTEXT_WINDOW, le=2_000_000)
     llm_config: LLMConfig | None = None
     timezone: Name | None = None
-    block_ids: Names | None = None
-    tool_ids: Names | None = None
-    folder_ids: Names | None = None
-    source_ids: Names | None = None
+    block_ids: list[Name] | None = Field(None, max_length=MOST_NAMES)
+    tool_ids: list[Name] | None = Field(None, max_length=MOST_NAMES)
+    folder_ids: list[Name] | None = Field(None, max_length=MOST_NAMES)
+    source_ids: list[Name] | None = Field(None, max_length=MOST_NAMES)
 
     def window(self) -> int | None:
         """In tokens."""
@@ -118,8 +117,8 @@ class AgentCreate(AgentFields):
 
     agent_type: AgentType = "memgpt_agent"
     memory_blocks: list[BlockCreate] | None = None
-    tools: Names | None = None
-    include_base_tools: bool = True
+    tools: list[Name] | None = Field(None, max_length=MOST_NAMES)
+    include_base_tools: StrictBool = True
 
 
 def model_of(handle: str) -> str:
@@ -142,7 +141,8 @@ def agent_create(request: HttpRequest, payload: AgentCreate) -> HttpResponse:
         blocks = [(block.settings(), block.value) for block in payload.memory_blocks or ()]
     model = model_of(payload.handle() or "")
     with transaction.atomic():
-        agent = _created(owner, payload, AgentDraft(name=payload.name or "", model=model, blocks=blocks))
+        name = _own_name(owner) if payload.name is None else payload.name
+        agent = services.agent_create(owner=owner, draft=AgentDraft(name=name, model=model, blocks=blocks))
         for block in payload.memory_blocks or ():
             services.block_note(block=agent.blocks.get(label="_".join(block.label.split())), **block.own())
         kept = _tools_wanted(payload.tool_ids, payload.tools or [])
@@ -153,17 +153,11 @@ def agent_create(request: HttpRequest, payload: AgentCreate) -> HttpResponse:
     return answer(shapes.agent(agent_for(request, f"agent-{agent.pk}")))
 
 
-def _created(owner: "User", payload: AgentCreate, draft: AgentDraft) -> Agent:
-    if payload.name is not None:
-        return services.agent_create(owner=owner, draft=draft)
-    taken = owned_by(Agent, owner).count()
-    for number in range(taken + 1, taken + MOST_TRIES):
-        named = AgentDraft(**{**vars(draft), "name": _("Agent %(number)d") % {"number": number}})
-        try:
-            return services.agent_create(owner=owner, draft=named)
-        except NameTaken:
-            continue
-    raise Unfit("name", _("Give the agent a name."))
+def _own_name(owner: "User") -> str:
+    """A name that the person's agents have not."""
+    taken = set(owned_by(Agent, owner).values_list("name", flat=True))
+    names = (_("Agent %(number)d") % {"number": number} for number in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)
 
 
 def _tools_wanted(ids: list[str] | None, names: list[str]) -> set[str]:
@@ -212,10 +206,10 @@ class AgentListing(Listing):
 
     name: Name | None = None
     query_text: Text | None = None
-    tags: Names | None = None
+    tags: list[Name] | None = Field(None, max_length=MOST_NAMES)
     match_all_tags: bool = False
     ascending: bool | None = None
-    include: Names | None = None
+    include: list[Name] | None = Field(None, max_length=MOST_NAMES)
     order_by: Literal["created_at", "updated_at"] | None = None  # type: ignore[assignment]
 
 
@@ -275,7 +269,7 @@ class Retrieving(Asked):
 
     NOT_SUPPORTED: ClassVar = frozenset({"include_relationships"})
 
-    include: Names | None = None
+    include: list[Name] | None = Field(None, max_length=MOST_NAMES)
 
 
 @router.get("/agents/{agent_id}", response=AgentOut)
@@ -317,7 +311,9 @@ def agent_update(request: HttpRequest, agent_id: str, payload: AgentFields) -> H
 @only_known
 def agent_delete(request: HttpRequest, agent_id: str) -> HttpResponse:
     """Delete an agent with its messages, its archive and the blocks no other agent has."""
-    services.agent_delete(agent=agent_for(request, agent_id))
+    agent = agent_for(request, agent_id)
+    remember_place(agent)
+    services.agent_delete(agent=agent)
     return answer({})
 
 

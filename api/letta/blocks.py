@@ -7,7 +7,7 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Query, Router
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from agents import services
 from agents.access import owned_by
@@ -15,10 +15,10 @@ from agents.exceptions import BlockOverLimit
 from agents.models import Agent, Block
 from agents.models.block import DEFAULT_LIMIT
 from agents.services import BlockSettings
-from agents.services.blocks import LARGEST_LIMIT
+from agents.services.blocks import LARGEST_LIMIT, LONGEST_DESCRIPTION, LONGEST_LABEL
 from api.access import agent_for, person, row_for
 from api.answers import answer
-from api.asked import LONGEST_TEXT, Body, Listing, Name, Names, only_known
+from api.asked import LONGEST_TEXT, MOST_NAMES, Body, Listing, Name, only_known
 from api.asked import Query as Text
 from api.errors import Unknown
 from api.letta import shapes
@@ -50,12 +50,12 @@ class BlockCreate(Body):
 
     NOT_SUPPORTED: ClassVar = UNKNOWN_HERE
 
-    label: Name
+    label: str = Field(min_length=1, max_length=LONGEST_LABEL)
     value: str = Field(max_length=LONGEST_TEXT)
     limit: int = Field(DEFAULT_LIMIT, ge=1, le=LARGEST_LIMIT)
-    description: str | None = Field(None, max_length=LONGEST_TEXT)
-    read_only: bool = False
-    tags: Names | None = None
+    description: str | None = Field(None, max_length=LONGEST_DESCRIPTION)
+    read_only: StrictBool = False
+    tags: list[Name] | None = Field(None, max_length=MOST_NAMES)
     metadata: dict[str, Any] | None = None
 
     def settings(self) -> BlockSettings:
@@ -74,12 +74,12 @@ class BlockUpdate(Body):
 
     NOT_SUPPORTED: ClassVar = UNKNOWN_HERE
 
-    label: Name | None = None
+    label: str | None = Field(None, min_length=1, max_length=LONGEST_LABEL)
     value: str | None = Field(None, max_length=LONGEST_TEXT)
     limit: int | None = Field(None, ge=1, le=LARGEST_LIMIT)
-    description: str | None = Field(None, max_length=LONGEST_TEXT)
-    read_only: bool | None = None
-    tags: Names | None = None
+    description: str | None = Field(None, max_length=LONGEST_DESCRIPTION)
+    read_only: StrictBool | None = None
+    tags: list[Name] | None = Field(None, max_length=MOST_NAMES)
     metadata: dict[str, Any] | None = None
 
 
@@ -93,7 +93,7 @@ class BlockListing(Listing):
     label_search: Text | None = None
     value_search: Text | None = None
     description_search: Text | None = None
-    tags: Names | None = None
+    tags: list[Name] | None = Field(None, max_length=MOST_NAMES)
     match_all_tags: bool = False
     connected_to_agents_count_eq: list[int] | None = None
     connected_to_agents_count_gt: int | None = Field(None, ge=0, le=10**6)
@@ -193,7 +193,7 @@ class Relations(Listing):
 
     NOT_SUPPORTED: ClassVar = frozenset({"include_relationships"})
 
-    include: Names | None = None
+    include: list[Name] | None = Field(None, max_length=MOST_NAMES)
 
 
 @router.get("/blocks/{block_id}/agents", response=list[dict[str, Any]])

@@ -13,6 +13,7 @@ from agents import selectors, services
 from agents.access import owned_by
 from agents.ingest import sha256_of
 from agents.models import Agent, Archive, Document
+from agents.services.archives import LONGEST_ARCHIVE_NAME
 from api.access import agent_for, archive_for, person, row_for
 from api.answers import answer
 from api.asked import LONGEST_TEXT, Asked, Body, Listing, Name, only_known
@@ -47,7 +48,7 @@ class ArchiveCreate(Body):
 
     NOT_SUPPORTED: ClassVar = frozenset({"embedding_config", "embedding_chunk_size", "instructions"})
 
-    name: str = Field(max_length=LONGEST_TEXT)
+    name: str = Field(min_length=1, max_length=LONGEST_ARCHIVE_NAME)
     description: str | None = Field(None, max_length=LONGEST_TEXT)
     metadata: dict[str, Any] | None = None
     embedding: Name | None = None
@@ -58,7 +59,7 @@ class ArchiveUpdate(Body):
 
     NOT_SUPPORTED: ClassVar = frozenset({"embedding_config", "instructions"})
 
-    name: str | None = Field(None, max_length=LONGEST_TEXT)
+    name: str | None = Field(None, min_length=1, max_length=LONGEST_ARCHIVE_NAME)
     description: str | None = Field(None, max_length=LONGEST_TEXT)
     metadata: dict[str, Any] | None = None
 

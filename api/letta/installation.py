@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Literal
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from agents import selectors
 from agents.access import owned_by
@@ -14,7 +14,7 @@ from agents.llm.gateway import model_config
 from agents.models import Agent
 from api.access import agent_for, person
 from api.answers import answer, when
-from api.asked import Asked, Body, Name, Names, only_known
+from api.asked import MOST_NAMES, Asked, Body, Name, only_known
 from api.errors import Unknown
 from api.ids import uuid_of, written
 from api.letta import shapes
@@ -41,7 +41,7 @@ def health(request: HttpRequest) -> HttpResponse:
 class ModelListing(Asked):
     """Models; every one is reached by the OpenAI protocol."""
 
-    provider_category: Names | None = None
+    provider_category: list[Name] | None = Field(None, max_length=MOST_NAMES)
     provider_name: Name | None = None
     provider_type: Name | None = None
 

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from ninja import Query, Router
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from agents import services
 from agents.access import owned_by
@@ -18,7 +18,7 @@ from agents.main_context import fifo_queue
 from agents.models import Agent, Message
 from api.access import agent_for, person
 from api.answers import answer, event_stream, read, when, when_ready
-from api.asked import LONGEST_TEXT, Body, Listing, Name, Names, Time, between, only_known
+from api.asked import LONGEST_TEXT, MOST_NAMES, Body, Listing, Name, Time, between, only_known
 from api.errors import Conflict, Unfit
 from api.ids import key_of, written
 from api.letta import shapes, timeline
@@ -42,8 +42,6 @@ MessageType = Literal[
     "summary_message",
     "event_message",
 ]
-
-Types = Annotated[list[MessageType], Field(max_length=20)]
 
 
 class TextPart(Body):
@@ -93,6 +91,7 @@ def text_of(content: Content) -> str:
 class Sending(Body):
     """What every way to send has."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["messages"]}, {"required": ["input"]}]})
     NOT_SUPPORTED: ClassVar = frozenset(
         "callback_url client_skills client_tools override_model override_system return_logprobs return_token_ids "
         "top_logprobs include_compaction_messages background".split()
@@ -101,7 +100,7 @@ class Sending(Body):
     messages: list[MessageIn] | None = Field(None, max_length=100)
     input: Content | None = None
     max_steps: int | None = Field(None, ge=1, le=32_000)
-    include_return_message_types: Types | None = None
+    include_return_message_types: list[MessageType] | None = Field(None, max_length=20)
     use_assistant_message: Literal[True] = True
     assistant_message_tool_name: Literal["send_message"] = "send_message"
     assistant_message_tool_kwarg: Literal["message"] = "message"
@@ -125,9 +124,9 @@ class Sending(Body):
 class MessagesCreate(Sending):
     """A message, answered when its run has ended, or as a stream."""
 
-    streaming: bool = False
-    stream_tokens: bool = False
-    include_pings: bool = True
+    streaming: StrictBool = False
+    stream_tokens: StrictBool = False
+    include_pings: StrictBool = True
 
 
 class LettaResponse(BaseModel):
@@ -175,7 +174,7 @@ class MessageListing(Listing):
 
     NOT_SUPPORTED: ClassVar = frozenset({"group_id", "include_err"})
 
-    include_return_message_types: Types | None = None
+    include_return_message_types: list[MessageType] | None = Field(None, max_length=20)
     use_assistant_message: Literal["true", "True"] = "true"
     assistant_message_tool_name: Literal["send_message"] = "send_message"
     assistant_message_tool_kwarg: Literal["message"] = "message"
@@ -194,7 +193,7 @@ def message_list(request: HttpRequest, agent_id: str, asked: Query[MessageListin
 class Cancel(Body):
     """Which runs to stop; all of the agent's without a list."""
 
-    run_ids: Names | None = None
+    run_ids: list[Name] | None = Field(None, max_length=MOST_NAMES)
 
 
 @router.post("/agents/{agent_id}/messages/cancel", response=dict[str, str])
@@ -212,7 +211,7 @@ def message_cancel(request: HttpRequest, agent_id: str, payload: Cancel | None =
 class Reset(Body):
     """How to begin anew."""
 
-    add_default_initial_messages: bool = False
+    add_default_initial_messages: StrictBool = False
 
 
 @router.patch("/agents/{agent_id}/reset-messages", response=dict)

@@ -11,10 +11,11 @@ from agents import services
 from agents.access import owned_by
 from agents.external_context import archival_storage
 from agents.external_context.archival_storage import Filing
+from agents.functions.archival_memory import LONGEST_PASSAGE
 from agents.models import Archive, Passage
 from api.access import agent_for, archive_for, person, row_for
 from api.answers import answer
-from api.asked import LONGEST_TEXT, Asked, Body, Listing, Name, Names, Time, between, only_known
+from api.asked import MOST_NAMES, Asked, Body, Listing, Name, Time, between, only_known
 from api.asked import Query as Text
 from api.errors import Unknown
 from api.ids import written
@@ -44,8 +45,8 @@ class PassageCreate(Body):
 
     NOT_SUPPORTED: ClassVar = frozenset({"metadata"})
 
-    text: str = Field(max_length=LONGEST_TEXT)
-    tags: Names | None = None
+    text: str = Field(min_length=1, max_length=LONGEST_PASSAGE)
+    tags: list[Name] | None = Field(None, max_length=MOST_NAMES)
     created_at: Time | None = None
 
 
@@ -89,7 +90,7 @@ class PassageSearch(Asked):
     """What to look for, by meaning and by words."""
 
     query: Text
-    tags: Names | None = None
+    tags: list[Name] | None = Field(None, max_length=MOST_NAMES)
     tag_match_mode: TagMode = "any"
     top_k: int | None = Field(None, ge=1, le=MOST_FOUND)
     start_datetime: Time | None = None
@@ -166,7 +167,7 @@ class SearchAll(Body):
     query: str | None = Field(None, max_length=2000)
     agent_id: Name | None = None
     archive_id: Name | None = None
-    tags: Names | None = None
+    tags: list[Name] | None = Field(None, max_length=MOST_NAMES)
     tag_match_mode: TagMode = "any"
     limit: int = Field(50, ge=1, le=MOST_FOUND)
     start_date: Time | None = None

@@ -5,13 +5,13 @@ from typing import Any, ClassVar, Literal
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Query, Router
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from agents.access import owned_by
 from agents.models import Run, Step
 from api.access import agent_for, person, row_for
 from api.answers import answer
-from api.asked import Listing, Name, Names, Time, between, only_known
+from api.asked import MOST_NAMES, Listing, Name, Time, between, only_known
 from api.errors import Unfit
 from api.letta import shapes, timeline
 from api.pages import page_of
@@ -53,9 +53,9 @@ class RunListing(Listing):
     NOT_SUPPORTED: ClassVar = frozenset({"conversation_id"})
 
     agent_id: Name | None = None
-    agent_ids: Names | None = None
+    agent_ids: list[Name] | None = Field(None, max_length=MOST_NAMES)
     active: bool = False
-    statuses: Names | None = None
+    statuses: list[Name] | None = Field(None, max_length=MOST_NAMES)
     ascending: bool | None = None
     background: bool | None = None
     stop_reason: StopReason | None = None

@@ -5,17 +5,18 @@ from typing import Any, ClassVar
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Query, Router
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from agents import services
 from agents.functions import registry, toolset
 from agents.functions.registry import Function
+from agents.llm.types import Role
 from agents.models import Agent
 from api.access import agent_for
 from api.answers import answer
-from api.asked import Listing, Name, Names, only_known
+from api.asked import MOST_NAMES, Listing, Name, only_known
 from api.asked import Query as Text
-from api.errors import Unknown
+from api.errors import Conflict, Unknown
 from api.letta import shapes
 from api.letta.shapes import Shape
 
@@ -38,9 +39,9 @@ class ToolListing(Listing):
     NOT_SUPPORTED: ClassVar = frozenset({"return_only_letta_tools", "exclude_tool_types"})
 
     name: Name | None = None
-    names: Names | None = None
-    tool_ids: Names | None = None
-    tool_types: Names | None = None
+    names: list[Name] | None = Field(None, max_length=MOST_NAMES)
+    tool_ids: list[Name] | None = Field(None, max_length=MOST_NAMES)
+    tool_types: list[Name] | None = Field(None, max_length=MOST_NAMES)
     search: Text | None = None
 
 
@@ -109,6 +110,8 @@ def agent_tool_detach(request: HttpRequest, agent_id: str, tool_id: str) -> Http
 
 
 def _changed(agent: Agent, function: Function, *, attached: bool) -> HttpResponse:
+    if function.role == Role.SPEAKS and not attached:
+        raise Conflict(_("Without %(function)s an agent cannot speak.") % {"function": function.schema.name})
     name = {function.schema.name}
     detached = set(agent.detached_functions)
     services.functions_detach(agent=agent, names=detached - name if attached else detached | name)

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Router
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictBool
 
 from agents import commands, selectors
 from agents.commands import CommandOutcome
@@ -96,7 +96,7 @@ class Choice(Body):
     """
 
     block_id: str = Field(max_length=40)
-    keep: bool = False
+    keep: StrictBool = False
     put_back: int | None = Field(None, ge=0, le=2**31 - 1)
 
 
@@ -104,7 +104,7 @@ class CommandRun(Body):
     """A line that starts with a slash; `confirmed` answers its question with yes."""
 
     line: str = Field(max_length=LONGEST_LINE)
-    confirmed: bool = False
+    confirmed: StrictBool = False
     choices: list[Choice] = Field([], max_length=100)
 
     def chosen(self) -> Choices:

@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from memweb.stack.env import PROJECT_FOLDER
-from tests.e2e.conftest import Product
 from tests.e2e.page import block, create_agent, open_tab, replies, talk
+from tests.product import Product
 
 pytestmark = pytest.mark.e2e
 

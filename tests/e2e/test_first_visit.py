@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
-from tests.e2e.conftest import Product
 from tests.e2e.page import create_agent, pdf, send
+from tests.product import Product
 
 pytestmark = pytest.mark.e2e
 
@@ -140,7 +140,7 @@ def test_an_upload_that_is_not_what_its_name_says_is_refused_in_place(page: Page
 
 
 def test_a_login_address_works_once(product: Product, context: BrowserContext) -> None:
-    address = product.login_url()
+    address = product.newcomer().login_url
     first = context.request.get(address)
     assert first.ok and "Make your first agent" in first.text()
     context.clear_cookies()
@@ -174,7 +174,7 @@ def test_what_is_typed_while_a_message_is_on_its_way_is_kept_and_sent(page: Page
 
 def test_a_message_whose_answer_got_lost_comes_back_into_the_box(product: Product, context: BrowserContext) -> None:
     page = context.new_page()
-    page.goto(product.login_url())
+    page.goto(product.newcomer().login_url)
     create_agent(page)
     box = page.get_by_label("Message to")
     page.route("**/messages/", lambda route: route.abort())

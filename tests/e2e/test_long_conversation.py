@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Product
 from tests.e2e.page import create_agent, open_tab, talk
+from tests.product import Product
 
 pytestmark = pytest.mark.e2e
 

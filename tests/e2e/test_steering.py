@@ -3,7 +3,6 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Product
 from tests.e2e.page import (
     answer_yes,
     block,
@@ -16,6 +15,7 @@ from tests.e2e.page import (
     send,
     talk,
 )
+from tests.product import Product
 
 pytestmark = pytest.mark.e2e
 

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from playwright.sync_api import BrowserContext, Page, WebSocketRoute, expect
 
-from tests.e2e.conftest import Product
 from tests.e2e.page import add_agent, block_text, create_agent, drop_files, open_tab, point_at, replies, send, talk
+from tests.product import Product
 
 pytestmark = pytest.mark.e2e
 
@@ -249,7 +249,7 @@ def test_chinese_is_spoken_when_the_browser_asks_and_when_it_is_chosen(product: 
 def test_a_browser_that_prefers_chinese_gets_it(product: Product, context: BrowserContext) -> None:
     chinese = context.browser.new_context(locale="zh-CN") if context.browser else context
     page = chinese.new_page()
-    page.goto(product.login_url())
+    page.goto(product.newcomer().login_url)
     expect(page.get_by_role("heading", name="创建你的第一个智能体")).to_be_visible()
     chinese.close()
 

@@ -14,10 +14,10 @@ from playwright.sync_api import Page, expect
 
 from memweb.client import Client, MemwebError, create_client
 from memweb.stack.env import PROJECT_FOLDER
-from tests.e2e.conftest import Product
 from tests.e2e.page import replies, send
 from tests.memweb.terminal.pseudo import CTRL_C, CTRL_D, Terminal
 from tests.processes import until
+from tests.product import Product
 
 pytestmark = pytest.mark.e2e
 

@@ -1,4 +1,5 @@
-"""A scripted model with manners: enough sense to hold the conversations of the browser tests and the screenshots."""
+"""A scripted model with manners: enough sense to hold the conversations of the tests with the whole product, and of the
+screenshots."""
 
 import re
 
@@ -20,7 +21,7 @@ def brain(request: Request) -> Answer:
 
 
 def _to(text: str) -> Answer:
-    return _to_a_fact(text) or _to_a_word(text)
+    return _to_a_fact(text) or _to_a_trial(text) or _to_a_word(text)
 
 
 def _to_a_fact(text: str) -> Answer | None:
@@ -33,6 +34,18 @@ def _to_a_fact(text: str) -> Answer | None:
     if works := re.search(r"works at (\w+)", text):
         line = f"Works at {works[1]}."
         return call("core_memory_append", thoughts="Where they work.", label="human", content=line, pause=0.1)
+    return None
+
+
+def _to_a_trial(text: str) -> Answer | None:
+    if "break down" in text:
+        return Answer(status=400, body='{"error": {"message": "The model is out of order."}}')
+    if "take long" in text:
+        return say("It took long.", thoughts="." * 240, pause=1)
+    if "never end" in text:
+        return say("Still. " * 400, thoughts="On and on.", pause=0.1)
+    if "read only" in text:
+        return call("core_memory_append", thoughts="I try.", label="rules", content="x")
     return None
 
 
@@ -58,6 +71,8 @@ def _after(event: dict[str, object], request: Request) -> Answer:
     found = str(event["message"])
     if "no block “nowhere”" in found:
         return call("core_memory_append", thoughts="Round and round.", label="nowhere", content="x")
+    if "read-only" in found:
+        return say("I may not change that.", thoughts="Refused.")
     if found.startswith("Done"):
         return say("Lovely to know that. I have written it down.", thoughts="Saved. Now I answer.")
     return say(f"I found this: {found[:300]}", thoughts="That is what I looked for.")
