@@ -11,6 +11,7 @@ from memweb import __version__
 from memweb.stack.env import env
 from memweb.stack.plan import plan_for
 from memweb.stack.supervisor import Supervisor
+from memweb.terminal.commands import COMMANDS
 from memweb.tokens import token
 
 
@@ -28,6 +29,7 @@ def main() -> None:
             (str(fault["loc"][0]).upper(), fault["msg"].removeprefix("Value error, ")) for fault in error.errors()
         ]
         raise click.ClickException("\n".join(f"{name}: {message}" for name, message in faults)) from error
+    os.environ.setdefault("MEMWEB_HOME", str(env().memweb_home))  # .env may say it, which the client does not read
 
 
 @main.command()
@@ -53,7 +55,8 @@ def manage(arguments: tuple[str, ...]) -> None:
     execute_from_command_line(["memweb manage", *arguments])
 
 
-main.add_command(token)
+for command in (*COMMANDS, token):
+    main.add_command(command)
 
 
 @main.command()

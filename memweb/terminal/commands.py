@@ -1,0 +1,271 @@
+"""The terminal's commands, for `memweb.cli` to add. What takes long to import is imported where it is used."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from memweb.client import Agent, Client, Loaded
+
+P = ParamSpec("P")
+
+
+def _sentences(command: Callable[P, None]) -> Callable[P, None]:
+    """A failure is one sentence on stderr and exit code 1."""
+
+    @wraps(command)
+    def carried_out(*args: P.args, **kwargs: P.kwargs) -> None:
+        from memweb.client import MemwebError
+        from memweb.terminal.faults import sentence
+        from memweb.terminal.safe import safe
+
+        try:
+            command(*args, **kwargs)
+        except MemwebError as error:
+            raise click.ClickException(safe(sentence(error))) from error
+        except (EOFError, KeyboardInterrupt) as leaving:
+            raise SystemExit(130) from leaving
+
+    return carried_out
+
+
+def _client() -> "Client":
+    from memweb.client import create_client
+    from memweb.terminal.language import language
+
+    return create_client(language=language())
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console(highlight=False, emoji=False)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
+
+
+@click.command()
+@click.option("--agent", "name", help="The agent to talk to, by its name or id.")
+@_sentences
+def run(name: str | None) -> None:
+    """Chat with an agent. Starts memweb where none runs, and stops it at the end.
+
+    Without a terminal it sends what comes by a pipe as one message and prints the reply alone.
+    """
+    from rich.console import Console
+
+    from memweb.client import is_told
+    from memweb.terminal.local_server import serving
+
+    if is_told():  # another one is meant than this machine's own
+        _talk(name)
+        return
+    with serving(Console(stderr=True)):
+        _talk(name)
+
+
+def _talk(name: str | None) -> None:
+    import asyncio
+
+    from memweb.terminal import beginning, plain
+
+    if _is_terminal():
+        asyncio.run(_chat(name))
+        return
+    with _client() as client:
+        agent = (
+            client.get_agent(name) if name else beginning.only_agent(beginning.last_used_first(client.list_agents()))
+        )
+        click.echo(plain.answer(client, agent, sys.stdin.read()))
+
+
+async def _chat(name: str | None) -> None:
+    from memweb.client import create_async_client
+    from memweb.terminal import beginning
+    from memweb.terminal.conversation import Conversation
+    from memweb.terminal.language import language
+
+    console = _console()
+    async with create_async_client(language=language()) as client:
+        agent = await beginning.agent_to_talk_to(client, console, name)
+        beginning.remember(agent)
+        await Conversation(client, agent, console).hold()
+
+
+@click.command("list")
+@_sentences
+def list_agents() -> None:
+    """List your agents."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from memweb.terminal.language import gettext as _
+    from memweb.terminal.safe import one_line
+
+    with _client() as client:
+        agents = client.list_agents()
+    if not sys.stdout.isatty():
+        for agent in agents:
+            click.echo(f"{one_line(agent.name)}\t{agent.id}")
+        return
+    if not agents:
+        click.echo(_("You have no agent yet. `memweb create` makes one."))
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in (_("Name"), _("Model"), _("Created"), "id"):
+        table.add_column(heading, overflow="fold")
+    for agent in agents:
+        made = f"{agent.created_at.astimezone():%Y-%m-%d %H:%M}" if agent.created_at else ""
+        table.add_row(Text(one_line(agent.name), "bold"), Text(one_line(agent.model or "")), made, agent.id)
+    _console().print(table)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--persona", help="Who the agent is: the name of a preset, or a text.")
+@click.option("--human", help="Who you are: the name of a preset, or a text.")
+@click.option("--model", help="The model it thinks with.")
+@_sentences
+def create(name: str, persona: str | None, human: str | None, model: str | None) -> None:
+    """Create an agent called NAME."""
+    from memweb.terminal.language import gettext as _
+    from memweb.terminal.safe import one_line
+
+    with _client() as client:
+        presets = client.presets()
+        texts = [
+            next((preset.text for preset in offered if preset.name == given), given)
+            for given, offered in ((persona, presets.personas), (human, presets.humans))
+        ]
+        agent = client.create_agent(name=name, persona=texts[0], human=texts[1], model=model)
+    click.echo(_("Created %(agent)s. `memweb run --agent %(agent)s` talks to it.") % {"agent": one_line(agent.name)})
+
+
+@click.command()
+@click.argument("name")
+@click.option("--yes", "sure", is_flag=True, help="Do not ask.")
+@_sentences
+def delete(name: str, sure: bool) -> None:
+    """Delete the agent NAME with all it knows."""
+    from memweb.terminal.composer import yes
+    from memweb.terminal.language import gettext as _
+    from memweb.terminal.safe import one_line
+
+    with _client() as client:
+        agent = client.get_agent(name)
+        shown = {"agent": one_line(agent.name)}
+        if not sure and not _is_terminal():
+            raise click.ClickException(_("Give --yes to delete %(agent)s without a question.") % shown)
+        if not sure and not yes(
+            click.prompt(_("Delete %(agent)s with all it knows? [y/n]") % shown, prompt_suffix=" ")
+        ):
+            click.echo(_("Nothing was done."))
+            return
+        client.delete_agent(agent.id)
+    click.echo(_("Deleted %(agent)s.") % shown)
+
+
+@click.command("export")
+@click.argument("name")
+@click.argument("file", required=False, type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--letta", is_flag=True, help="As Letta's .af, without passages.")
+@_sentences
+def export_agent(name: str, file: Path | None, letta: bool) -> None:
+    """Write the whole agent NAME to FILE ("-" is the output; without one, a file of its name)."""
+    from memweb.terminal.language import gettext as _
+    from memweb.terminal.safe import one_line
+
+    with _client() as client:
+        agent = client.get_agent(name)
+        text = client.export_agent(agent.id, format="letta" if letta else "memweb")
+    if str(file) == "-":
+        click.echo(text)
+        return
+    target = file or Path(f"{_file_name(agent)}.{'af' if letta else 'json'}")
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{target}: {error.strerror}") from error
+    click.echo(_("Wrote %(agent)s to %(file)s.") % {"agent": one_line(agent.name), "file": target})
+
+
+def _file_name(agent: "Agent") -> str:
+    kept = "".join(character if character.isalnum() or character in " -_." else "_" for character in agent.name)
+    return kept.strip(" .")[:100] or "agent"
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--name", help="The name it is to have here.")
+@_sentences
+def import_agent(file: Path, name: str | None) -> None:
+    """Make an agent of FILE, which `memweb export` or Letta wrote."""
+    from memweb.terminal.language import gettext as _
+    from memweb.terminal.safe import one_line
+
+    with _client() as client:
+        for agent in client.import_agent(file, name=name):
+            click.echo(_("Imported %(agent)s.") % {"agent": one_line(agent.name)})
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--archive", required=True, help="The archive, by its name; one that is not there is made.")
+@_sentences
+def load(paths: tuple[Path, ...], archive: str) -> None:
+    """Load files, and all files of folders, into an archive."""
+    from memweb.client import NotFound
+    from memweb.terminal.loading import Bar
+
+    with _client() as client:
+        try:
+            found = client.get_archive(archive)
+        except NotFound:
+            found = client.create_archive(archive)
+        with Bar(_console()) as bar:
+            loaded = client.load_documents(paths, archive_id=found.id, progress=bar.told)
+    _say_what_was_loaded(loaded, found.name)
+
+
+def _say_what_was_loaded(loaded: "list[Loaded]", archive: str) -> None:
+    from memweb.terminal.language import gettext as _
+    from memweb.terminal.language import ngettext
+    from memweb.terminal.safe import one_line
+
+    refused = [one for one in loaded if one.error]
+    for one in refused:
+        click.echo(f"{one_line(one.path)}: {one_line(one.error)}", err=True)
+    taken = len(loaded) - len(refused)
+    text = ngettext("Loaded %(count)d file into “%(archive)s”.", "Loaded %(count)d files into “%(archive)s”.", taken)
+    click.echo(text % {"count": taken, "archive": one_line(archive)})
+    if not loaded:
+        raise click.ClickException(_("There was no file to load."))
+    if refused:
+        raise SystemExit(1)
+
+
+@click.command()
+@click.argument("archive")
+@click.option("--agent", "name", required=True, help="The agent that is to search it, by its name or id.")
+@_sentences
+def attach(archive: str, name: str) -> None:
+    """Let an agent search the archive ARCHIVE."""
+    from memweb.terminal.language import gettext as _
+    from memweb.terminal.safe import one_line
+
+    with _client() as client:
+        agent, found = client.get_agent(name), client.get_archive(archive)
+        client.attach_archive(agent_id=agent.id, archive_id=found.id)
+    names = {"agent": one_line(agent.name), "archive": one_line(found.name)}
+    click.echo(_("%(agent)s searches “%(archive)s” from now on.") % names)
+
+
+COMMANDS = (run, list_agents, create, delete, export_agent, import_agent, load, attach)
