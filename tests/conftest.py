@@ -21,8 +21,18 @@ from tests.product import Product
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Browser tests last: Playwright leaves an event loop running in this thread, which the gateway refuses."""
-    items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
+    """Tests of the whole product first and in one process, which starts it once; those in a browser last of them.
+
+    Playwright leaves an event loop running in its thread, which the gateway refuses, until the browser is closed.
+    """
+    for item in items:
+        if uses_product(item):
+            item.add_marker(pytest.mark.xdist_group("product"))
+    items.sort(key=lambda item: (not uses_product(item), item.get_closest_marker("e2e") is not None))
+
+
+def uses_product(item: pytest.Item) -> bool:
+    return "product" in getattr(item, "fixturenames", ())
 
 
 ServeModel = Callable[[Brain | list[Answer]], ScriptedServer]

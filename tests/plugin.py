@@ -1,11 +1,13 @@
 """Real services for the tests: started before Django reads its settings, stopped with the test run.
 
-Loaded by `-p tests.plugin`, because pytest-django reads the settings before any conftest is.
+Loaded by `-p tests.plugin`, because pytest-django reads the settings before any conftest is. Where tests run side by
+side (`-n 2`), each worker has services of its own; the process that only leads them needs none.
 """
 
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -26,9 +28,10 @@ def _stop() -> None:
     shutil.rmtree(home, ignore_errors=True)
 
 
-atexit.register(_stop)
-for service in services:
-    service.start()
+if "PYTEST_XDIST_WORKER" in os.environ or not any(argument.startswith("-n") for argument in sys.argv):
+    atexit.register(_stop)
+    for service in services:
+        service.start()
 for name in [name for name in os.environ if name.startswith(("OPENAI_", "MEMWEB_"))]:
     del os.environ[name]  # a developer's own settings must not leak into the tests
 os.environ |= {
