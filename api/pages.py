@@ -55,10 +55,12 @@ def _beyond(rows: "QuerySet[M]", cursor: str, kind: str, by: str, *, forward: bo
 def _place(rows: "QuerySet[M]", cursor: str, by: str) -> tuple[datetime, UUID] | None:
     """Where an agent stands in the order, or stood before it was deleted."""
     key = uuid_of(cursor)
-    for at in rows.model._default_manager.filter(pk=key).values_list(by, flat=True) if key else ():
+    if key is None:
+        return None
+    for at in rows.model._default_manager.filter(pk=key).values_list(by, flat=True):
         return at, key
     try:
-        kept: tuple[datetime, UUID] | None = cache.get(f"deleted:{key}:{by}") if key else None
+        kept: tuple[datetime, UUID] | None = cache.get(f"deleted:{key}:{by}")
     except RedisError:
         return None
     return kept

@@ -1,5 +1,6 @@
 """CPU and memory of a process and all of its descendants, by name, from /proc (Linux)."""
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,13 +35,12 @@ def usage_of(root: int) -> dict[str, Usage]:
 
 def _tree(root: int) -> Iterator[int]:
     yield root
-    for task in Path(f"/proc/{root}/task").iterdir():
-        try:
-            children = (task / "children").read_text().split()
-        except OSError:
-            continue
-        for child in children:
-            yield from _tree(int(child))
+    children: list[str] = []
+    with contextlib.suppress(OSError):  # it ended meanwhile
+        for task in Path(f"/proc/{root}/task").iterdir():
+            children += (task / "children").read_text().split()
+    for child in children:
+        yield from _tree(int(child))
 
 
 def _pss(pid: int) -> int:

@@ -194,6 +194,7 @@ LEASE_SECONDS = 15
 
 # Their information is a line for each request or each look of the reaper.
 QUIET = (
+    "httpx",
     "httpx2",
     "httpcore2",
     "openai",

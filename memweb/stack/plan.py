@@ -17,6 +17,7 @@ from memweb.stack.valkey import Valkey
 
 ROOT_IS_MEANT = "ignore:You're running the worker with superuser privileges"  # as in a container
 PRELOADED = "memweb.preloaded"
+BACKLOG = 1024  # connections that wait to be accepted
 SILENT = ("--without-gossip", "--without-mingle", "--without-heartbeat")  # workers that need not know of each other
 
 
@@ -74,9 +75,7 @@ def plan_for(env: Env) -> Plan:
     paths = StackPaths(env.memweb_home)
     services = embedded_services(env, paths)
     programs = [
-        _program(
-            *("web", "daphne", "-v", "0", "-b", env.memweb_host, "-p", str(env.memweb_port), "memweb.asgi:application")
-        ),
+        _program("web", "daphne", "-v", "0", "-e", _endpoint(env), "memweb.asgi:application"),
         _program("worker-runs", *_worker("runs", env.memweb_run_threads)),
         _program("worker-background", *_worker("background", 3)),
         _program("worker-ingest", *_worker("ingest", 1)),
@@ -100,6 +99,12 @@ def plan_for(env: Env) -> Plan:
         host=env.memweb_host,
         port=env.memweb_port,
     )
+
+
+def _endpoint(env: Env) -> str:
+    """Where the web process listens, as Twisted writes it. Its own backlog of 50 would lose some of many at once."""
+    host = env.memweb_host.strip("[]").replace(":", r"\:")
+    return f"tcp:port={env.memweb_port}:interface={host}:backlog={BACKLOG}"
 
 
 def embedded_services(env: Env, paths: StackPaths) -> list[Service]:
