@@ -179,7 +179,10 @@ def delete(name: str, sure: bool) -> None:
 @click.option("--letta", is_flag=True, help="As Letta's .af, without passages.")
 @_sentences
 def export_agent(name: str, file: Path | None, letta: bool) -> None:
-    """Write the whole agent NAME to FILE ("-" is the output; without one, a file of its name)."""
+    """Write the whole agent NAME to a file.
+
+    FILE may be "-" for the output; without one the file has the agent's name.
+    """
     from memweb.terminal.language import gettext as _
     from memweb.terminal.safe import one_line
 
@@ -207,7 +210,10 @@ def _file_name(agent: "Agent") -> str:
 @click.option("--name", help="The name it is to have here.")
 @_sentences
 def import_agent(file: Path, name: str | None) -> None:
-    """Make an agent of FILE, which `memweb export` or Letta wrote."""
+    """Make an agent of a file.
+
+    FILE is one that `memweb export` or Letta wrote.
+    """
     from memweb.terminal.language import gettext as _
     from memweb.terminal.safe import one_line
 
@@ -257,7 +263,7 @@ def _say_what_was_loaded(loaded: "list[Loaded]", archive: str) -> None:
 @click.option("--agent", "name", required=True, help="The agent that is to search it, by its name or id.")
 @_sentences
 def attach(archive: str, name: str) -> None:
-    """Let an agent search the archive ARCHIVE."""
+    """Let an agent search an archive."""
     from memweb.terminal.language import gettext as _
     from memweb.terminal.safe import one_line
 

@@ -118,8 +118,13 @@ def test_an_event_that_cannot_be_read_is_a_fault_of_the_server(small: SmallServe
         client.events(AGENT_ID)
 
 
-def test_where_nothing_listens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")  # which is not asked for this machine
+def test_no_proxy_is_asked_for_this_machine(small: SmallServer, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    small.answers = [AGENT]
+    assert client.get_agent(AGENT_ID).name == "Sam"
+
+
+def test_where_nothing_listens() -> None:
     with create_client("http://127.0.0.1:9", "x") as client, pytest.raises(NoServer, match="memweb up"):
         client.list_agents()
 
