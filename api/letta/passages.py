@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar, Literal
 
+from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from ninja import Query, Router
@@ -14,7 +15,7 @@ from agents.external_context.archival_storage import Filing
 from agents.functions.archival_memory import LONGEST_PASSAGE
 from agents.models import Archive, Passage
 from api.access import agent_for, archive_for, person, row_for
-from api.answers import answer
+from api.answers import answer, when
 from api.asked import MOST_NAMES, Asked, Body, Listing, Name, Time, between, only_known
 from api.asked import Query as Text
 from api.errors import Unknown
@@ -73,6 +74,7 @@ class PassageListing(Listing):
 def passage_list(request: HttpRequest, agent_id: str, asked: Query[PassageListing]) -> HttpResponse:
     """What the agent can find: its own passages and those of the archives it searches."""
     rows = archival_storage.passages_of(agent_for(request, agent_id)).without_search_columns()
+    rows = rows.select_related("document")
     if asked.search:
         rows = rows.filter(text__icontains=asked.search)
     page = page_of(rows, asked, "passage", newest_first=not asked.ascending, limit=100)
@@ -117,8 +119,8 @@ def passage_search(request: HttpRequest, agent_id: str, asked: Query[PassageSear
 
 
 def _found(row: Passage) -> Shape:
-    shape = shapes.passage(row)
-    return {"id": shape["id"], "content": row.text, "timestamp": shape["created_at"], "tags": row.tags}
+    told = {"content": row.text, "timestamp": when(row.created_at), "tags": row.tags}
+    return {"id": written("passage", row.pk), **told}
 
 
 @router.delete("/agents/{agent_id}/archival-memory/{memory_id}", response=dict)
@@ -199,4 +201,5 @@ def passages_search(request: HttpRequest, payload: SearchAll) -> HttpResponse:
         scored = [(hit.row, hit.score) for hit in archival_storage.search_in(archives, rows, query)[: payload.limit]]
     else:
         scored = [(row, 0.0) for row in rows.without_search_columns().order_by("-pk")[: payload.limit]]
+    prefetch_related_objects([row for row, _score in scored], "document")
     return answer([{"passage": shapes.passage(row), "score": score, "metadata": {}} for row, score in scored])

@@ -132,12 +132,13 @@ def file(row: Document) -> Shape:
 
 
 def passage(row: Passage) -> Shape:
-    """A passage, without its vector."""
+    """A passage, without its vector; its document is loaded, or there is a query for it."""
     return {
         "id": written("passage", row.pk),
         "text": row.text,
         "archive_id": written("archive", row.archive_id),
         "file_id": written("file", row.document_id) if row.document_id else None,
+        "file_name": row.document.name if row.document else None,
         "source_id": written("folder", row.archive_id) if row.document_id else None,
         "tags": row.tags,
         "metadata": {},
