@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
 
-# A long document must not hold up summaries or the reaper, which share "background".
+# A long document must not hold up summaries, nor these the runs and the reaper.
 QUEUES = {"run_agent": "runs", "ingest": "ingest"}
 EMBED_DELAY = 3  # seconds
 
@@ -37,9 +37,9 @@ def run_agent(agent_id: UUID) -> None:
     _on_commit("run_agent", str(agent_id))
 
 
-def summarize(agent_id: UUID, covers_to: int) -> None:
-    """Have everything below seq `covers_to` summarised."""
-    _on_commit("summarize", str(agent_id), covers_to)
+def summarize(agent_id: UUID, covers_to: int, *, delay: float | None = None) -> None:
+    """Have everything below seq `covers_to` summarised; after `delay` seconds."""
+    transaction.on_commit(lambda: _enqueue("summarize", str(agent_id), covers_to, delay=delay))
 
 
 def embed_messages(agent_id: UUID) -> None:

@@ -1,9 +1,11 @@
 """What is held and let go: locks between workers, and this thread's database connection."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-from django.db import connection, connections
+from django.db import InterfaceError, OperationalError, connection, connections
+
+TRANSIENT = (OperationalError, InterfaceError)  # of the database, which pass by themselves: a restart, a full pool
 
 
 @contextmanager
@@ -27,3 +29,11 @@ def release_connection() -> None:
     """Give this thread's connection back to the pool, before it waits for something else. Not inside a transaction."""
     if not connection.in_atomic_block:
         connections.close_all()
+
+
+def renew_connections() -> None:
+    """Throw away this thread's connection, and those of the pool that broke, as all do when the database restarts."""
+    with suppress(*TRANSIENT):
+        release_connection()
+        if pool := getattr(connection, "pool", None):
+            pool.check()

@@ -35,6 +35,12 @@ def reap(thorough: bool = True) -> None:
         services.heartbeat_send(agent=agent, reason="Timed heartbeat: nothing has happened for a while.")
 
 
+def take_over() -> None:
+    """A worker that begins takes up at once what processes of this machine held that are no more."""
+    for agent_id in runs.let_go_of_the_dead():
+        dispatch.run_agent(agent_id)
+
+
 def _abandoned_documents(now: datetime) -> list[int]:
     """Documents nobody is at or will come to: whose worker died, or that wait while no document at all gets on. They
     wait from now on. What waits behind another is in the broker's queue already, once."""

@@ -9,6 +9,9 @@ first: a run that waits for its model costs a thread and nothing else. The same 
 """
 
 import contextlib
+import logging
+import os
+import socket
 import threading
 import time
 import uuid
@@ -29,8 +32,10 @@ from agents.broadcast import bus
 from agents.broadcast.draft import draft_save
 from agents.broadcast.events import ContextChanged, RunChanged, WaitingChanged
 from agents.exceptions import LeaseLost, RunCancelled
-from agents.locks import release_connection
+from agents.locks import TRANSIENT, release_connection, renew_connections
 from agents.models import Agent, Message, Run
+
+logger = logging.getLogger(__name__)
 
 PATIENCE = timedelta(seconds=10)  # for a queued run to be claimed: a task normally starts within one
 CHECK_SECONDS = 0.5  # between two looks at the rows
@@ -49,7 +54,9 @@ NEXT_RUN_SQL = """
     ORDER BY status = 'running' DESC, id LIMIT 1
 """
 CLAIM_SQL = """
-    UPDATE agents_run SET status = %s, lease_token = %s, lease_until = %s, started_at = %s WHERE id = %s
+    UPDATE agents_run SET status = %s, lease_token = %s, lease_until = %s, started_at = %s, held_by = %s,
+        claims = claims + 1
+    WHERE id = %s
 """
 FINISH_SQL = """
     UPDATE agents_run SET status = %s, error = %s, stop_reason = %s, finished_at = %s,
@@ -108,7 +115,8 @@ def claim(agent_id: UUID) -> Run | None:
             run.event = Message.objects.without_search_columns().get(pk=run.event_id)
         run.status, run.lease_token, run.lease_until = Run.Status.RUNNING, uuid.uuid4(), _expiry()
         run.started_at = run.started_at or now
-        _execute(CLAIM_SQL, [run.status, run.lease_token, run.lease_until, run.started_at, run.pk])
+        run.held_by, run.claims = _this_process(), run.claims + 1
+        _execute(CLAIM_SQL, [run.status, run.lease_token, run.lease_until, run.started_at, run.held_by, run.pk])
         if run.event and run.event.seq is None:
             run.event.run = run
             queue_manager.append(agent, run.event)
@@ -139,6 +147,36 @@ def fail(run: Run, lease: "Lease", reason: str, stop_reason: Run.StopReason) -> 
         queue_manager.append(run.agent, notice)
         bus.publish_on_commit(bus.agent_group(run.agent_id), ContextChanged())
     draft_save(run.agent_id, None)
+
+
+def let_go(run_id: int, token: UUID) -> None:
+    """Free a run that its worker could not go on with, through no fault of the run: the next who looks takes it up."""
+    freed = Run.objects.filter(pk=run_id, lease_token=token, status=Run.Status.RUNNING)
+    freed.update(lease_until=timezone.now())
+
+
+def let_go_of_the_dead() -> Iterable[UUID]:
+    """Free what processes of this machine held that are no more; the agents whose runs it were. One query or two."""
+    host = f"{socket.gethostname()[:60]}/"
+    held = Run.objects.filter(status=Run.Status.RUNNING, held_by__startswith=host)
+    dead = [run for run in held if not _is_alive(int(run.held_by.removeprefix(host)))]
+    if dead:
+        Run.objects.filter(pk__in=[run.pk for run in dead]).update(lease_until=timezone.now())
+    return {run.agent_id for run in dead}
+
+
+def _this_process() -> str:
+    return f"{socket.gethostname()[:60]}/{os.getpid()}"
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
 
 
 def agents_to_wake(now: datetime) -> Iterable[UUID]:
@@ -207,7 +245,7 @@ class _Keeper:
                 return
             with self._changing:
                 leases = {lease.run_id: lease for lease in (*self._leases, asking)}
-            for run_id, mine, cancelled in _look(leases):
+            for run_id, mine, cancelled in self._found(leases):
                 lease = leases[run_id]
                 lease.lost, lease.cancelled = not mine, cancelled
             now = time.monotonic()
@@ -215,6 +253,16 @@ class _Keeper:
                 lease.checked_at = now
         finally:
             self._looking.release()
+
+    def _found(self, leases: dict[int, Lease]) -> list[tuple[int, bool, bool]]:
+        """What the rows say; nothing while the database is away. Whoever took a run over meanwhile is heard of when it
+        is back, and nothing is committed without the row."""
+        try:
+            return _look(leases)
+        except TRANSIENT as error:
+            logger.warning("The database is away: %d runs go on without renewing their leases. %s", len(leases), error)
+            renew_connections()
+            return []
 
 
 _keeper = _Keeper()

@@ -26,6 +26,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from agents.exceptions import BlockOverLimit, InvalidInput, LLMError, NameTaken, RollbackConflict, StaleEdit
+from agents.locks import TRANSIENT, renew_connections
 
 logger = logging.getLogger(__name__)
 
@@ -139,24 +140,35 @@ def fault(place: Sequence[str | int], message: str, kind: str) -> dict[str, Any]
 
 def answer_of(error: Exception) -> JsonResponse:
     """Any error as an answer; one of ours is told to the log as well."""
-    if isinstance(error, Unfit):
-        return refusal(422, [fault(error.place, str(error), "value_error")])
-    if isinstance(error, TooMany):
-        return refusal(429, str(error), **{"Retry-After": str(error.seconds)})
     if isinstance(error, DoorError):
-        return refusal(error.status, str(error))
+        return _of_a_door(error)
     if isinstance(error, ValidationError):
         return refusal(422, [_plain(item) for item in error.errors])
     if isinstance(error, HttpError):
         return refusal(error.status_code, str(error))
+    if isinstance(error, InvalidInput):
+        return _invalid(error)
+    return _of_what_is_around(error)
+
+
+def _of_a_door(error: DoorError) -> JsonResponse:
+    if isinstance(error, Unfit):
+        return refusal(422, [fault(error.place, str(error), "value_error")])
+    if isinstance(error, TooMany):
+        return refusal(429, str(error), **{"Retry-After": str(error.seconds)})
+    return refusal(error.status, str(error))
+
+
+def _of_what_is_around(error: Exception) -> JsonResponse:
     if isinstance(error, RequestDataTooBig):
         return refusal(413, _("The request is too large."))
     if isinstance(error, MultiPartParserError | SuspiciousOperation | UnreadablePostError):
         return refusal(400, _("The request cannot be read: %(reason)s") % {"reason": str(error)[:200]})
     if isinstance(error, LLMError):  # of the embeddings' endpoint: nothing was written
         return refusal(503, str(error))
-    if isinstance(error, InvalidInput):
-        return _invalid(error)
+    if isinstance(error, TRANSIENT):
+        renew_connections()
+        return refusal(503, _("The database is away. Nothing was done; try again in a moment."))
     logger.error("A request of a program failed.", exc_info=error)
     return refusal(500, _("memweb itself failed: %(error)s. The log says more.") % {"error": type(error).__name__})
 

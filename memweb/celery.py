@@ -1,11 +1,12 @@
 """The Celery app: queues "runs", "background" and "ingest"; no result backend, since the run row is the result."""
 
+import contextlib
 import os
 import sys
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import task_failure, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
 
@@ -18,8 +19,22 @@ app.autodiscover_tasks()
 
 @worker_ready.connect
 def _prepare(sender: Any, **_: object) -> None:
-    """Load the model's client before the first message needs it, in the worker that runs agents."""
+    """In the worker that runs agents: take up what a dead one held, and load the model's client before it is needed."""
     if any(queue.name == "runs" for queue in sender.task_consumer.queues):
+        from agents import maintenance
         from agents.llm import connection
+        from agents.locks import TRANSIENT, release_connection
 
+        with contextlib.suppress(*TRANSIENT):  # a database that is away: the reaper comes to it
+            maintenance.take_over()
+            release_connection()
         connection.prepare()
+
+
+@task_failure.connect
+def _renew(exception: BaseException | None = None, **_: object) -> None:
+    """After the database restarted every connection is broken: throw all of them away at the first."""
+    from agents.locks import TRANSIENT, renew_connections
+
+    if isinstance(exception, TRANSIENT):
+        renew_connections()

@@ -2,10 +2,12 @@
 
 from collections import deque
 from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from agents import dispatch
 from agents.broadcast import bus
 from agents.broadcast.events import ContextChanged
 from agents.exceptions import LLMError
@@ -21,6 +23,8 @@ from agents.text import tokens
 MOST_WORDS = 250
 SHARE_OF_WINDOW = 0.10  # what the summary may take of a small window
 LINE_LIMIT = 4000  # characters of one message
+AT_ONCE = 2  # summaries of one person: others must not wait for their endpoint
+SLOT_PAUSE = 15  # seconds until one that found no room asks again
 
 
 def write(agent: Agent, covers_to: int, *, config: ModelConfig, searches: Collection[str]) -> Summary | None:
@@ -29,8 +33,18 @@ def write(agent: Agent, covers_to: int, *, config: ModelConfig, searches: Collec
     `searches` are the functions whose results are part of what is summarised. None if another worker is at it or it is
     done already. Raises LLMError; nothing is lost then, it can be asked again.
     """
-    with try_lock(f"summary {agent.pk}") as acquired:
-        return _write(agent, covers_to, config, searches) if acquired else None
+    with try_lock(f"summary {agent.pk}") as acquired, _slot(agent) as free:
+        if acquired and not free:
+            dispatch.summarize(agent.pk, covers_to, delay=SLOT_PAUSE)
+        return _write(agent, covers_to, config, searches) if acquired and free else None
+
+
+@contextmanager
+def _slot(agent: Agent) -> Iterator[bool]:
+    """One of the few summaries that are written for a person at once; false if there is none free."""
+    with ExitStack() as stack:
+        names = (f"summary of person {agent.owner_id}, {number}" for number in range(AT_ONCE))
+        yield any(stack.enter_context(try_lock(name)) for name in names)
 
 
 def _write(agent: Agent, covers_to: int, config: ModelConfig, searches: Collection[str]) -> Summary | None:

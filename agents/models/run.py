@@ -48,6 +48,8 @@ class Run(models.Model):
     idempotency_key = models.CharField(max_length=64)
     lease_token = models.UUIDField(null=True, blank=True, editable=False)
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
+    held_by = models.CharField(max_length=80, blank=True, editable=False, db_default="", default="")  # host/process
+    claims = models.PositiveSmallIntegerField(editable=False, db_default=0, default=0)  # one more for each interruption
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     error = models.TextField(blank=True)
     stop_reason = models.CharField(max_length=12, choices=StopReason.choices, blank=True, db_default="", default="")

@@ -1,6 +1,7 @@
 """Runs, as a worker and a person move them: the next one worked on, the running one stopped."""
 
 import contextlib
+import logging
 import time
 import uuid
 from collections.abc import Collection
@@ -8,12 +9,20 @@ from collections.abc import Collection
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from redis.exceptions import RedisError
 
 from agents import agent_loop, dispatch, runs
 from agents.exceptions import LeaseLost, LLMError
+from agents.locks import TRANSIENT, renew_connections
 from agents.models import Agent, Run
 from agents.person import Person, works_for
 from agents.runs import Lease
+
+logger = logging.getLogger(__name__)
+
+MOST_CLAIMS = 20  # of one run, of which all but one are interruptions
+PASSING = (*TRANSIENT, RedisError)  # faults of what is around it
+PAUSES = (0.2, 0.5, 1, 2, 4)  # seconds
 
 
 def run_next(*, agent_id: uuid.UUID) -> bool:
@@ -33,6 +42,9 @@ def run_next(*, agent_id: uuid.UUID) -> bool:
 
 def _work(run: Run, lease: Lease) -> bool:
     try:
+        if run.claims > MOST_CLAIMS:
+            text = _("This was interrupted %(times)d times; it may be what it is about.")
+            raise LLMError(text % {"times": MOST_CLAIMS})
         for _step in agent_loop.run(run, lease=lease):
             pass
         dispatch.embed_messages(run.agent_id)
@@ -40,11 +52,27 @@ def _work(run: Run, lease: Lease) -> bool:
         return False
     except LLMError as error:
         runs.fail(run, lease, str(error), Run.StopReason.ENDPOINT)
+    except PASSING as error:  # no fault of the run: it goes on at the step that was not committed
+        logger.warning("Run %s was interrupted and is taken up again: %s", run.pk, error)
+        return _leave(run, lease)
     except Exception as error:  # our own fault: told to the person, then raised for the log
         fault = _("memweb itself failed: %(error)s. The log says more.") % {"error": type(error).__name__}
         runs.fail(run, lease, fault, Run.StopReason.FAULT)
         raise
     return True
+
+
+def _leave(run: Run, lease: Lease) -> bool:
+    """Free the run as soon as the database lets it; else the lease ends by itself. False: look no further."""
+    for pause in PAUSES:
+        renew_connections()
+        try:
+            runs.let_go(run.pk, lease.token)
+            dispatch.run_agent(run.agent_id)
+            return False
+        except TRANSIENT:
+            time.sleep(pause)
+    return False
 
 
 def run_cancel(*, agent: Agent) -> None:

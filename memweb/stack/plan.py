@@ -77,7 +77,7 @@ def plan_for(env: Env) -> Plan:
     programs = [
         _program("web", "daphne", "-v", "0", "-e", _endpoint(env), "memweb.asgi:application"),
         _program("worker-runs", *_worker("runs", env.memweb_run_threads)),
-        _program("worker-background", *_worker("background", 3)),
+        _program("worker-background", *_worker("background", 6)),
         _program("worker-ingest", *_worker("ingest", 1)),
         _program("beat", *_celery("beat", "--pidfile=", "--schedule", str(paths.beat_schedule), app="memweb.beat")),
     ]

@@ -1,14 +1,18 @@
 """Runs: in order, one at a time, taken up again after a crash, stopped, failed and tried again."""
 
+import socket
+import subprocess
+import sys
 import threading
 import time
 import uuid
 from datetime import timedelta
-from unittest.mock import patch
+from typing import Any
+from unittest.mock import Mock, patch
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -302,3 +306,56 @@ def test_all_leases_of_a_process_are_renewed_in_one_statement(agent: Agent, alic
         taken.check()
     first.check()
     assert len(queries) == 1  # nobody looks again within half a second
+
+
+# Interruptions that are no fault of the run
+
+
+def test_a_database_that_goes_away_fails_no_run(agent: Agent, serve_model: ServeModel, monkeypatch: Any) -> None:
+    serve_model([say("Here I am.")])
+    services.message_send(agent=agent, text="hi")
+    monkeypatch.setattr("agents.queue_manager.admit", Mock(side_effect=OperationalError("terminated")))
+    assert services.run_next(agent_id=agent.pk) is False
+    run = agent.runs.get()
+    assert (run.status, run.error) == (Status.RUNNING, "")
+    assert run.lease_until and run.lease_until <= timezone.now()  # anybody may go on with it at once
+    monkeypatch.undo()
+    assert services.run_next(agent_id=agent.pk)
+    assert timeline(agent) == [("user_message", "hi"), ("assistant", "Here I am.")]
+
+
+def test_a_run_that_is_interrupted_again_and_again_is_given_up(agent: Agent, serve_model: ServeModel) -> None:
+    server = serve_model([say("never")])
+    services.message_send(agent=agent, text="hi")
+    agent.runs.update(claims=20)
+    assert services.run_next(agent_id=agent.pk)
+    assert agent.runs.get().status == Status.FAILED
+    assert "interrupted 20 times" in timeline(agent)[-1][1]
+    assert server.requests == []
+
+
+def test_what_a_dead_process_of_this_machine_held_is_freed(agent: Agent) -> None:
+    services.message_send(agent=agent, text="hi")
+    run = runs.claim(agent.pk)
+    assert run
+    assert set(runs.let_go_of_the_dead()) == set()  # this process is alive
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    Run.objects.filter(pk=run.pk).update(held_by=f"{socket.gethostname()[:60]}/{dead.pid}")
+    assert set(runs.let_go_of_the_dead()) == {agent.pk}
+    assert runs.claim(agent.pk) is not None
+    Run.objects.filter(pk=run.pk).update(held_by=f"elsewhere/{dead.pid}", lease_until=timezone.now() + timedelta(9))
+    assert set(runs.let_go_of_the_dead()) == set()
+
+
+def test_a_lease_that_cannot_be_renewed_for_a_moment_is_not_lost(agent: Agent, monkeypatch: Any) -> None:
+    services.message_send(agent=agent, text="hi")
+    run = runs.claim(agent.pk)
+    assert run and run.lease_token
+    lease = Lease(run.pk, run.lease_token)
+    monkeypatch.setattr(runs, "_look", Mock(side_effect=OperationalError("terminated")))
+    lease.check()
+    monkeypatch.undo()
+    lease.checked_at = 0.0
+    lease.check()
+    assert not lease.lost
