@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
 from agents import services
+from agents.locks import TRANSIENT
 from agents.models import Token
 from api.errors import NoToken, NotSupported, TooMany, answer_of, as_openai, refusal
 from api.unsupported import refuse
@@ -33,9 +34,12 @@ def programs(get_response: GetResponse) -> GetResponse:
         translation.activate(translation.get_language_from_request(request))
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         bearer = text.strip() if scheme.lower() == "bearer" else ""
-        program = await database_sync_to_async(_admitted, thread_sensitive=False)(bearer) if bearer else None
-        request.program = program  # type: ignore[attr-defined]
-        response = await get_response(request)
+        try:
+            program = await database_sync_to_async(_admitted, thread_sensitive=False)(bearer) if bearer else None
+            request.program = program  # type: ignore[attr-defined]
+            response = await get_response(request)
+        except TRANSIENT as error:
+            response = answer_of(error)
         if response.status_code in PLAIN and not response.headers["Content-Type"].startswith("application/json"):
             response = _no_door(request, response)
         if response.status_code >= 400 and request.path.startswith("/openai"):

@@ -29,6 +29,18 @@ class _QuietRotatingFileHandler(RotatingFileHandler):
         """Drop the line."""
 
 
+def show(line: str) -> None:
+    """At the terminal, if it takes the line: a full disk loses it, a pipe that nobody reads all that follow."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    except (OSError, ValueError):
+        return
+
+
 @dataclass
 class LineLog:
     """Where a child's lines go: terminal (unless `quiet`), `<folder>/<name>.log`, and a short memory.
@@ -67,7 +79,7 @@ class LineLog:
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
         self._handler.emit(logging.makeLogRecord({"msg": f"{stamp} {line}"}))
         if not self.quiet:
-            print(f"{self._prefix}{line}", flush=True)
+            show(f"{self._prefix}{line}")
 
 
 class Process(Protocol):

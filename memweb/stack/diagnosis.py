@@ -3,7 +3,7 @@
 import signal
 import sys
 
-from memweb.stack.children import Child
+from memweb.stack.children import Child, show
 from memweb.stack.env import IN_CHECKOUT
 
 REINSTALL = "The installation is not whole. Stop memweb, then " + (
@@ -21,7 +21,7 @@ def say(text: str) -> None:
     """One line (or several) of our own, set off from the children's."""
     bold, plain = ("\033[1m", "\033[0m") if sys.stdout.isatty() else ("", "")
     for line in text.splitlines():
-        print(f"{bold}{'memweb':<17} | {line}{plain}", flush=True)
+        show(f"{bold}{'memweb':<17} | {line}{plain}")
 
 
 def how_it_ended(child: Child) -> str:
