@@ -24,6 +24,7 @@ from agents.broadcast.events import (
     MessageEdited,
     MessagesAdded,
     PassagesChanged,
+    PersonChanged,
     RunChanged,
     StepStarted,
     TimelineCut,
@@ -33,9 +34,12 @@ from agents.broadcast.events import (
 from agents.models import Agent, Run
 from agents.person import person_of
 from chat import frames
+from chat.sessions import is_logged_in
 from chat.shared_frames import drawn_once
 
 Parts = tuple[str, ...]
+
+GONE, LOGGED_OUT = 4404, 4401  # why a socket is closed
 
 
 class AgentConsumer(AsyncWebsocketConsumer):
@@ -56,7 +60,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
         agent_id = self.scope["url_route"]["kwargs"]["agent_id"]
         agent = await _read(lambda: owned_by(Agent, user).filter(pk=agent_id).first() if user.pk else None)
         if agent is None:
-            await self.close(4404)
+            await self.close(GONE)
             return
         self.agent = agent
         self.language = (await _read(person_of, user.pk)).language or settings.LANGUAGE_CODE
@@ -135,6 +139,17 @@ class AgentConsumer(AsyncWebsocketConsumer):
             await self.send(frames.gauge(event.gauge))
         return ("context",)
 
+    async def _agents_changed(self, _event: AgentsChanged) -> Parts:
+        if not await _read(Agent.objects.filter(pk=self.agent.pk).exists):
+            await self.close(GONE)
+            return ()
+        return ("agents",)
+
+    async def _person_changed(self, _event: PersonChanged) -> Parts:
+        if not await _read(is_logged_in, self.scope):
+            await self.close(LOGGED_OUT)
+        return ()
+
     async def _block_changed(self, event: BlockChanged) -> Parts:
         return (f"block-{event.block}",)
 
@@ -198,7 +213,8 @@ ANSWERS: dict[type[Event], Answer] = {
     ContextChanged: AgentConsumer._context_changed,
     PassagesChanged: _to_refresh("archival", "archives"),
     DocumentChanged: _to_refresh("documents"),
-    AgentsChanged: _to_refresh("agents"),
+    AgentsChanged: AgentConsumer._agents_changed,
+    PersonChanged: AgentConsumer._person_changed,
 }
 """What the page is sent for each class of event; each answer names the parts of the page that should ask for their new
 state, and those that somebody looks at do."""

@@ -1,4 +1,3 @@
-from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from chat.views import (
@@ -19,7 +18,7 @@ urlpatterns = [
     path("", agents.home, name="home"),
     path("enter/<int:user_id>/<str:token>/", accounts.enter, name="enter"),
     path("login/", accounts.Login.as_view(), name="login"),
-    path("logout/", LogoutView.as_view(), name="logout"),
+    path("logout/", accounts.Logout.as_view(), name="logout"),
     path("time-zone/", accounts.time_zone, name="time_zone"),
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/new/", tokens.token_new, name="token_new"),

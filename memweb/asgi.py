@@ -10,10 +10,10 @@ pages = get_asgi_application()  # first: it loads the apps that the imports belo
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from twisted.web.http import HTTPChannel, Request  # noqa: E402
 
 from api.handler import ProgramsHandler, is_for_programs  # noqa: E402
+from chat.origin import SameOrigin  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
 
 programs = ProgramsHandler()
@@ -31,6 +31,6 @@ async def http_application(scope: dict[str, Any], receive: Any, send: Any) -> No
 application = ProtocolTypeRouter(
     {
         "http": http_application,
-        "websocket": AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
+        "websocket": SameOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )

@@ -14,7 +14,8 @@ Event
 ├── ContextChanged      the prompt is another one: gauge, queue, summary
 ├── PassagesChanged     an archive gained or lost passages
 ├── DocumentChanged     a document's progress or status
-└── AgentsChanged       an agent was made, renamed or deleted
+├── AgentsChanged       an agent was made, renamed or deleted
+└── PersonChanged       the person logged out somewhere, or their account is another: may they still listen?
 """
 
 from collections.abc import Hashable, Iterable
@@ -188,3 +189,8 @@ class DocumentChanged(Event):
 @dataclass(frozen=True)
 class AgentsChanged(Event):
     """An agent was made, renamed or deleted."""
+
+
+@dataclass(frozen=True)
+class PersonChanged(Event):
+    """The person logged out somewhere, or their account changed: a listener must see whether it may go on."""

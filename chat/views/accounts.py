@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.models import User
-from django.contrib.auth.views import LoginView
+from django.contrib.auth.views import LoginView, LogoutView
 from django.http import Http404, HttpRequest, HttpResponse
 from django.middleware.csrf import REASON_BAD_ORIGIN
 from django.shortcuts import redirect, render
@@ -22,6 +22,7 @@ from agents.person import zone_names
 from chat.access import person
 from chat.forms import SignUpForm
 from chat.login_tokens import login_tokens
+from chat.sessions import tell_of_change
 from memweb.stack.env import COMMAND, env
 
 LOGIN_COMMAND = f"{COMMAND} manage login_url"
@@ -39,6 +40,17 @@ class Login(LoginView):
             "signup_open": settings.SIGNUP_OPEN,
             "login_command": LOGIN_COMMAND,
         }
+
+
+class Logout(LogoutView):
+    """Open pages of the same session end with it."""
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        person_id = request.user.pk
+        answer = super().post(request, *args, **kwargs)
+        if person_id:
+            tell_of_change(person_id)
+        return answer
 
 
 def refused(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -44,7 +44,11 @@ class Socket:
 
     def __init__(self, agent: Agent, browser: Client | None) -> None:
         cookie = browser.cookies["sessionid"].value if browser else ""
-        headers = [(b"origin", b"http://127.0.0.1"), (b"cookie", f"sessionid={cookie}".encode())]
+        headers = [
+            (b"host", b"127.0.0.1"),
+            (b"origin", b"http://127.0.0.1"),
+            (b"cookie", f"sessionid={cookie}".encode()),
+        ]
         self.agent = agent
         self.communicator = Communicator(application, f"/ws/agents/{agent.pk}/", headers=headers)
 

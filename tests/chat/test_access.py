@@ -243,7 +243,7 @@ def test_a_websocket_without_a_login_is_closed(agent: Agent) -> None:
 def test_a_websocket_from_another_site_is_refused(agent: Agent, browser: Client) -> None:
     socket = Socket(agent, browser)
     headers = socket.communicator.scope["headers"]
-    headers[0] = (b"origin", b"https://evil.example")
+    headers[1] = (b"origin", b"https://evil.example")
     assert asyncio.run(refused(socket))
 
 

@@ -281,7 +281,7 @@ def test_an_edit_that_is_refused_reaches_nobody(agent: Agent, browser: Client) -
 def test_a_new_passage_and_a_renamed_agent_reach_the_page(agent: Agent, browser: Client) -> None:
     async def talk(socket: Socket) -> None:
         await socket.resume(1)
-        await run_in_thread(services.passage_add, agent=agent, text="A fact.")
+        await run_in_thread(services.passage_add, archive=agent.archive, text="A fact.")
         await run_in_thread(services.agent_rename, agent=agent, name="Otto")
         assert changed(await socket.everything()) == {"archival", "archives", "agents"}
 
@@ -481,11 +481,11 @@ def test_passages_of_an_attached_archive_are_announced_until_it_is_detached(
 
     async def talk(socket: Socket) -> None:
         await socket.resume(1)
-        await run_in_thread(services.passage_add, agent=other, text="A fact.")
+        await run_in_thread(services.passage_add, archive=other.archive, text="A fact.")
         assert changed(await socket.everything()) == {"archival", "archives"}
         await run_in_thread(services.archive_detach, agent=agent, archive=other.archive)
         assert changed(await socket.everything()) == {"archival", "archives"}
-        await run_in_thread(services.passage_add, agent=other, text="Another.")
+        await run_in_thread(services.passage_add, archive=other.archive, text="Another.")
         assert await socket.everything() == []
 
     meet(agent, browser, talk)

@@ -68,7 +68,12 @@ function onOpen(event) {
   interrupted = false;
 }
 
-function onClose() {
+const GONE = 4404, LOGGED_OUT = 4401; // why the server closes a socket, as in consumers.py
+
+function onClose(event) {
+  const code = event.detail.event?.code;
+  if (code === LOGGED_OUT) location.reload(); // leads to the login page
+  if (code === GONE) location.assign("/");
   interrupted = true; // panels may have missed something; the timeline knows by its seq
   live("offline");
   byId("offline").hidden = false;

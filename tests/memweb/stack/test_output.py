@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-SHOW = "from memweb.stack.children import show\nfor n in range(3000): show(f'line {n} ' + 'x' * 80)\nopen({!r}, 'w').close()"
+SHOW = """
+from memweb.stack.children import show
+for number in range(3000):
+    show(f"line {{number}} " + "x" * 80)
+open({!r}, "w").close()
+"""
 
 
 def shown(output: int, done: Path) -> int:
