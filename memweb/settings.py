@@ -1,6 +1,8 @@
 """Django settings. Values a person may change come from `memweb.stack.env`; the rest is wiring."""
 
 import contextlib
+import logging
+import re
 import secrets
 from pathlib import Path
 
@@ -142,6 +144,8 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENV.memweb_https
 if ENV.memweb_https:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_SSL_REDIRECT = True
+    SECURE_HSTS_SECONDS = 30 * 24 * 3600
 CSRF_TRUSTED_ORIGINS = [*ENV.origins, *(f"https://{host}" for host in ALLOWED_HOSTS if ENV.memweb_https)]
 CSRF_FAILURE_VIEW = "chat.views.accounts.refused"
 SECURE_REFERRER_POLICY = "same-origin"
@@ -203,11 +207,21 @@ QUIET = (
     "celery.beat",
     "django.channels",
 )
+
+
+def _without_tokens(record: logging.LogRecord) -> bool:
+    """Django's log of refused requests names the address: not with the token in it that logs somebody in."""
+    record.msg, record.args = ENTRANCE.sub("/enter/…", record.getMessage()), ()
+    return True
+
+
+ENTRANCE = re.compile(r"/enter/[^\s\"']*")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
+    "filters": {"without tokens": {"()": "django.utils.log.CallbackFilter", "callback": _without_tokens}},
     "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["without tokens"]}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {name: {"level": "WARNING"} for name in QUIET},
 }

@@ -12,7 +12,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.middleware.csrf import REASON_BAD_ORIGIN
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from agents import services
@@ -67,9 +67,11 @@ BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 @login_not_required
 @never_cache
-@require_GET
+@require_safe
 def enter(request: HttpRequest, user_id: int, token: str) -> HttpResponse:
     """Log in with a one-time token. Logging in changes what the token was made from, so it works once."""
+    if request.method == "HEAD":  # a look at the address, as a messenger has before a person: it must not use it up
+        return HttpResponse()
     if request.user.is_authenticated:
         return redirect("home")
     user = User.objects.filter(pk=user_id, is_active=True).first()

@@ -1,5 +1,7 @@
 """Coming in: the login page, the one-time address, and sign-up where it is open."""
 
+import logging
+
 import pytest
 from django.contrib.auth.models import User
 from django.http.response import HttpResponseBase
@@ -156,3 +158,18 @@ def test_what_is_no_strange_origin_brings_no_line_to_set(settings: Settings, ori
     client = Client(enforce_csrf_checks=True, headers={"Host": "chat.example.org"})
     answer = client.post(reverse("login"), {}, headers={"Origin": origin}, secure=True)
     assert answer.status_code == 403 and "MEMWEB_ORIGINS" not in answer.content.decode()
+
+
+def test_a_look_at_the_printed_address_does_not_use_it_up_and_no_log_names_it(
+    alice: User, client: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    address = reverse("enter", args=[alice.pk, login_tokens.make_token(alice)])
+    assert client.head(address).status_code == 200
+    assert client.post(address).status_code == 405
+    (console,) = [handler for handler in logging.getLogger().handlers if handler.get_name() == "console"]
+    assert caplog.records
+    for record in caplog.records:
+        assert console.filter(record)
+        assert "/enter/…" in record.getMessage() and address not in record.getMessage()
+    assert client.get(address).status_code == 302
+    assert client.get(reverse("home")).status_code == 200
