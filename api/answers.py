@@ -39,27 +39,33 @@ def answer(value: Any, status: int = 200) -> HttpResponse:
     return HttpResponse(dumped(value), status=status, content_type="application/json")
 
 
-async def when_ready(work: Coroutine[Any, Any, Any]) -> HttpResponseBase:
-    """A JSON answer that may take long. While nothing is ready blanks are sent, which JSON may begin with: a client
-    that hears nothing for a minute takes the message for lost. An error that comes later than that is told in a 200."""
+async def when_ready(
+    work: Coroutine[Any, Any, Any],
+    *,
+    patience: float = BLANK_SECONDS,
+    refused: Callable[[Exception], HttpResponse] = answer_of,
+) -> HttpResponseBase:
+    """A JSON answer that may take long. After `patience` seconds blanks are sent, which JSON may begin with: a client
+    that hears nothing for a minute takes the message for lost. An error that comes later than that is told in a 200, as
+    `refused` writes it."""
     job = asyncio.ensure_future(work)
     try:
-        done, _ = await asyncio.wait({job}, timeout=BLANK_SECONDS)
+        done, _ = await asyncio.wait({job}, timeout=patience)
     except asyncio.CancelledError:  # the client left
         job.cancel()
         raise
     if done:
         return answer(job.result())
-    return StreamingHttpResponse(_after_blanks(job), content_type="application/json")
+    return StreamingHttpResponse(_after_blanks(job, refused), content_type="application/json")
 
 
-async def _after_blanks(job: "asyncio.Task[Any]") -> AsyncIterator[str]:
+async def _after_blanks(job: "asyncio.Task[Any]", refused: Callable[[Exception], HttpResponse]) -> AsyncIterator[str]:
     try:
         while not job.done():
             yield " "
             await asyncio.wait({job}, timeout=BLANK_SECONDS)
         fault = job.exception()
-        yield answer_of(fault).content.decode() if isinstance(fault, Exception) else dumped(job.result())
+        yield refused(fault).content.decode() if isinstance(fault, Exception) else dumped(job.result())
     finally:
         job.cancel()
 

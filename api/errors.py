@@ -20,7 +20,6 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
-from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
@@ -114,15 +113,15 @@ def refusal(status: int, detail: str | Sequence[dict[str, Any]], **headers: str)
     return answer
 
 
-def as_openai(answer: HttpResponseBase) -> HttpResponseBase:
+def as_openai(answer: HttpResponse) -> HttpResponse:
     """An error in OpenAI's shape, without which its client shows no reason. What cannot be taken is a 400 there."""
-    detail = json.loads(answer.content)["detail"]  # type: ignore[attr-defined]
+    detail = json.loads(answer.content)["detail"]
     if isinstance(detail, list):
         detail = "; ".join(f"{'.'.join(map(str, item['loc'][1:]))}: {item['msg']}" for item in detail)
     error = openai_error(answer.status_code, detail)
     if answer.status_code in (422, 501):
         answer.status_code = 400
-    answer.content = json.dumps({"error": error}, ensure_ascii=False).encode()  # type: ignore[attr-defined]
+    answer.content = json.dumps({"error": error}, ensure_ascii=False).encode()
     return answer
 
 

@@ -7,7 +7,7 @@ from time import time
 from channels.db import database_sync_to_async
 from django.conf import settings
 from django.core.cache import cache
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import translation
 from django.utils.decorators import async_only_middleware
@@ -42,7 +42,7 @@ def programs(get_response: GetResponse) -> GetResponse:
             response = answer_of(error)
         if response.status_code in PLAIN and not response.headers["Content-Type"].startswith("application/json"):
             response = _no_door(request, response)
-        if response.status_code >= 400 and request.path.startswith("/openai"):
+        if isinstance(response, HttpResponse) and response.status_code >= 400 and request.path.startswith("/openai"):
             response = as_openai(response)
         response["X-Content-Type-Options"] = "nosniff"
         response.headers.setdefault("Cache-Control", "no-store")

@@ -4,24 +4,26 @@ A request carries the caller's copy of a conversation that the agent has anyway:
 to the agent. System messages and sampling options are taken and change nothing: the agent has its own.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
 from agents.access import owned_by
 from agents.models import Agent, Run
 from api.access import agent_for, person
-from api.answers import read
-from api.errors import NotSupported, RunFailed, Unfit, Unknown
+from api.answers import read, when_ready
+from api.errors import NotSupported, RunFailed, Unfit, Unknown, answer_of, as_openai
 from api.ids import uuid_of
 from api.letta import following
 from api.letta.following import Outcome
 from api.letta.shapes import Shape
 from api.sending import Outgoing, send
 
+PATIENCE = 50.0  # seconds
 TEXT_PARTS = ("text", "input_text", "output_text")
 
 
@@ -60,6 +62,12 @@ def told(request: HttpRequest, model: str, text: str) -> tuple[Agent, Run]:
     """Say it to the agent. Raises Unknown, InvalidInput."""
     agent = agent_called(request, model)
     return agent, send(request, agent, [Outgoing(text)])[0]
+
+
+async def in_time(work: Coroutine[Any, Any, Shape]) -> HttpResponseBase:
+    """The answer as JSON. OpenAI's clients wait ten minutes, so a status that tells of a failure may take its time; who
+    gives up after a minute hears something before."""
+    return await when_ready(work, patience=PATIENCE, refused=lambda error: as_openai(answer_of(error)))
 
 
 @dataclass(frozen=True)

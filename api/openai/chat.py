@@ -12,13 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from agents.access import owned_by
 from agents.models import Agent, Run
 from api.access import person
-from api.answers import PING, answer, data, event_stream, read, when_ready
+from api.answers import PING, answer, data, event_stream, read
 from api.asked import Body, Name, only_known
 from api.errors import NotSupported, RunFailed
 from api.ids import written
 from api.letta.following import outcome
 from api.letta.shapes import Shape
-from api.openai.answering import agent_called, last_said, reply, reply_pieces, told, usage_of
+from api.openai.answering import agent_called, in_time, last_said, reply, reply_pieces, told, usage_of
 
 router = Router(tags=["openai"])
 
@@ -100,7 +100,7 @@ async def chat_create(request: HttpRequest, payload: ChatCreate) -> HttpResponse
     agent, run = await read(told, request, payload.model, last_said(payload.messages))
     if payload.stream:
         return event_stream(_stream(agent, run, payload))
-    return await when_ready(_completion(agent, run, payload.model))
+    return await in_time(_completion(agent, run, payload.model))
 
 
 def _head(run: Run, model: str, kind: str) -> Shape:

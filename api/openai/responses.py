@@ -12,13 +12,13 @@ from pydantic import Field
 from agents.access import owned_by
 from agents.models import Agent, Run
 from api.access import person
-from api.answers import PING, dumped, event_stream, read, when_ready
+from api.answers import PING, dumped, event_stream, read
 from api.asked import LONGEST_TEXT, Name, only_known
 from api.errors import NotSupported, RunFailed, Unknown
 from api.ids import key_of, written
 from api.letta.following import Outcome, outcome
 from api.letta.shapes import Shape
-from api.openai.answering import last_said, reply, reply_pieces, told
+from api.openai.answering import in_time, last_said, reply, reply_pieces, told
 from api.openai.chat import Asking
 
 router = Router(tags=["openai"])
@@ -60,7 +60,7 @@ async def response_create(request: HttpRequest, payload: ResponseCreate) -> Http
     agent, run = await read(_told, request, payload)
     if payload.stream:
         return event_stream(_stream(agent, run, payload))
-    return await when_ready(_response(agent, run, payload.model, payload.previous_response_id))
+    return await in_time(_response(agent, run, payload.model, payload.previous_response_id))
 
 
 @router.get("/responses/{response_id}", response=dict[str, Any])
@@ -68,7 +68,7 @@ async def response_create(request: HttpRequest, payload: ResponseCreate) -> Http
 async def response_retrieve(request: HttpRequest, response_id: str) -> HttpResponseBase:
     """An earlier response; one that is not ready yet is waited for."""
     run = await read(_run, request, response_id)
-    return await when_ready(_response(run.agent, run, run.agent.name, None))
+    return await in_time(_response(run.agent, run, run.agent.name, None))
 
 
 async def _response(agent: Agent, run: Run, model: str, previous: str | None) -> Shape:
