@@ -3,12 +3,15 @@
 import dataclasses
 import os
 import sys
+from collections.abc import Callable
+from typing import NoReturn
 
 import click
 from pydantic import ValidationError
 
 from memweb import __version__
-from memweb.stack.env import env
+from memweb.stack.env import ENV_FILE, env
+from memweb.stack.exceptions import StackError
 from memweb.stack.plan import plan_for
 from memweb.stack.supervisor import Supervisor
 from memweb.terminal.commands import COMMANDS
@@ -29,6 +32,8 @@ def main() -> None:
             (str(fault["loc"][0]).upper(), fault["msg"].removeprefix("Value error, ")) for fault in error.errors()
         ]
         raise click.ClickException("\n".join(f"{name}: {message}" for name, message in faults)) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.ClickException(f"The settings in {ENV_FILE} cannot be read: {error}.") from error
     os.environ.setdefault("MEMWEB_HOME", str(env().memweb_home))  # .env may say it, which the client does not read
 
 
@@ -39,7 +44,15 @@ def up(quiet: bool) -> None:
 
     Prints an address that logs you in. The first time it fetches the weights of a small model, unless you set another.
     """
-    sys.exit(Supervisor(plan_for(env()), quiet=quiet).run())
+    _run(lambda: Supervisor(plan_for(env()), quiet=quiet))
+
+
+def _run(supervisor: Callable[[], Supervisor]) -> NoReturn:
+    """Ends with its exit code, or with a sentence where it cannot begin: a home that cannot be written to."""
+    try:
+        sys.exit(supervisor().run())
+    except (StackError, OSError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.command(add_help_option=False, context_settings={"ignore_unknown_options": True})
@@ -68,4 +81,4 @@ def services() -> None:
     plan = plan_for(env())
     click.echo(f"export DATABASE_URL='{plan.environment['DATABASE_URL']}'")
     click.echo(f"export REDIS_URL='{plan.environment['REDIS_URL']}'")
-    sys.exit(Supervisor(dataclasses.replace(plan, set_up=[], programs=[])).run())
+    _run(lambda: Supervisor(dataclasses.replace(plan, set_up=[], programs=[])))

@@ -53,7 +53,7 @@ class Env(BaseSettings):
     # where things are
     memweb_home: Path = Field(default_factory=lambda: Path.home() / ".memweb")
     memweb_host: str = "127.0.0.1"
-    memweb_port: int = 8000
+    memweb_port: int = Field(8000, ge=1, le=65535)
     memweb_allowed_hosts: str = "localhost,127.0.0.1,[::1]"  # comma-separated
     memweb_origins: str = ""  # comma-separated, as browsers write them: scheme://host[:port]
     memweb_https: bool = False  # behind a TLS proxy: secure cookies, X-Forwarded-Proto is believed

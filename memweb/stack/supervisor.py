@@ -243,7 +243,13 @@ class _Signals:
 
 def check_port(host: str, port: int) -> None:
     """Raises `StackError` when nothing can listen there."""
-    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise StackError(
+            f"“{host}” is no address of this machine ({error.strerror}). Set MEMWEB_HOST to one, as 127.0.0.1."
+        ) from error
+    family, kind, _, _, address = found[0]
     with socket.socket(family, kind) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

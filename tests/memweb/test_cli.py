@@ -1,0 +1,38 @@
+"""What cannot be started is said in a sentence, with a way out and without a traceback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def said(tmp_path: Path, **settings: str) -> str:
+    environment = os.environ | {"MEMWEB_HOME": str(tmp_path / "home"), "MEMWEB_ENV_FILE": os.devnull} | settings
+    command = [sys.executable, "-m", "memweb", "up"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode not in (0, None)
+    text = done.stdout + done.stderr
+    assert "Traceback" not in text
+    return text
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"MEMWEB_HOME": "/dev/null/home"}, "Set MEMWEB_HOME to a folder you can write to."),
+        ({"MEMWEB_HOME": sys.executable}, "Set MEMWEB_HOME to a folder you can write to."),
+        ({"MEMWEB_PORT": "99999"}, "MEMWEB_PORT: Input should be less than or equal to 65535"),
+        ({"MEMWEB_PORT": "eighty"}, "MEMWEB_PORT: Input should be a valid integer"),
+        ({"MEMWEB_HOST": "300.1.1.1"}, "is no address of this machine"),
+    ],
+)
+def test_a_setting_that_cannot_be(tmp_path: Path, settings: dict[str, str], sentence: str) -> None:
+    assert sentence in said(tmp_path, **settings)
+
+
+def test_settings_that_cannot_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "env"
+    file.write_bytes(b"MEMWEB_PORT=8000\n\xff\xfe")
+    assert f"The settings in {file} cannot be read" in said(tmp_path, MEMWEB_ENV_FILE=str(file))
