@@ -8,7 +8,7 @@ import pytest
 
 from memweb.stack.env import PACKAGE_FOLDER, PROJECT_FOLDER
 
-PRODUCT = ("agents", "chat", "memweb")
+PRODUCT = ("agents", "api", "chat", "memweb")
 FILE_LINES, TEST_FILE_LINES = 400, 600
 TEMPLATE_COLUMNS = 160
 FUNCTION_LINES, FUNCTION_LINES_P95 = 80, 40

@@ -26,7 +26,7 @@ from api.asked import Query as Text
 from api.errors import Unfit, Unknown
 from api.letta import agent_file, shapes
 from api.letta.blocks import BlockCreate, with_tags
-from api.pages import page_of, remember_place
+from api.pages import agents_page, remember_place
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -225,7 +225,7 @@ def agent_list(request: HttpRequest, asked: Query[AgentListing]) -> HttpResponse
     rows = with_tags(rows, asked.tags, all_of_them=asked.match_all_tags)
     newest_first = not asked.ascending
     by = "last_active_at" if asked.order_by == "updated_at" else "created_at"
-    return answer(shapes.agents(page_of(rows, asked, "agent", newest_first=newest_first, by=by)))
+    return answer(shapes.agents(agents_page(person(request), rows, asked, newest_first=newest_first, by=by)))
 
 
 class Importing(Body):
