@@ -85,7 +85,7 @@ def test_only_env_reads_the_environment_for_settings() -> None:
     }  # all but the first only set variables
     reading = [
         path.relative_to(PROJECT_FOLDER).as_posix()
-        for path in files("agents", "chat", "memweb")
+        for path in files("agents", "api", "chat", "memweb")
         if "os.environ" in path.read_text() and path.name not in allowed and "stack" not in path.parts
     ]
     assert not reading

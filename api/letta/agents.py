@@ -126,8 +126,11 @@ def model_of(handle: str) -> str:
     name = handle.removeprefix(f"{shapes.PROVIDER}/")
     if settings.LLM.local and name != settings.LLM.model:
         names = {"model": handle, "local": shapes.model_handle(settings.LLM.model)}
-        reason = _("There is no model “%(model)s” here: only “%(local)s”, on this machine. Leave `model` out, or set ")
-        raise Unfit("model", reason % names + "OPENAI_BASE_URL.")
+        reason = _(
+            "There is no model “%(model)s” here: only “%(local)s”, on this machine. Leave `model` out, or set "
+            "OPENAI_BASE_URL."
+        )
+        raise Unfit("model", reason % names)
     return "" if name == settings.LLM.model else name
 
 
@@ -165,7 +168,7 @@ def _tools_wanted(ids: list[str] | None, names: list[str]) -> set[str]:
     wanted = [(text, text.removeprefix("tool-")) for text in [*(ids or ()), *names]]
     for text, name in wanted:
         if name not in registry.registered():
-            raise Unknown(_("tool"), text)
+            raise Unknown("tool", text)
     return {name for _text, name in wanted}
 
 

@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 from django.db import transaction
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext as _
 from ninja import Query, Router
 from pydantic import BaseModel, Field, StrictBool
 
@@ -211,7 +210,7 @@ def block_agents(request: HttpRequest, block_id: str, asked: Query[Relations]) -
 def _labelled(request: HttpRequest, agent_id: str, label: str) -> Block:
     row = agent_for(request, agent_id).blocks.filter(label=label.replace("\x00", "")).first()
     if row is None:
-        raise Unknown(_("block"), label)
+        raise Unknown("block", label)
     return row
 
 

@@ -304,7 +304,7 @@ def file_list(request: HttpRequest, folder_id: str, asked: Query[FileListing]) -
 def _file(request: HttpRequest, folder_id: str, file_id: str) -> Document:
     row = row_for(request, Document, "file", file_id)
     if row.archive_id != archive_for(request, folder_id).pk:
-        raise Unknown(_("file"), file_id)
+        raise Unknown("file", file_id)
     return row
 
 

@@ -3,7 +3,6 @@
 from typing import Any, ClassVar, Literal
 
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext as _
 from ninja import Query, Router
 from pydantic import BaseModel, Field
 
@@ -132,7 +131,7 @@ def passage_delete(request: HttpRequest, agent_id: str, memory_id: str) -> HttpR
 
 def _retract(rows: Any, row: Passage) -> None:
     if not services.passages_retract(passages=rows.filter(pk=row.pk)):
-        raise Unknown(_("passage"), written("passage", row.pk))
+        raise Unknown("passage", written("passage", row.pk))
 
 
 # Of archives
