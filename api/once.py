@@ -101,7 +101,7 @@ def _fingerprint(request: HttpRequest) -> str:
     query = request.META.get("QUERY_STRING", "")
     if request.content_type != "multipart/form-data":
         return _digest(query, hashlib.sha256(request.body).hexdigest())
-    files = [(name, file.name, sha256_of(file)) for name, file in request.FILES.items()]
+    files = [(name, file.name, sha256_of(file)) for name in request.FILES for file in request.FILES.getlist(name)]
     return _digest(query, sorted(request.POST.lists()), sorted(files, key=str))
 
 
