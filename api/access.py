@@ -45,6 +45,15 @@ def agent_for(request: HttpRequest, agent_id: str) -> Agent:
     return agent
 
 
+def conversation_for(request: HttpRequest, conversation_id: str) -> Agent:
+    """The agent whose one conversation has that id. Raises Unknown."""
+    key = uuid_of(conversation_id, "conversation") if conversation_id.startswith("conversation-") else None
+    agent = owned_by(Agent, person(request)).filter(pk=key).first() if key else None
+    if agent is None:
+        raise Unknown("conversation", conversation_id)
+    return agent
+
+
 def row_for(request: HttpRequest, model: "type[M]", kind: str, row_id: str) -> M:
     """A row that is the person's own, or belongs to what is. Raises Unknown."""
     key = key_of(kind, row_id)

@@ -9,6 +9,8 @@ from django.utils.translation import gettext_lazy as _
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
+from api.once import METHODS
+
 STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
 EITHER = ("message_create", "chat_create", "response_create")  # JSON, or a stream if that is asked for
 REFUSALS = {
@@ -24,6 +26,14 @@ REFUSALS = {
     501: _("memweb does not support that; `detail` names it."),
     503: _("The endpoint of the embeddings does not answer."),
 }
+KEY = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "Your own, one for each request. What is sent again with the same key is not carried out again, and "
+    "gets the same answer.",
+}
 CSP = "default-src 'none'; style-src 'self'; img-src 'self'"
 
 
@@ -34,8 +44,10 @@ class Doors(NinjaAPI):
         """The document."""
         schema = super().get_openapi_schema(**options)
         for operations in schema["paths"].values():
-            for operation in operations.values():
+            for method, operation in operations.items():
                 _complete(operation)
+                if method.upper() in METHODS:
+                    operation["parameters"] = [*operation.get("parameters", ()), dict(KEY)]
         return schema
 
 

@@ -5,6 +5,7 @@ DoorError
 ├── Unknown          404: somebody else's, or not there
 ├── RunFailed        424: the message was taken, its run failed; not to be sent again
 ├── Conflict         409: as things are now it cannot be done
+├── InHand           409: the same request is being carried out; to be sent again in a moment
 ├── NotSupported     501: memweb does not do that; the sentence names it
 ├── Unfit            422: what was sent cannot be taken
 └── TooMany          429: the token's limit; `Retry-After` says when
@@ -21,14 +22,32 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from agents.exceptions import BlockOverLimit, InvalidInput, LLMError, NameTaken, RollbackConflict, StaleEdit
 from agents.locks import TRANSIENT, renew_connections
 
+t = gettext_lazy
+
 logger = logging.getLogger(__name__)
 
+KINDS = {
+    "agent": t("agent"),
+    "archive": t("archive"),
+    "block": t("block"),
+    "conversation": t("conversation"),
+    "file": t("file"),
+    "folder": t("folder"),
+    "message": t("message"),
+    "passage": t("passage"),
+    "response": t("response"),
+    "run": t("run"),
+    "source": t("source"),
+    "step": t("step"),
+    "tool": t("tool"),
+}
 FINAL = (409, 501)  # sent again, they come to the same
 
 
@@ -53,13 +72,22 @@ class Unknown(DoorError):
     status = 404
 
     def __init__(self, kind: str, wanted: str) -> None:
-        super().__init__(_("There is no %(kind)s “%(wanted)s” of yours.") % {"kind": kind, "wanted": wanted[:80]})
+        super().__init__(
+            _("There is no %(kind)s “%(wanted)s” of yours.") % {"kind": KINDS[kind], "wanted": wanted[:80]}
+        )
 
 
 class Conflict(DoorError):
     """As things are now it cannot be done."""
 
     status = 409
+
+
+class InHand(DoorError):
+    """The same request is being carried out. `seconds` until it may be sent again."""
+
+    status = 409
+    seconds = 1
 
 
 class RunFailed(DoorError):
@@ -106,7 +134,7 @@ class TooMany(DoorError):
 def refusal(status: int, detail: str | Sequence[dict[str, Any]], **headers: str) -> JsonResponse:
     """The answer of every error."""
     answer = JsonResponse({"detail": detail}, status=status, headers=headers, json_dumps_params={"ensure_ascii": False})
-    if status in FINAL or status >= 500:
+    if (status in FINAL or status >= 500) and "Retry-After" not in headers:
         answer["x-should-retry"] = "false"
     if status == 401:
         answer["WWW-Authenticate"] = "Bearer"
@@ -153,8 +181,8 @@ def answer_of(error: Exception) -> JsonResponse:
 def _of_a_door(error: DoorError) -> JsonResponse:
     if isinstance(error, Unfit):
         return refusal(422, [fault(error.place, str(error), "value_error")])
-    if isinstance(error, TooMany):
-        return refusal(429, str(error), **{"Retry-After": str(error.seconds)})
+    if isinstance(error, TooMany | InHand):
+        return refusal(error.status, str(error), **{"Retry-After": str(error.seconds)})
     return refusal(error.status, str(error))
 
 

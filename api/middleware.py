@@ -1,6 +1,5 @@
 """What stands before every door for programs: who comes in, how often, and in which language they are answered."""
 
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from time import time
 
@@ -18,9 +17,8 @@ from agents import services
 from agents.locks import TRANSIENT
 from agents.models import Token
 from api.errors import NoToken, NotSupported, TooMany, answer_of, as_openai, refusal
+from api.once import GetResponse, once
 from api.unsupported import refuse
-
-GetResponse = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 WINDOW = 60  # seconds over which requests are counted
 PLAIN = {400, 404, 405, 413}  # what Django answers as a page
@@ -37,7 +35,7 @@ def programs(get_response: GetResponse) -> GetResponse:
         try:
             program = await database_sync_to_async(_admitted, thread_sensitive=False)(bearer) if bearer else None
             request.program = program  # type: ignore[attr-defined]
-            response = await get_response(request)
+            response = await _answered(request, program, get_response)
         except TRANSIENT as error:
             response = answer_of(error)
         if response.status_code in PLAIN and not response.headers["Content-Type"].startswith("application/json"):
@@ -49,6 +47,17 @@ def programs(get_response: GetResponse) -> GetResponse:
         return response
 
     return middleware
+
+
+async def _answered(
+    request: HttpRequest, program: Token | TooMany | None, get_response: GetResponse
+) -> HttpResponseBase:
+    if not isinstance(program, Token):
+        return await get_response(request)
+    try:
+        return await once(request, program, get_response)
+    except Exception as error:  # noqa: BLE001 - whatever a body that cannot be read makes of itself
+        return answer_of(error)
 
 
 def _no_door(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

@@ -1,18 +1,23 @@
 """Lists by cursor: `after` and `before` count in the order that is asked for, an empty page is the end."""
 
 import contextlib
+from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
 from django.core.cache import cache
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from redis.exceptions import RedisError
 
+from agents.access import owned_by
 from agents.models import Agent
 from api.asked import Listing
 from api.errors import Unknown
 from api.ids import key_of, uuid_of
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 M = TypeVar("M", bound=Model)
 
@@ -20,54 +25,69 @@ LIMIT = 50
 REMEMBERED = 3600  # seconds for which the place of a deleted agent is known
 
 
-def page_of(
-    rows: "QuerySet[M]", asked: Listing, kind: str, *, newest_first: bool, by: str = "pk", limit: int = LIMIT
-) -> list[M]:
-    """The rows that are asked for. `by` is the column that orders them; `kind` the word in their ids. Raises Unknown
-    for a cursor that is no such row."""
-    descending = asked.order == "desc" if asked.order else newest_first
-    order = [by, "pk"] if by != "pk" else ["pk"]
-    limit = asked.limit or limit
-    if asked.after:
-        rows = _beyond(rows, asked.after, kind, by, forward=not descending)
-    if asked.before:
-        rows = _beyond(rows, asked.before, kind, by, forward=descending)
-    backward = bool(asked.before and not asked.after)  # the rows next to the cursor, not the first of all
-    ordered = rows.order_by(*(f"-{name}" if descending != backward else name for name in order))
-    page = list(ordered[:limit])
-    return page[::-1] if backward else page
+def page_of(rows: "QuerySet[M]", asked: Listing, kind: str, *, newest_first: bool, limit: int = LIMIT) -> list[M]:
+    """The rows that are asked for, by their keys. `kind` is the word in their ids. Whether the row of a cursor is still
+    there does not matter. Raises Unknown for one that is no such id."""
 
-
-def _beyond(rows: "QuerySet[M]", cursor: str, kind: str, by: str, *, forward: bool) -> "QuerySet[M]":
-    sign = "gt" if forward else "lt"
-    if by == "pk":  # whether or not the row is still there
+    def beyond(cursor: str, sign: str) -> Q:
         key = key_of(kind, cursor)
         if key is None:
             raise Unknown(kind, cursor)
-        return rows.filter(**{f"pk__{sign}": key})
-    place = _place(rows, cursor, by)
-    if place is None:
-        raise Unknown(kind, cursor)
-    at, pk = place
-    return rows.filter(**{f"{by}__{sign}": at}) | rows.filter(**{by: at, f"pk__{sign}": pk})
+        return Q(**{f"pk__{sign}": key})
+
+    return _page(rows, asked, ["pk"], beyond, newest_first=newest_first, limit=limit)
 
 
-def _place(rows: "QuerySet[M]", cursor: str, by: str) -> tuple[datetime, UUID] | None:
-    """Where an agent stands in the order, or stood before it was deleted."""
+def agents_page(
+    owner: "User", rows: "QuerySet[Agent]", asked: Listing, *, newest_first: bool = True, by: str = "created_at"
+) -> list[Agent]:
+    """Agents, in the order of the column `by`. Raises Unknown for a cursor that is and was no agent of the owner's."""
+
+    def beyond(cursor: str, sign: str) -> Q:
+        at, pk = _place(owner, cursor, by)
+        return Q(**{f"{by}__{sign}": at}) | Q(**{by: at, f"pk__{sign}": pk})
+
+    return _page(rows, asked, [by, "pk"], beyond, newest_first=newest_first, limit=LIMIT)
+
+
+def _page(
+    rows: "QuerySet[M]",
+    asked: Listing,
+    order: list[str],
+    beyond: Callable[[str, str], Q],
+    *,
+    newest_first: bool,
+    limit: int,
+) -> list[M]:
+    descending = asked.order == "desc" if asked.order else newest_first
+    if asked.after:
+        rows = rows.filter(beyond(asked.after, "lt" if descending else "gt"))
+    if asked.before:
+        rows = rows.filter(beyond(asked.before, "gt" if descending else "lt"))
+    backward = bool(asked.before and not asked.after)  # the rows next to the cursor, not the first of all
+    ordered = rows.order_by(*(f"-{name}" if descending != backward else name for name in order))
+    page = list(ordered[: asked.limit or limit])
+    return page[::-1] if backward else page
+
+
+def _place(owner: "User", cursor: str, by: str) -> tuple[datetime, UUID]:
+    """Where an agent stands in the order, or stood before it was deleted. Raises Unknown."""
     key = uuid_of(cursor)
-    if key is None:
-        return None
-    for at in rows.model._default_manager.filter(pk=key).values_list(by, flat=True):
-        return at, key
-    try:
-        kept: tuple[datetime, UUID] | None = cache.get(f"deleted:{key}:{by}")
-    except RedisError:
-        return None
-    return kept
+    at = owned_by(Agent, owner).filter(pk=key).values_list(by, flat=True).first() if key else None
+    if key and not at:
+        with contextlib.suppress(RedisError):
+            at = cache.get(_deleted(owner.pk, key, by))
+    if not key or not at:
+        raise Unknown("agent", cursor)
+    return at, key
+
+
+def _deleted(owner: int, agent: UUID, by: str) -> str:
+    return f"deleted:{owner}:{agent}:{by}"
 
 
 def remember_place(agent: Agent) -> None:
     """Of an agent that is being deleted: a program may be walking through the list and deleting as it goes."""
     for by in ("created_at", "last_active_at"):
         with contextlib.suppress(RedisError):
-            cache.set(f"deleted:{agent.pk}:{by}", (getattr(agent, by), agent.pk), REMEMBERED)
+            cache.set(_deleted(agent.owner_id, agent.pk, by), getattr(agent, by), REMEMBERED)

@@ -15,7 +15,7 @@ from django.utils.translation.template import templatize
 from memweb.stack.env import PACKAGE_FOLDER, PROJECT_FOLDER
 
 FOLDER = PACKAGE_FOLDER / "locale" / "zh_Hans" / "LC_MESSAGES"
-PYTHON = ("agents", "chat", "memweb")
+PYTHON = ("agents", "api", "chat", "memweb")
 KEYWORDS = {"_": None, "t": None, "gettext": None, "gettext_lazy": None, "ngettext": (1, 2), "ngettext_lazy": (1, 2)}
 HEADER = {
     "Content-Type": "text/plain; charset=utf-8",

@@ -8,7 +8,7 @@ import pytest
 
 from memweb.stack.env import PACKAGE_FOLDER, PROJECT_FOLDER
 
-PRODUCT = ("agents", "chat", "memweb")
+PRODUCT = ("agents", "api", "chat", "memweb")
 FILE_LINES, TEST_FILE_LINES = 400, 600
 TEMPLATE_COLUMNS = 160
 FUNCTION_LINES, FUNCTION_LINES_P95 = 80, 40
@@ -86,7 +86,7 @@ def test_only_env_reads_the_environment_for_settings() -> None:
     allowed |= {"finding.py", "language.py"}  # of the client and the terminal, which stand alone
     reading = [
         path.relative_to(PROJECT_FOLDER).as_posix()
-        for path in files("agents", "chat", "memweb")
+        for path in files("agents", "api", "chat", "memweb")
         if "os.environ" in path.read_text() and path.name not in allowed and "stack" not in path.parts
     ]
     assert not reading

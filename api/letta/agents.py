@@ -26,7 +26,7 @@ from api.asked import Query as Text
 from api.errors import Unfit, Unknown
 from api.letta import agent_file, shapes
 from api.letta.blocks import BlockCreate, with_tags
-from api.pages import page_of, remember_place
+from api.pages import agents_page, remember_place
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -126,8 +126,11 @@ def model_of(handle: str) -> str:
     name = handle.removeprefix(f"{shapes.PROVIDER}/")
     if settings.LLM.local and name != settings.LLM.model:
         names = {"model": handle, "local": shapes.model_handle(settings.LLM.model)}
-        reason = _("There is no model “%(model)s” here: only “%(local)s”, on this machine. Leave `model` out, or set ")
-        raise Unfit("model", reason % names + "OPENAI_BASE_URL.")
+        reason = _(
+            "There is no model “%(model)s” here: only “%(local)s”, on this machine. Leave `model` out, or set "
+            "OPENAI_BASE_URL."
+        )
+        raise Unfit("model", reason % names)
     return "" if name == settings.LLM.model else name
 
 
@@ -165,7 +168,7 @@ def _tools_wanted(ids: list[str] | None, names: list[str]) -> set[str]:
     wanted = [(text, text.removeprefix("tool-")) for text in [*(ids or ()), *names]]
     for text, name in wanted:
         if name not in registry.registered():
-            raise Unknown(_("tool"), text)
+            raise Unknown("tool", text)
     return {name for _text, name in wanted}
 
 
@@ -225,7 +228,7 @@ def agent_list(request: HttpRequest, asked: Query[AgentListing]) -> HttpResponse
     rows = with_tags(rows, asked.tags, all_of_them=asked.match_all_tags)
     newest_first = not asked.ascending
     by = "last_active_at" if asked.order_by == "updated_at" else "created_at"
-    return answer(shapes.agents(page_of(rows, asked, "agent", newest_first=newest_first, by=by)))
+    return answer(shapes.agents(agents_page(person(request), rows, asked, newest_first=newest_first, by=by)))
 
 
 class Importing(Body):

@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 from django.db import transaction
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext as _
 from ninja import Query, Router
 from pydantic import BaseModel, Field, StrictBool
 
@@ -22,7 +21,7 @@ from api.asked import LONGEST_TEXT, MOST_NAMES, Body, Listing, Name, only_known
 from api.asked import Query as Text
 from api.errors import Unknown
 from api.letta import shapes
-from api.pages import page_of
+from api.pages import agents_page, page_of
 
 router = Router(tags=["blocks"])
 
@@ -202,7 +201,7 @@ def block_agents(request: HttpRequest, block_id: str, asked: Query[Relations]) -
     """The agents that have a block."""
     rows = owned_by(Agent, person(request)).filter(blocks=row_for(request, Block, "block", block_id))
     rows = rows.select_related("summary", "archive")
-    return answer(shapes.agents(page_of(rows, asked, "agent", newest_first=True, by="created_at")))
+    return answer(shapes.agents(agents_page(person(request), rows, asked)))
 
 
 # Of an agent
@@ -211,7 +210,7 @@ def block_agents(request: HttpRequest, block_id: str, asked: Query[Relations]) -
 def _labelled(request: HttpRequest, agent_id: str, label: str) -> Block:
     row = agent_for(request, agent_id).blocks.filter(label=label.replace("\x00", "")).first()
     if row is None:
-        raise Unknown(_("block"), label)
+        raise Unknown("block", label)
     return row
 
 

@@ -22,7 +22,7 @@ from api.ids import written
 from api.letta import shapes
 from api.letta.agents import attach_archive
 from api.letta.shapes import Shape
-from api.pages import page_of
+from api.pages import agents_page, page_of
 
 router = Router(tags=["archives and folders"])
 
@@ -199,8 +199,7 @@ def folder_delete(request: HttpRequest, folder_id: str) -> HttpResponse:
 def folder_agents(request: HttpRequest, folder_id: str, asked: Query[Listing]) -> HttpResponse:
     """The ids of agents that search it."""
     rows = owned_by(Agent, person(request)).filter(attached_archives=archive_for(request, folder_id))
-    page = page_of(rows, asked, "agent", newest_first=True, by="created_at")
-    return answer([written("agent", row.pk) for row in page])
+    return answer([written("agent", row.pk) for row in agents_page(person(request), rows, asked)])
 
 
 @router.get("/agents/{agent_id}/folders", response=list[FolderOut])
@@ -286,6 +285,14 @@ class FileListing(Listing):
     NOT_SUPPORTED: ClassVar = frozenset({"include_content"})
 
 
+class FileRetrieving(Asked):
+    """One file, without its content."""
+
+    NOT_SUPPORTED_VALUES: ClassVar = {"include_content": frozenset({"true", "True", "1"})}
+
+    include_content: Literal["false", "False", "0"] = "false"
+
+
 @router.get("/folders/{folder_id}/files", response=list[FileOut])
 @only_known
 def file_list(request: HttpRequest, folder_id: str, asked: Query[FileListing]) -> HttpResponse:
@@ -297,13 +304,13 @@ def file_list(request: HttpRequest, folder_id: str, asked: Query[FileListing]) -
 def _file(request: HttpRequest, folder_id: str, file_id: str) -> Document:
     row = row_for(request, Document, "file", file_id)
     if row.archive_id != archive_for(request, folder_id).pk:
-        raise Unknown(_("file"), file_id)
+        raise Unknown("file", file_id)
     return row
 
 
 @router.get("/folders/{folder_id}/files/{file_id}", response=FileOut)
 @only_known
-def file_retrieve(request: HttpRequest, folder_id: str, file_id: str, asked: Query[FileListing]) -> HttpResponse:
+def file_retrieve(request: HttpRequest, folder_id: str, file_id: str, asked: Query[FileRetrieving]) -> HttpResponse:
     """One file, with how far it has been read."""
     return answer(shapes.file(_file(request, folder_id, file_id)))
 

@@ -12,11 +12,10 @@ from agents.access import owned_by
 from agents.llm.embeddings import get_embedder
 from agents.llm.gateway import model_config
 from agents.models import Agent
-from api.access import agent_for, person
+from api.access import agent_for, conversation_for, person
 from api.answers import answer, when
 from api.asked import MOST_NAMES, Asked, Body, Name, only_known
-from api.errors import Unknown
-from api.ids import uuid_of, written
+from api.ids import written
 from api.letta import shapes
 from api.letta.shapes import PROVIDER, Shape
 from memweb import __version__
@@ -145,10 +144,7 @@ def conversation_create(
 @only_known
 def conversation_retrieve(request: HttpRequest, conversation_id: str) -> HttpResponse:
     """A conversation by its id."""
-    key = uuid_of(conversation_id, "conversation")
-    if key is None or not conversation_id.startswith("conversation-"):
-        raise Unknown("conversation", conversation_id)
-    return answer(_conversation(agent_for(request, written("agent", key))))
+    return answer(_conversation(conversation_for(request, conversation_id)))
 
 
 def _conversation(agent: Agent) -> Shape:

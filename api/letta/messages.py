@@ -16,10 +16,10 @@ from agents.exceptions import InvalidInput
 from agents.external_context import recall_ranking, recall_storage
 from agents.main_context import fifo_queue
 from agents.models import Agent, Message
-from api.access import agent_for, person
+from api.access import agent_for, conversation_for, person
 from api.answers import answer, event_stream, read, when, when_ready
 from api.asked import LONGEST_TEXT, MOST_NAMES, Body, Listing, Name, Time, between, only_known
-from api.errors import Conflict, Unfit
+from api.errors import Conflict, Unfit, Unknown
 from api.ids import key_of, written
 from api.letta import shapes, timeline
 from api.letta.following import response, stream
@@ -186,6 +186,8 @@ class MessageListing(Listing):
 def message_list(request: HttpRequest, agent_id: str, asked: Query[MessageListing]) -> HttpResponse:
     """The timeline: what was said, thought, called and returned, and events as system messages."""
     agent = agent_for(request, agent_id)
+    if asked.conversation_id and conversation_for(request, asked.conversation_id) != agent:
+        raise Unknown("conversation", asked.conversation_id)
     types = frozenset(asked.include_return_message_types or ())
     return answer(timeline.page(timeline.rows_of(agent), asked, newest_first=True, types=types))
 

@@ -4,7 +4,6 @@ from typing import Any, ClassVar, Literal
 
 from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import gettext as _
 from ninja import Query, Router
 from pydantic import BaseModel, Field
 
@@ -134,7 +133,7 @@ def passage_delete(request: HttpRequest, agent_id: str, memory_id: str) -> HttpR
 
 def _retract(rows: Any, row: Passage) -> None:
     if not services.passages_retract(passages=rows.filter(pk=row.pk)):
-        raise Unknown(_("passage"), written("passage", row.pk))
+        raise Unknown("passage", written("passage", row.pk))
 
 
 # Of archives

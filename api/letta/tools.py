@@ -51,7 +51,7 @@ def _listed(functions: list[Function], asked: Listing) -> list[Shape]:
     ids = [row["id"] for row in rows]
     for cursor in filter(None, (asked.after, asked.before)):
         if cursor not in ids:
-            raise Unknown(_("tool"), cursor)
+            raise Unknown("tool", cursor)
     start = ids.index(asked.after) + 1 if asked.after else 0
     end = ids.index(asked.before) if asked.before else len(rows)
     return rows[start:end][: asked.limit or 50]
@@ -84,7 +84,7 @@ def tool_retrieve(request: HttpRequest, tool_id: str) -> HttpResponse:
 def _function(tool_id: str) -> Function:
     function = registry.registered().get(tool_id.removeprefix("tool-")) if tool_id.startswith("tool-") else None
     if function is None:
-        raise Unknown(_("tool"), tool_id)
+        raise Unknown("tool", tool_id)
     return function
 
 

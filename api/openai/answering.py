@@ -34,7 +34,7 @@ def agent_called(request: HttpRequest, model: str) -> Agent:
         return agent
     if uuid_of(model):
         return agent_for(request, model)
-    raise Unknown(_("agent"), model)
+    raise Unknown("agent", model)
 
 
 def last_said(items: Sequence[dict[str, Any]]) -> str:

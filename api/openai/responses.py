@@ -5,7 +5,6 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.translation import gettext as _
 from ninja import Router
 from pydantic import Field
 
@@ -43,7 +42,7 @@ def _run(request: HttpRequest, response_id: str) -> Run:
     key = key_of("run", response_id.removeprefix("resp_"))
     run = owned_by(Run, person(request)).select_related("agent").filter(pk=key).first() if key is not None else None
     if run is None:
-        raise Unknown(_("response"), response_id)
+        raise Unknown("response", response_id)
     return run
 
 
