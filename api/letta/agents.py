@@ -122,9 +122,10 @@ class AgentCreate(AgentFields):
 
 
 def model_of(handle: str) -> str:
-    """The model's name at the endpoint. Raises Unfit for one that the local model's server has not."""
+    """The model's name at the endpoint; empty is the configured one. Raises Unfit for one that the local model's server
+    has not."""
     name = handle.removeprefix(f"{shapes.PROVIDER}/")
-    if settings.LLM.local and name != settings.LLM.model:
+    if name and settings.LLM.local and name != settings.LLM.model:
         names = {"model": handle, "local": shapes.model_handle(settings.LLM.model)}
         reason = _(
             "There is no model “%(model)s” here: only “%(local)s”, on this machine. Leave `model` out, or set "
