@@ -67,6 +67,6 @@ def index_words() -> None:
     _on_commit("index_words")
 
 
-def ingest(document_id: int) -> None:
-    """Have a document read into passages."""
-    _on_commit("ingest", document_id)
+def ingest() -> None:
+    """Have a worker look for documents to read into passages."""
+    _on_commit("ingest")

@@ -9,6 +9,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from agents import dispatch, runs, services
+from agents.ingest import turns
 from agents.models import Agent, Checkpoint, Document, Passage, Run
 
 SUMMARY_PAUSE = 60  # seconds
@@ -23,8 +24,8 @@ def reap(thorough: bool = True) -> None:
     now = timezone.now()
     for agent_id in runs.agents_to_wake(now):
         dispatch.run_agent(agent_id)
-    for document_id in _abandoned_documents(now):
-        dispatch.ingest(document_id)
+    for _ in range(_documents_to_take_up(now)):
+        dispatch.ingest()
     if not thorough:
         return
     _forget_passages(now)
@@ -41,18 +42,15 @@ def take_over() -> None:
         dispatch.run_agent(agent_id)
 
 
-def _abandoned_documents(now: datetime) -> list[int]:
-    """Documents nobody is at or will come to: whose worker died, or that wait while no document at all gets on. They
-    wait from now on. What waits behind another is in the broker's queue already, once."""
+def _documents_to_take_up(now: datetime) -> int:
+    """How many workers to wake for documents whose worker died, and for those whose turn it is and that nobody came to.
+    Asked for once in a while: they wait from now on."""
     stale = Document.objects.filter(worked_at__lt=now - INGEST_PATIENCE)
-    abandoned = stale.filter(status__in=[Document.Status.READING, Document.Status.EMBEDDING])
-    moving = Document.objects.filter(worked_at__gte=now - INGEST_PATIENCE).exclude(status=Document.Status.QUEUED)
-    if not moving.exists():
-        abandoned |= stale.filter(status=Document.Status.QUEUED)
-    found = list(abandoned.values_list("pk", flat=True))
+    stale.filter(status__in=turns.BEING_READ).update(status=Document.Status.QUEUED)
+    found = list(turns.waiting().filter(worked_at__lt=now - INGEST_PATIENCE).values_list("pk", flat=True))
     if found:
-        abandoned.filter(pk__in=found).update(status=Document.Status.QUEUED, worked_at=now)
-    return found
+        Document.objects.filter(pk__in=found, status=Document.Status.QUEUED).update(worked_at=now)
+    return min(len(found), turns.AT_ONCE + 1)
 
 
 def _forget_passages(now: datetime) -> None:

@@ -7,11 +7,12 @@ from celery import shared_task
 from agents import dispatch, maintenance, services
 from agents.external_context import archival_storage, recall_storage, reindexing, vector_index
 from agents.functions import toolset
-from agents.ingest import work
+from agents.ingest import turns
+from agents.ingest.working import work
 from agents.llm.gateway import config_of
 from agents.llm.types import Role
 from agents.main_context import recursive_summary
-from agents.models import Agent, Document
+from agents.models import Agent
 
 
 @shared_task
@@ -46,10 +47,9 @@ def embed_passages() -> None:
 
 
 @shared_task
-def ingest(document_id: int) -> None:
-    """Read a document into passages; one that failed waits for its Retry."""
-    document = Document.objects.filter(pk=document_id).first()
-    if document and document.status not in (Document.Status.READY, Document.Status.FAILED):
+def ingest() -> None:
+    """Read documents into passages, by turns; one that failed waits for its Retry."""
+    while document := turns.take():
         work(document)
 
 

@@ -143,17 +143,17 @@ def inserts(owner: "Agent") -> float:
 
 def ingested(owner: "Agent", text: str) -> tuple[float, float]:
     """Passages a second: of the embedding model by itself, and of `text` on its whole way through a worker."""
-    from agents import ingest
+    from agents.ingest import working
     from agents.llm.embeddings import get_embedder
 
     with document(owner, text) as made:
-        pieces = [piece.text for piece in ingest.working.cut(made)]
+        pieces = [piece.text for piece in working.cut(made)]
         get_embedder().embed_passages(pieces[:WARM_UP])
         started = time.perf_counter()
         get_embedder().embed_passages(pieces)
         embedding = time.perf_counter() - started
         started = time.perf_counter()
-        ingest.work(made)
+        working.work(made)
         whole = time.perf_counter() - started
         assert made.passages.count() == len(pieces)
     return len(pieces) / embedding, len(pieces) / whole

@@ -193,8 +193,9 @@ def remember() -> "Agent":
     from django.contrib.auth.models import User
     from django.core.files.base import ContentFile
 
-    from agents import ingest, queue_manager, services
+    from agents import queue_manager, services
     from agents.external_context import recall_storage
+    from agents.ingest import working
     from agents.models import Document, Message
 
     owner = User.objects.create_user("晓雯")
@@ -215,7 +216,7 @@ def remember() -> "Agent":
         media_type="application/pdf",
         size=len(content),
     )
-    ingest.work(document)
+    working.work(document)
     document.refresh_from_db()
     if document.status != Document.Status.READY:
         raise SystemExit(document.error)

@@ -83,7 +83,8 @@ def outcome(path: Path) -> tuple[str, str]:
     from django.core.files.uploadedfile import SimpleUploadedFile
 
     from agents.exceptions import InvalidInput
-    from agents.ingest import check_upload, reading
+    from agents.ingest import reading
+    from agents.ingest.uploads import check_upload
 
     try:
         kind = check_upload(SimpleUploadedFile("file" + path.suffix, path.read_bytes()))

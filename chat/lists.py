@@ -10,10 +10,11 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from agents import ingest, queue_manager, selectors
+from agents import queue_manager, selectors
 from agents.exceptions import InvalidInput, LLMError
 from agents.external_context import archival_storage, recall_ranking, recall_storage
 from agents.external_context.hybrid import Hit, page_of
+from agents.ingest import kinds
 from agents.llm.gateway import config_of
 from agents.models import Agent, Message, Passage, Run
 from chat import drawing
@@ -89,8 +90,8 @@ def archival(request: HttpRequest, agent: Agent) -> Context:
         "attachable": selectors.archives_to_attach(agent),
         "documents": selectors.documents_of(agent),
         "limit_mb": settings.MAX_UPLOAD_BYTES // 1048576,
-        "accepted": ingest.ACCEPTED,
-        "kinds_read": ", ".join(ingest.DOCUMENTS),
+        "accepted": kinds.ACCEPTED,
+        "kinds_read": ", ".join(kinds.DOCUMENTS),
     }
 
 

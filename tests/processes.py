@@ -67,10 +67,10 @@ class Process:
         until(lambda: word in self.log.read_text(errors="replace"), f"“{word}” in {self.log.read_text()[-2000:]}")
 
 
-def worker(queue: str, log: Path, **environment: str) -> Process:
+def worker(queue: str, log: Path, *, threads: int = 2, **environment: str) -> Process:
     return Process(
-        *("celery", "-A", "memweb.celery", "worker", "-Q", queue, "-P", "threads", "-c", "2", "-n", f"{queue}@test"),
-        *("--loglevel", "INFO", "--without-gossip", "--without-mingle"),
+        *("celery", "-A", "memweb.celery", "worker", "-Q", queue, "-P", "threads", "-c", f"{threads}"),
+        *("-n", f"{queue}@test", "--loglevel", "INFO", "--without-gossip", "--without-mingle"),
         log=log,
         **environment,
     )

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from markdownify import MarkdownConverter
 
 from agents.exceptions import InvalidInput
-from agents.ingest import word
+from agents.ingest import limits, word
 from agents.ingest.cutting import Cut, cut_markdown
 from agents.ingest.decoding import decoded
 from agents.ingest.spans import fill_spans
@@ -44,15 +44,15 @@ def epub(path: str) -> Iterator[Cut]:
         names = set(book.namelist())
         locked = _locked(book)
         package = _package(book)
-        contents = _contents(book, package)
+        contents = _contents(book, package, names)
         place = ""
-        for chapter in _spine(package):
-            if chapter not in names:
-                continue
+        chapters = list(dict.fromkeys(chapter for chapter in _spine(package) if chapter in names))  # each once
+        limits.check_chapters(len(chapters))
+        for chapter in chapters:
             if chapter in locked:
                 raise InvalidInput(_("It is protected against copying (DRM). Only a copy without that can be read."))
             page = _decoded_html(book.read(chapter))
-            title, text = _markdown(page, _sheets(book, chapter, page))
+            title, text = _markdown(page, _sheets(book, names, chapter, page))
             place = contents.get(chapter) or (place if contents else title)
             for cut in cut_markdown(text, place=place):
                 place = cut.place
@@ -134,12 +134,12 @@ def _spine(package: _Package) -> Iterator[str]:
             yield package.resolved(item)
 
 
-def _contents(book: ZipFile, package: _Package) -> dict[str, str]:
+def _contents(book: ZipFile, package: _Package, names: set[str]) -> dict[str, str]:
     """The titles of chapters by file, as the table of contents has them."""
     titles: dict[str, str] = {}
-    for item in package.items.values():
-        path = package.resolved(item)
-        if path not in book.namelist():
+    items = {package.resolved(item): item for item in package.items.values() if _is_contents(item)}  # each file once
+    for path, item in items.items():
+        if path not in names:
             continue
         for href, title in _links(book, path, item):
             titles.setdefault(_resolved(path, href), title.strip())
@@ -148,21 +148,29 @@ def _contents(book: ZipFile, package: _Package) -> dict[str, str]:
 
 def _links(book: ZipFile, path: str, item: Element) -> Iterator[tuple[str, str]]:
     """Of a table of contents: as books have had it since epub 3, and before."""
-    if "nav" in item.get("properties", "").split():
+    if _is_nav(item):
         for link in _soup(_decoded_html(book.read(path))).select("nav a[href]"):
             yield str(link["href"]), link.get_text()
-    elif item.get("media-type") == "application/x-dtbncx+xml":
+    else:
         for point in fromstring(book.read(path)).iterfind(".//{*}navPoint"):
             target = point.find("{*}content")
             if target is not None:
                 yield target.get("src", ""), point.findtext("{*}navLabel/{*}text", "")
 
 
-def _sheets(book: ZipFile, chapter: str, page: str) -> list[str]:
+def _is_nav(item: Element) -> bool:
+    return "nav" in item.get("properties", "").split()
+
+
+def _is_contents(item: Element) -> bool:
+    return _is_nav(item) or item.get("media-type") == "application/x-dtbncx+xml"
+
+
+def _sheets(book: ZipFile, names: set[str], chapter: str, page: str) -> list[str]:
     """The style sheets in the book that a chapter links to."""
     links = _soup(page)("link", rel="stylesheet", href=True)
-    paths = [_resolved(chapter, str(link["href"])) for link in links]
-    return [decoded(book.read(path)) for path in paths if path in book.namelist()]
+    paths = dict.fromkeys(_resolved(chapter, str(link["href"])) for link in links)
+    return [decoded(book.read(path)) for path in paths if path in names]
 
 
 def _locked(book: ZipFile) -> set[str]:

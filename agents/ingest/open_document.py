@@ -9,6 +9,7 @@ from defusedxml.ElementTree import fromstring
 from django.utils.translation import gettext as _
 
 from agents.exceptions import InvalidInput
+from agents.ingest import limits
 from agents.ingest.cutting import Cut, cut_markdown, cut_text
 from agents.ingest.markup import markdown_of
 from agents.ingest.tables import sheet_place, table
@@ -37,6 +38,7 @@ def odp(path: str, tell: Any) -> Iterator[Cut]:
     """The text of a presentation, slide by slide, with its notes."""
     content, _styles = _trees(path)
     pages = content.findall(".//{*}presentation/{*}page")
+    limits.check_pages(len(pages))
     for number, page in enumerate(pages, start=1):
         tell(number, len(pages))
         lines = [_text(line) for line in page.iter() if _name(line) in ("p", "h")]
@@ -47,7 +49,9 @@ def odp(path: str, tell: Any) -> Iterator[Cut]:
 def ods(path: str) -> Iterator[Cut]:
     """The rows of all sheets."""
     content, _styles = _trees(path)
-    for sheet in content.iterfind(".//{*}spreadsheet/{*}table"):
+    sheets = content.findall(".//{*}spreadsheet/{*}table")
+    limits.check_sheets(len(sheets))
+    for sheet in sheets:
         yield from table(_rows(sheet), sheet_place(_attribute(sheet, "name")))
 
 

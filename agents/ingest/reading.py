@@ -16,7 +16,7 @@ from pypdf.errors import PyPdfError
 from striprtf.striprtf import rtf_to_text
 
 from agents.exceptions import InvalidInput
-from agents.ingest import json_files, mail, markup, open_document, slides, tables
+from agents.ingest import json_files, limits, mail, markup, open_document, slides, tables
 from agents.ingest.cutting import Cut, cut_markdown, cut_source, cut_text, markdown_from_rst
 from agents.ingest.decoding import text_of
 from agents.ingest.kinds import MEDIA_TYPES, SOURCE
@@ -37,6 +37,8 @@ def read(path: str, media_type: str, tell: Tell) -> Iterator[Cut]:
     reader = READERS[media_type]
     try:
         yield from reader(path, tell)
+    except RecursionError as error:
+        raise limits.too_nested() from error
     except BROKEN as error:
         if isinstance(error, OSError) and error.errno:  # the file itself; without a number it is of its content
             raise
@@ -51,6 +53,7 @@ def _pdf(path: str, tell: Tell) -> Iterator[Cut]:
     if reader.is_encrypted and not reader.decrypt(""):
         raise InvalidInput(_("It is protected by a password. Save a copy without one and upload that."))
     total = len(reader.pages)
+    limits.check_pages(total)
     for number, page in enumerate(reader.pages, start=1):
         tell(number, total)
         yield from cut_text(plain_forms(page.extract_text().replace("\x00", " ")), page=number)

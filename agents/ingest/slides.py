@@ -7,6 +7,7 @@ from typing import Any
 from defusedxml.ElementTree import fromstring
 from pptx import Presentation
 
+from agents.ingest import limits
 from agents.ingest.cutting import Cut, cut_text
 
 
@@ -15,6 +16,7 @@ def pptx(path: str, tell: Callable[[int, int], None]) -> Iterator[Cut]:
     with Path(path).open("rb") as file:
         deck = Presentation(file)
         total, authors = len(deck.slides), _authors(deck)
+        limits.check_pages(total)
         for number, slide in enumerate(deck.slides, start=1):
             tell(number, total)
             texts = list(_texts(slide.shapes))

@@ -13,6 +13,7 @@ from zipfile import ZipFile
 
 from openpyxl import load_workbook
 
+from agents.ingest import limits
 from agents.ingest.cutting import Cut, cut_rows
 from agents.ingest.decoding import text_of
 
@@ -41,6 +42,7 @@ def xlsx(path: str) -> Iterator[Cut]:
     with Path(path).open("rb") as file:
         results = _workbook(file, data_only=True)
         formulas = _workbook(file, data_only=False) if _has_formulas(path) else None
+        limits.check_sheets(len(results.worksheets))
         for sheet in results.worksheets:
             rows = _values(sheet)
             if formulas:
@@ -57,8 +59,12 @@ def _workbook(file: Any, *, data_only: bool) -> Any:
 
 def _values(sheet: Any) -> Iterator[Iterable[object]]:
     sheet.reset_dimensions()  # those written down may be wrong, and would fill every row up
-    rows: Iterator[Iterable[object]] = sheet.iter_rows(values_only=True)
-    return rows
+    cells = 0
+    for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):  # rows left out in it are among them
+        cells += len(row)
+        limits.check_rows(number)
+        limits.check_cells(cells)
+        yield row
 
 
 def _has_formulas(path: str) -> bool:

@@ -1,6 +1,7 @@
 """What is taken: looked at before anything is stored, and refused with what is wrong and what would do."""
 
 import hashlib
+import io
 import zlib
 from pathlib import Path
 from typing import IO, cast
@@ -27,6 +28,7 @@ TREE_BYTES = 50 * 1024 * 1024  # of XML that is held as a tree, which takes ten 
 RATIO, RATIO_FROM = 200, 10 * 1024 * 1024  # Office's XML packs to a twentieth, a bomb to a thousandth
 MEMBERS = 10_000
 HEAD = 1024
+PROLOG = 64 * 1024  # a comment that goes on for megabytes takes its parser the square of them
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 BROKEN_ZIP = (BadZipFile, zlib.error, EOFError, ValueError, LookupError, NotImplementedError, RuntimeError, OSError)
@@ -146,7 +148,8 @@ def _refuse_entities(archive: ZipFile, name: str) -> None:
     for member in archive.infolist():
         with archive.open(member) as content:
             try:
-                next(iterparse(content, events=("start",)), None)  # up to the root: they are declared before it
+                head = io.BytesIO(content.read(PROLOG))
+                next(iterparse(head, events=("start",)), None)  # up to the root: they are declared before it
             except DefusedXmlException as error:
                 reason = _("“%(name)s” is not a normal Office file: its XML declares entities. It was not read.")
                 raise InvalidInput(reason % {"name": name}) from error

@@ -1,8 +1,12 @@
 """One document's way through a worker: read, cut, embed, store, with progress, and again from where it stopped."""
 
 import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
+from itertools import islice
+from typing import IO
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -11,7 +15,7 @@ from django.utils.translation import ngettext
 from agents import person
 from agents.exceptions import InvalidInput, LLMError
 from agents.external_context import archival_storage
-from agents.ingest.cutting import Cut
+from agents.ingest.reader_process import read
 from agents.locks import try_lock
 from agents.models import Archive, Document
 
@@ -47,17 +51,9 @@ def work(document: Document) -> None:
 def _work(document: Document) -> None:
     try:
         _begin(document)
-        pieces = list(cut(document))
-        if not pieces:
-            raise InvalidInput(_nothing_in(document))
-        done = set(document.passages.values_list("position", flat=True))
-        _report(document, status=Status.EMBEDDING, total=len(pieces), done=len(done))
-        missing = [piece for piece in pieces if piece.position not in done]
-        for start in range(0, len(missing), BATCH):
-            batch = missing[start : start + BATCH]
-            archival_storage.insert_pieces(document, [(p.position, p.page, p.place, p.text) for p in batch])
-            # It gets on: a worker that stops now and then is no reason to give the file up.
-            _report(document, status=Status.EMBEDDING, done=document.done + len(batch), attempts=0)
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
+            total = _spool(document, spool)
+            _store(document, _spooled(spool), total)
         _report(document, status=Status.READY)
         archival_storage.announce(document.archive)
     except (InvalidInput, LLMError) as error:
@@ -71,6 +67,33 @@ def _work(document: Document) -> None:
         reason = _("memweb itself failed: %(fault)s. The log says more.") % {"fault": type(error).__name__}
         _report(document, status=Status.FAILED, error=reason)
         raise
+
+
+def _spool(document: Document, spool: IO[str]) -> int:
+    """Write the pieces down, however many they are, and tell how many. Nothing is stored of a file that turns out to be
+    unreadable or too large at its end."""
+    total = 0
+    for piece in cut(document):
+        spool.write(json.dumps(astuple(piece)) + "\n")
+        total = piece.position + 1
+    if not total:
+        raise InvalidInput(_nothing_in(document))
+    spool.seek(0)
+    return total
+
+
+def _spooled(spool: IO[str]) -> Iterator[Piece]:
+    return (Piece(*json.loads(line)) for line in spool)
+
+
+def _store(document: Document, pieces: Iterator[Piece], total: int) -> None:
+    done = set(document.passages.values_list("position", flat=True))
+    _report(document, status=Status.EMBEDDING, total=total, done=len(done))
+    missing = (piece for piece in pieces if piece.position not in done)
+    while batch := list(islice(missing, BATCH)):
+        archival_storage.insert_pieces(document, [(p.position, p.page, p.place, p.text) for p in batch])
+        # It gets on: a worker that stops now and then is no reason to give the file up.
+        _report(document, status=Status.EMBEDDING, done=document.done + len(batch), attempts=0)
 
 
 def _begin(document: Document) -> None:
@@ -97,15 +120,13 @@ def cut(document: Document) -> Iterator[Piece]:
         elif number % PAGES_A_REPORT == 0:
             _report(document, done=number - 1)
 
-    for position, (page, place, text) in enumerate(read(document.file.path, document.media_type, tell)):
+    def look() -> None:
+        """It still waits for the reader: no other worker is to take it up."""
+        if not Document.objects.filter(pk=document.pk).update(worked_at=timezone.now()):
+            raise _Deleted
+
+    for position, (page, place, text) in enumerate(read(document.file.path, document.media_type, tell, look)):
         yield Piece(position, page, place, text)
-
-
-def read(path: str, media_type: str, tell: Callable[[int, int], None]) -> Iterator[Cut]:
-    """`reading.read`, whose libraries are loaded by the first document: only the program that reads needs them."""
-    from agents.ingest import reading
-
-    return reading.read(path, media_type, tell)
 
 
 def _nothing_in(document: Document) -> str:

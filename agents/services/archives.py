@@ -9,11 +9,12 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from agents import dispatch, ingest
+from agents import dispatch
 from agents.exceptions import InvalidInput, NameTaken
 from agents.external_context import archival_storage
 from agents.external_context.archival_storage import Filing
 from agents.functions.archival_memory import LONGEST_PASSAGE
+from agents.ingest.uploads import check_upload, sha256_of
 from agents.models import Agent, Archive, Document, Passage
 from agents.text.clean import typed
 
@@ -140,8 +141,8 @@ def _announce(archives: Iterable[Archive]) -> None:
 
 def document_add(*, archive: Archive, file: "UploadedFile[bytes]") -> Document:
     """Take an upload and have it ingested. Raises InvalidInput: wrong kind, too large, empty, or there already."""
-    media_type = ingest.check_upload(file)
-    sha256 = ingest.sha256_of(file)
+    media_type = check_upload(file)
+    sha256 = sha256_of(file)
     name = (file.name or "document")[-255:]
     same = archive.documents.filter(sha256=sha256).first()
     if same and same.status != Document.Status.FAILED:
@@ -154,7 +155,7 @@ def document_add(*, archive: Archive, file: "UploadedFile[bytes]") -> Document:
             if same:
                 same.delete()
             document.save()
-            dispatch.ingest(document.pk)
+            dispatch.ingest()
             archival_storage.announce_document(document)
     except IntegrityError as error:  # two uploads of it at once
         document.file.delete(save=False)
@@ -176,5 +177,5 @@ def document_retry(*, document: Document) -> None:
         Document.objects.filter(pk=document.pk).update(
             status=Document.Status.QUEUED, error="", attempts=0, worked_at=timezone.now()
         )
-        dispatch.ingest(document.pk)
+        dispatch.ingest()
         archival_storage.announce_document(document)

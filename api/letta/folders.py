@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from agents import selectors, services
 from agents.access import owned_by
-from agents.ingest import sha256_of
+from agents.ingest.uploads import sha256_of
 from agents.models import Agent, Archive, Document
 from agents.services.archives import LONGEST_ARCHIVE_NAME
 from api.access import agent_for, archive_for, person, row_for

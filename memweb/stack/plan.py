@@ -17,6 +17,7 @@ from memweb.stack.valkey import Valkey
 
 ROOT_IS_MEANT = "ignore:You're running the worker with superuser privileges"  # as in a container
 PRELOADED = "memweb.preloaded"
+INGEST_THREADS = 3  # one more than documents of one person are read at once (`agents.ingest.turns`)
 BACKLOG = 1024  # connections that wait to be accepted
 SILENT = ("--without-gossip", "--without-mingle", "--without-heartbeat")  # workers that need not know of each other
 
@@ -78,7 +79,7 @@ def plan_for(env: Env) -> Plan:
         _program("web", "daphne", "-v", "0", "-e", _endpoint(env), "memweb.asgi:application"),
         _program("worker-runs", *_worker("runs", env.memweb_run_threads)),
         _program("worker-background", *_worker("background", 6)),
-        _program("worker-ingest", *_worker("ingest", 1)),
+        _program("worker-ingest", *_worker("ingest", INGEST_THREADS)),
         _program("beat", *_celery("beat", "--pidfile=", "--schedule", str(paths.beat_schedule), app="memweb.beat")),
     ]
     environment = children_environment(env, paths)

@@ -14,9 +14,10 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from agents import ingest, services
+from agents import services
 from agents.broadcast import bus
 from agents.broadcast.events import BlockChanged, Event
+from agents.ingest import working
 from agents.llm.scripted import say
 from agents.models import (
     Agent,
@@ -104,7 +105,7 @@ def everything(agent: Agent, serve_model: ServeModel, settings: Settings, tmp_pa
     serve_model([say("Hello.")])
     exchange(agent, "Hi")
     file = SimpleUploadedFile("log.txt", b"The lamp burns.")
-    ingest.work(services.document_add(archive=agent.archive, file=file))
+    working.work(services.document_add(archive=agent.archive, file=file))
     services.checkpoint_create(agent=agent, name="before the storm")
     person_reads(person=agent.owner, language="en")
     services.token_create(owner=agent.owner, name="cron")

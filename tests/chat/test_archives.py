@@ -13,7 +13,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from agents import ingest, services
+from agents import services
+from agents.ingest import working
 from agents.models import Agent, Archive, Document
 from tests.chat.conftest import plain, post
 from tests.conftest import make_agent
@@ -113,7 +114,7 @@ def test_a_detached_archive_keeps_what_it_has_and_the_undo_attaches_it_again(
 ) -> None:
     services.archive_attach(agent=agent, archive=logs)
     services.document_add(archive=logs, file=SimpleUploadedFile("log.txt", b"The lamp burns."))
-    ingest.work(logs.documents.get())
+    working.work(logs.documents.get())
     answer = post(browser, "archive_detach", agent.pk, logs.pk)
     assert searched(shown(answer)) == ["Sam"]
     toast = json.loads(answer["HX-Trigger"])["memweb:toast"]
@@ -130,7 +131,7 @@ def test_an_archive_is_deleted_with_all_it_has_for_everybody_who_searched_it(
     for one in (agent, other):
         services.archive_attach(agent=one, archive=logs)
     services.document_add(archive=logs, file=SimpleUploadedFile("log.txt", b"The lamp burns."))
-    ingest.work(logs.documents.get())
+    working.work(logs.documents.get())
     with django_capture_on_commit_callbacks(execute=True):
         assert searched(shown(post(browser, "archive_delete", agent.pk, logs.pk))) == ["Sam"]
     assert not Document.objects.exists() and not [path for path in media.rglob("*") if path.is_file()]
@@ -157,7 +158,7 @@ def test_an_upload_goes_into_the_chosen_archive(browser: Client, agent: Agent, l
     answer: Any = post(browser, "document_add", agent.pk, files=file, archive=logs.pk)
     assert answer.json() == {"errors": []}
     assert (logs.documents.count(), agent.archive.documents.count()) == (1, 0)
-    ingest.work(logs.documents.get())
+    working.work(logs.documents.get())
     listed = plain(browser.get(reverse("documents", args=[agent.pk])).content.decode())
     assert "log.txt ready · 1 passage · Ship logs" in listed
     assert "log.txt · " in passages(browser, agent) and "· Ship logs The lamp burns." in passages(browser, agent)

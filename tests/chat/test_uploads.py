@@ -11,7 +11,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from agents import dispatch, ingest
+from agents import dispatch
+from agents.ingest import kinds, working
 from agents.models import Agent, Document
 from tests.chat.conftest import pdf, plain
 from tests.conftest import make_agent
@@ -74,7 +75,7 @@ def test_an_upload_is_ingested_by_a_worker(
     monkeypatch.setattr(dispatch, "_enqueue", lambda *task: enqueued.append(task))
     with django_capture_on_commit_callbacks(execute=True):
         upload(browser, agent, ("log.txt", b"The lamp burns."))
-    assert enqueued == [("ingest", Document.objects.get().pk)]
+    assert enqueued == [("ingest",)]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +112,7 @@ def test_a_file_over_the_limit_is_told_both_sizes(
 def test_the_form_says_the_limit_and_the_kinds(browser: Client, agent: Agent) -> None:
     tab = browser.get(reverse("tab", args=[agent.pk, "archival"])).content.decode()
     assert "up to 20 MB" in plain(tab) and "txt, md, rst, html," in plain(tab) and "or source code" in plain(tab)
-    assert f'accept="{ingest.ACCEPTED}"' in tab
+    assert f'accept="{kinds.ACCEPTED}"' in tab
 
 
 def test_no_file_at_all_is_said(browser: Client, agent: Agent) -> None:
@@ -129,7 +130,7 @@ def test_of_several_files_the_good_ones_are_taken(browser: Client, agent: Agent)
 @pytest.mark.parametrize("name", ["log.txt", "copy of log.txt", "log.md"])
 def test_the_same_file_is_taken_once(browser: Client, agent: Agent, media: Path, name: str) -> None:
     upload(browser, agent, ("log.txt", b"The lamp burns."))
-    ingest.work(Document.objects.get())
+    working.work(Document.objects.get())
     reasons = upload(browser, agent, (name, b"The lamp burns."))
     assert reasons == [f"“{name}” is in this archive already, as “log.txt”."]
     assert Document.objects.get().passages.count() == 1 and len(files_in(media)) == 1
@@ -140,7 +141,7 @@ def test_each_archive_may_have_the_same_file(browser: Client, alice: User, agent
     for one in (agent, other):
         assert upload(browser, one, ("log.txt", b"The lamp burns.")) == []
     assert Document.objects.count() == 2
-    ingest.work(other.archive.documents.get())
+    working.work(other.archive.documents.get())
     assert not agent.archive.passages.exists()
 
 
@@ -159,7 +160,7 @@ def test_progress_is_listed_stage_by_stage(browser: Client, agent: Agent) -> Non
         assert f"log.pdf {text}" in plain(markup) and "<progress" in markup and "value=" not in markup
     Document.objects.update(status=Status.EMBEDDING, done=3, total=12)
     assert "log.pdf storing 3 / 12" in plain(listed(browser, agent)) and 'value="25"' in listed(browser, agent)
-    ingest.work(Document.objects.get())
+    working.work(Document.objects.get())
     assert "log.pdf ready · 2 pages · 2 passages" in plain(listed(browser, agent))
     assert "<progress" not in listed(browser, agent)
 
@@ -167,7 +168,7 @@ def test_progress_is_listed_stage_by_stage(browser: Client, agent: Agent) -> Non
 def test_a_failed_document_says_why_and_can_be_retried(browser: Client, agent: Agent) -> None:
     upload(browser, agent, ("log.pdf", b"%PDF-1.4 nonsense"))
     document = Document.objects.get()
-    ingest.work(document)
+    working.work(document)
     assert "The PDF cannot be read: it may be damaged" in plain(listed(browser, agent))
     url = reverse("document_retry", args=[document.pk])
     assert url in listed(browser, agent)
@@ -180,7 +181,7 @@ def test_a_document_is_found_by_page_and_deleted_with_its_file(
 ) -> None:
     upload(browser, agent, ("log.pdf", pdf("The lamp burns.", "Zephyr is harbour master.")))
     document = Document.objects.get()
-    ingest.work(document)
+    working.work(document)
     search = reverse("tab", args=[agent.pk, "archival"]) + "?part=results&q=harbour"
     found = browser.get(search).content.decode()
     best = re.search(r'<li id="passage-.*?</li>', found, re.DOTALL)
