@@ -15,7 +15,7 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
-from agents.ingest import sha256_of
+from agents.ingest.uploads import sha256_of
 from agents.models import Token
 from api.answers import read
 from api.errors import InHand, Unfit
