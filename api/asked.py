@@ -5,26 +5,35 @@ says no more than nothing. Texts come out as the database can hold them.
 """
 
 import inspect
+import json
+import math
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
+from django.utils.translation import gettext as _
+from ninja.files import UploadedFile
+from ninja.parser import Parser
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from agents.text.clean import encodable, encodable_json
 from api.errors import NotSupported, Unfit
 
+Kind = TypeVar("Kind")
 Rows = TypeVar("Rows", bound=QuerySet[Any])
 
 ISO_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
+FIRST = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
+LAST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 MOST_LISTED = 1000  # rows of a page
 LONGEST_NAME = 200  # characters, wherever a name is only looked for
 LONGEST_TEXT = 200_000  # characters: no text of a request is longer
+DEEPEST = 100  # levels of a body
 MOST_NAMES = 30  # in a list of names or ids: an address holds no more
 
 
@@ -36,11 +45,14 @@ def _written(value: Any) -> Any:
 
 
 def _in_utc(time: datetime) -> datetime:
-    """A time without a zone is UTC."""
+    """A time without a zone is UTC. It must be a time in every zone."""
     try:
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
-    except OverflowError as error:
-        raise ValueError("outside of the years that there are") from error
+        time = time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except OverflowError:
+        time = datetime.max.replace(tzinfo=UTC)
+    if not FIRST <= time <= LAST:
+        raise ValueError("outside of the years that there are")
+    return time
 
 
 Time = Annotated[datetime, BeforeValidator(_written), AfterValidator(_in_utc)]
@@ -108,14 +120,20 @@ def between(rows: Rows, start: datetime | None, end: datetime | None) -> Rows:
 
 
 def only_known(door: Callable[..., Any]) -> Callable[..., Any]:
-    """A door that refuses what its address asks for and it does not know."""
-    asked = next((kind for kind in map(_asked_kind, inspect.signature(door).parameters.values()) if kind), None)
+    """A door that refuses what its address or its form asks for and it does not know."""
+    parameters = inspect.signature(door).parameters
+    asked = next((kind for kind in (_kind(given, Asked) for given in parameters.values()) if kind), None)
+    form = next((kind for kind in (_kind(given, Body) for given in parameters.values()) if kind), None)
+    files = [name for name, given in parameters.items() if _kind(given, UploadedFile)]
 
     def check(request: HttpRequest) -> None:
-        for name in request.GET:
-            if asked and (name in asked.model_fields or asked.refuse_unsupported(name, request.GET.getlist(name))):
-                continue
-            raise Unfit(encodable(name)[:80], "There is no such parameter here.", where="query")
+        _refuse_unknown(request.GET, asked, "query")
+        if not files:
+            return
+        _refuse_unknown(request.POST, form, "form")
+        for name in request.FILES:
+            if name not in files or len(request.FILES.getlist(name)) > 1:
+                raise Unfit(encodable(name)[:80], _("One file is taken, as the field `file`."), where="form")
 
     if inspect.iscoroutinefunction(door):
 
@@ -134,6 +152,42 @@ def only_known(door: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
-def _asked_kind(parameter: inspect.Parameter) -> type[Asked] | None:
+def _refuse_unknown(given: QueryDict, known: type[_Asked] | None, where: str) -> None:
+    for name in given:
+        if known and (name in known.model_fields or known.refuse_unsupported(name, given.getlist(name))):
+            continue
+        raise Unfit(encodable(name)[:80], _("There is no such parameter here."), where=where)
+
+
+def _kind(parameter: inspect.Parameter, base: type[Kind]) -> type[Kind] | None:
+    """The class that a parameter is annotated with, if it is one of `base`."""
     kinds = [parameter.annotation, *get_args(parameter.annotation)]
-    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Asked)), None)
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, base)), None)
+
+
+class JsonParser(Parser):
+    """JSON as its standard has it: without NaN and infinity, which no database holds, and not deeper than programs can
+    walk."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        """Raises ValueError, RecursionError: a 400."""
+        data = json.loads(request.body, parse_constant=_no_number, parse_float=_finite)
+        level, depth = [data], 0
+        while level := [item for value in level if isinstance(value, dict | list) for item in _items(value)]:
+            depth += 1
+            if depth > DEEPEST:
+                raise ValueError(f"more than {DEEPEST} levels of nesting")
+        return data
+
+
+def _items(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number in JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)

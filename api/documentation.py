@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 from ninja.openapi.schema import OpenAPISchema
 
@@ -67,6 +68,7 @@ def page(*apis: NinjaAPI) -> Any:
     """A view that shows what these doors offer."""
 
     @login_not_required
+    @require_safe
     def documentation(request: HttpRequest) -> HttpResponse:
         schemas = [api.get_openapi_schema() for api in apis]
         answer = render(request, "api/documentation.html", {"apis": [_readable(schema) for schema in schemas]})

@@ -172,7 +172,8 @@ def answer_of(error: Exception) -> JsonResponse:
     if isinstance(error, ValidationError):
         return refusal(422, [_plain(item) for item in error.errors])
     if isinstance(error, HttpError):
-        return refusal(error.status_code, str(error))
+        text = _("The request cannot be read: %(reason)s") % {"reason": str(error.__cause__ or error)[:200]}
+        return refusal(error.status_code, text)
     if isinstance(error, InvalidInput):
         return _invalid(error)
     return _of_what_is_around(error)
@@ -210,7 +211,7 @@ def _invalid(error: InvalidInput) -> JsonResponse:
 def _plain(item: dict[str, Any]) -> dict[str, Any]:
     """A fault as pydantic tells it, without what cannot be written as JSON; ninja's names of parameters left out."""
     place = [part for part in item.get("loc", ()) if part not in ("payload", "asked")]
-    return fault(place, str(item.get("msg", "")), str(item.get("type", "")))
+    return fault(place, str(item.get("msg", "")).removeprefix("Value error, "), str(item.get("type", "")))
 
 
 def register(api: NinjaAPI) -> None:

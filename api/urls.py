@@ -2,10 +2,12 @@
 
 from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, URLResolver, path
+from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
 
 from api import errors
 from api.access import Bearer
+from api.asked import JsonParser
 from api.documentation import Doors, page
 from api.letta import agents, blocks, folders, installation, messages, passages, runs, tools
 from api.openai import chat, responses
@@ -30,6 +32,7 @@ v1 = Doors(
     urls_namespace="v1",
     auth=Bearer(),
     docs_url=None,
+    parser=JsonParser(),
 )
 errors.register(v1)
 openai = Doors(
@@ -39,6 +42,7 @@ openai = Doors(
     urls_namespace="openai",
     auth=Bearer(),
     docs_url=None,
+    parser=JsonParser(),
 )
 errors.register(openai)
 for router in (chat.router, responses.router):
@@ -47,17 +51,15 @@ for module in (installation, agents, messages, blocks, passages, folders, tools,
     v1.add_router("", module.router)
 
 
-def _without_login(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
+def _doors(api: NinjaAPI) -> tuple[list[URLPattern | URLResolver], str, str]:
     """For whoever comes by the pages' middleware: a session opens none of these doors, and none asks for a login."""
+    patterns, app, namespace = api.urls
     for pattern in patterns:
         if isinstance(pattern, URLPattern):
             pattern.callback = login_not_required(pattern.callback)
-    return patterns
-
-
-def _doors(api: NinjaAPI) -> tuple[list[URLPattern | URLResolver], str, str]:
-    patterns, app, namespace = api.urls
-    return _without_login(patterns), app, namespace
+            if pattern.name == "openapi-json":
+                pattern.callback = require_safe(pattern.callback)
+    return patterns, app, namespace
 
 
 urlpatterns = [

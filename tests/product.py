@@ -1,5 +1,6 @@
 """The product as `make run` starts it, in a data folder of its own, with a scripted model."""
 
+import contextlib
 import os
 import re
 import signal
@@ -19,7 +20,7 @@ from django.contrib.auth.models import User
 from django.urls import reverse
 from agents import services
 from chat.login_tokens import login_tokens
-for _ in range(60):
+for _ in range(250):
     user = User.objects.create_superuser(f"person-{uuid.uuid4().hex[:8]}")
     token = services.token_create(owner=user, name="a program")[1]
     print(reverse("enter", args=[user.pk, login_tokens.make_token(user)]), token)
@@ -69,6 +70,15 @@ class Product:
 
     def output(self) -> str:
         return self.log.read_text(errors="replace")
+
+    def web_process(self) -> int:
+        """The id of the process that answers."""
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):  # it ended meanwhile
+                command = path.read_text(errors="replace").replace("\0", " ").split()
+                if "daphne" in command and str(self.port) in command:
+                    return int(path.parent.name)
+        raise LookupError("no web process")
 
     def printed_login_url(self) -> str:
         found = re.search(r"http://\S+/enter/\S+", self.output())

@@ -1,5 +1,6 @@
 """Archives and folders: to memweb one thing. An archive is known for its passages, a folder for its files."""
 
+from pathlib import PurePath
 from typing import Any, ClassVar, Literal
 
 from django.db import transaction
@@ -273,9 +274,9 @@ def file_upload(
 
 
 def _free_name(archive: Archive, name: str) -> str:
-    stem, dot, suffix = name.rpartition(".")
+    path = PurePath(name)
     taken = set(archive.documents.values_list("name", flat=True))
-    names = (f"{stem or suffix}_({number}){dot}{suffix if stem else ''}" for number in range(1, len(taken) + 2))
+    names = (f"{path.stem}_({number}){path.suffix}" for number in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)
 
 

@@ -37,24 +37,26 @@ def agent_called(request: HttpRequest, model: str) -> Agent:
     raise Unknown("agent", model)
 
 
-def last_said(items: Sequence[dict[str, Any]]) -> str:
-    """The text of the last message of the user. Raises Unfit, NotSupported."""
+def last_said(items: Sequence[dict[str, Any]], field: str) -> str:
+    """The text of the last message of the user in that field. Raises Unfit, NotSupported."""
     for item in reversed(items):
         if item.get("role") == "user" and item.get("type", "message") == "message":
-            return _text(item.get("content"))
-    raise Unfit("messages", _("There is no message of the user to answer."))
+            return _text(item.get("content"), field)
+    raise Unfit(field, _("There is no message of the user to answer."))
 
 
-def _text(content: Any) -> str:
+def _text(content: Any, field: str) -> str:
     if isinstance(content, str):
         return content
     if not isinstance(content, list) or not content or not all(isinstance(part, dict) for part in content):
-        raise Unfit("messages", _("The content of a message is a text, or a list of parts."))
+        raise Unfit(field, _("The content of a message is a text, or a list of parts."))
     texts = []
     for part in content:
         if part.get("type") not in TEXT_PARTS:
             raise NotSupported(_("content of the type “%(type)s”: send text") % {"type": str(part.get("type"))[:40]})
-        texts.append(str(part.get("text", "")))
+        if not isinstance(part.get("text"), str):
+            raise Unfit(field, _("The content of a message is a text, or a list of parts."))
+        texts.append(part["text"])
     return "\n".join(texts)
 
 

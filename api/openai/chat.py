@@ -97,7 +97,7 @@ class ChatCreate(Asking):
 async def chat_create(request: HttpRequest, payload: ChatCreate) -> HttpResponseBase:
     """Say the last message of the user to the agent. Earlier messages and system messages are not stored again."""
     payload.check()
-    agent, run = await read(told, request, payload.model, last_said(payload.messages))
+    agent, run = await read(told, request, payload.model, last_said(payload.messages, "messages"))
     if payload.stream:
         return event_stream(_stream(agent, run, payload))
     return await in_time(_completion(agent, run, payload.model))

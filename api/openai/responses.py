@@ -6,7 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from ninja import Router
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from agents.access import owned_by
 from agents.models import Agent, Run
@@ -23,19 +23,26 @@ from api.openai.chat import Asking
 router = Router(tags=["openai"])
 
 
+class TextOptions(BaseModel):
+    """How the text should look: plain."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    format: dict[str, Any] | None = None
+
+
 class ResponseCreate(Asking):
     """A text, or items of which the agent is told the last message of the user."""
 
     input: str | list[dict[str, Any]] = Field(max_length=LONGEST_TEXT)
     previous_response_id: Name | None = None
-    text: dict[str, Any] | None = None
+    text: TextOptions | None = None
 
     def said(self) -> str:
         """Raises Unfit, NotSupported."""
-        form = (self.text or {}).get("format") or {}
-        if form.get("type", "text") != "text":
+        if self.text and self.text.format and self.text.format.get("type", "text") != "text":
             raise NotSupported("`text.format`")
-        return self.input if isinstance(self.input, str) else last_said(self.input)
+        return self.input if isinstance(self.input, str) else last_said(self.input, "input")
 
 
 def _run(request: HttpRequest, response_id: str) -> Run:
