@@ -75,8 +75,8 @@ class Product:
         """The id of the process that answers."""
         for path in Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):  # it ended meanwhile
-                command = path.read_text(errors="replace").replace("\0", " ").split()
-                if "daphne" in command and str(self.port) in command:
+                command = path.read_text(errors="replace").replace("\0", " ")
+                if "daphne" in command and f":port={self.port}:" in command:
                     return int(path.parent.name)
         raise LookupError("no web process")
 
