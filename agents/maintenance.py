@@ -9,6 +9,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from agents import dispatch, runs, services
+from agents.external_context import recall_storage
 from agents.ingest import turns
 from agents.models import Agent, Checkpoint, Document, Passage, Run
 
@@ -19,7 +20,7 @@ INGEST_PATIENCE = timedelta(seconds=60)  # a batch of passages takes a few
 
 def reap(thorough: bool = True) -> None:
     """Runs and documents that nobody is at; if `thorough`, also what may wait half a minute: missing summaries, timed
-    heartbeats, passages that can go for good. Three queries and three when there is nothing to do.
+    heartbeats, passages that can go for good. Four queries and five when there is nothing to do.
     """
     now = timezone.now()
     for agent_id in runs.agents_to_wake(now):
@@ -29,6 +30,7 @@ def reap(thorough: bool = True) -> None:
     if not thorough:
         return
     _forget_passages(now)
+    _embed_what_was_dropped()
     for agent_id, queue_start in _unsummarised():
         if _first_in_a_while(f"summary-asked:{agent_id}:{queue_start}"):
             dispatch.summarize(agent_id, queue_start)
@@ -57,6 +59,15 @@ def _forget_passages(now: datetime) -> None:
     """Delete what was taken out of the archives for good; not what a checkpoint from before still holds."""
     held = Checkpoint.objects.filter(agent__archive=OuterRef("archive"), created_at__lt=OuterRef("retracted_at"))
     Passage.objects.filter(~Exists(held), retracted_at__lt=now - REGRET).delete()
+
+
+def _embed_what_was_dropped() -> None:
+    """What has no vector: an import's, say, whose worker died."""
+    if Passage.objects.filter(embedding_model="").exists() and _first_in_a_while("passages-asked"):
+        dispatch.embed_passages()
+    for agent_id in recall_storage.agents_not_embedded():
+        if _first_in_a_while(f"messages-asked:{agent_id}"):
+            dispatch.embed_messages(agent_id)
 
 
 def _first_in_a_while(what: str) -> bool:

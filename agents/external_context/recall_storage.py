@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, timedelta
+from uuid import UUID
 
 from django.db import connection
-from django.db.models import DateTimeField, ExpressionWrapper, F, Q
+from django.db.models import DateTimeField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.lookups import GreaterThanOrEqual, LessThan
 from django.utils import timezone
 from pgvector import HalfVector
@@ -42,7 +43,11 @@ FARTHEST = timedelta(days=1)  # of a clock from UTC
 
 def spoken(agent: Agent) -> "SearchedQuerySet[Message]":
     """What was said, by either side: what search is about."""
-    return agent.messages.filter(kind__in=SEARCHED_KINDS, seq__isnull=False, retracted_at=None).exclude(content="")
+    return _spoken(agent.messages.all())
+
+
+def _spoken(messages: "SearchedQuerySet[Message]") -> "SearchedQuerySet[Message]":
+    return messages.filter(kind__in=SEARCHED_KINDS, seq__isnull=False, retracted_at=None).exclude(content="")
 
 
 def find(
@@ -83,6 +88,12 @@ def _with_day(message: Message, text: str) -> str:
 def not_embedded(agent: Agent) -> "SearchedQuerySet[Message]":
     """Messages without vectors, heavy columns deferred. An index holds them alone."""
     return spoken(agent).filter(context_embedding=None).without_search_columns()
+
+
+def agents_not_embedded() -> "QuerySet[Message, UUID]":
+    """Agents with such messages."""
+    behind = _spoken(Message.objects.all()).filter(context_embedding=None)
+    return behind.order_by().values_list("agent", flat=True).distinct()
 
 
 def forget_other_vectors() -> None:

@@ -11,16 +11,18 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 from pytest_django import Settings
 
-from agents import services
+from agents import dispatch, maintenance, services
 from agents.exceptions import InvalidInput
-from agents.external_context import archival_storage
+from agents.external_context import archival_storage, recall_storage
 from agents.ingest import limits, reader_process, turns, working
 from agents.ingest.cutting import Cut
 from agents.ingest.kinds import media_type_of
-from agents.models import Agent, Document
+from agents.models import Agent, Document, Message
 from memweb.stack.env import PROJECT_FOLDER
 from memweb.stack.plan import INGEST_THREADS
 from tests import plugin
@@ -234,3 +236,22 @@ def test_a_worker_reads_a_document_beside_hostile_ones_of_somebody_else(
         hers = Document.objects.filter(archive=eve.archive)
         assert hers.filter(status=Status.READING).count() == turns.AT_ONCE  # they were in work all along
         Document.objects.filter(archive=eve.archive).delete()
+
+
+# What a dead worker dropped
+
+
+def test_what_an_import_left_without_a_vector_is_taken_up_again(agent: Agent, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache.clear()
+    asked: list[object] = []
+    monkeypatch.setattr(dispatch, "embed_passages", lambda: asked.append("passages"))
+    monkeypatch.setattr(dispatch, "embed_messages", asked.append)
+    services.passage_add(archive=agent.archive, text="The lamp burns.")
+    list(recall_storage.embed_missing(agent))
+    maintenance.reap()
+    assert not asked
+    archival_storage.build(agent.archive, "It rains.", None).save()
+    agent.messages.create(kind=Message.Kind.USER_MESSAGE, seq=500, content="It rains.", created_at=timezone.now())
+    for _ in range(3):
+        maintenance.reap()
+    assert asked == ["passages", agent.pk]
