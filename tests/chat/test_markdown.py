@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from chat import markdown
-from chat.markdown import ATTRIBUTES, LONGEST_HIGHLIGHTED, TAGS, render
+from chat.markdown import ATTRIBUTES, TAGS, code, render
 from chat.markdown.formulas import LONGEST, MOST_NESTED
 
 ATTACKS = [
@@ -106,9 +106,35 @@ def test_code_of_no_known_language_is_shown_plainly(language: str) -> None:
 
 
 def test_code_too_long_to_colour_is_shown_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(markdown, "highlight", lambda *_: pytest.fail("it was coloured"))
-    code = "x = 1\n" * (LONGEST_HIGHLIGHTED // 6 + 1)
-    assert _Seen(render(f"```python\n{code}```")).text.strip() == code.strip()
+    monkeypatch.setattr(code, "get_lexer_by_name", lambda *_: pytest.fail("it was coloured"))
+    long = "x = 1\n" * (code.LONGEST // 6 + 1)
+    assert _Seen(render(f"```python\n{long}```")).text.strip() == long.strip()
+
+
+def test_code_of_a_language_few_people_write_is_shown_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(code, "get_lexer_by_name", lambda *_: pytest.fail("it was coloured"))
+    assert "<span" not in render("```autohotkey\n" + "a := 1\n" * 300 + "```")
+
+
+def test_code_is_coloured_once_however_often_it_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "```python\nonly = 'here'\n```"
+    first = render(text)
+    monkeypatch.setattr(code, "get_lexer_by_name", lambda *_: pytest.fail("it was coloured again"))
+    assert render(text) == first and '<span class="o">' in first
+
+
+def test_colouring_ends_after_a_while_for_all_code_of_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = iter(range(10**6))
+    monkeypatch.setattr(code, "thread_time", lambda: next(looks) / 100)  # a hundredth of a second for each token
+    html = render("".join(f"```python\na{n} = {n}; b = 1; c = 2; d = 3; e = 4; f = 5\n```\n" for n in range(40)))
+    assert next(looks) < 100 * code.SECONDS + 2 + 40  # each piece that is left looks once more
+    assert html.count("<pre>") == 40 and "<span" not in html
+
+
+def test_a_message_longer_than_any_answer_is_shown_as_it_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(markdown._renderer, "render", lambda *_: pytest.fail("it was parsed"))
+    text = "**a** <b> " * (markdown.LONGEST // 10 + 1)
+    assert _Seen(render(text)).text == text and "<b>" not in render(text)
 
 
 def test_tables_lists_and_emphasis_are_drawn() -> None:
