@@ -19,15 +19,18 @@ from tests.brain import brain
 from tests.product import Product
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests of the whole product are run by one process, which starts it once."""
+    if uses_product(item):
+        item.add_marker(pytest.mark.xdist_group("product"))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the whole product first and in one process, which starts it once; those in a browser last of them.
+    """They come first, those in a browser last of them.
 
     Playwright leaves an event loop running in its thread, which the gateway refuses, until the browser is closed.
     """
-    for item in items:
-        if uses_product(item):
-            item.add_marker(pytest.mark.xdist_group("product"))
     items.sort(key=lambda item: (not uses_product(item), item.get_closest_marker("e2e") is not None))
 
 
