@@ -27,7 +27,15 @@ from django.utils.translation import gettext_lazy
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from agents.exceptions import BlockOverLimit, InvalidInput, LLMError, NameTaken, RollbackConflict, StaleEdit
+from agents.exceptions import (
+    BelongsToAgent,
+    BlockOverLimit,
+    InvalidInput,
+    LLMError,
+    NameTaken,
+    RollbackConflict,
+    StaleEdit,
+)
 
 t = gettext_lazy
 
@@ -191,7 +199,7 @@ def answer_of(error: Exception) -> JsonResponse:
 
 
 def _invalid(error: InvalidInput) -> JsonResponse:
-    if isinstance(error, NameTaken | StaleEdit | RollbackConflict):
+    if isinstance(error, NameTaken | BelongsToAgent | StaleEdit | RollbackConflict):
         return refusal(409, str(error))
     field = "value" if isinstance(error, BlockOverLimit) else "__root__"
     return refusal(422, [fault(["body", field], str(error), "value_error")])
