@@ -3,6 +3,7 @@
 AgentsError
 ├── InvalidInput            what a person typed cannot be taken; nothing was written
 │   ├── NameTaken           something of the person's has that name already
+│   ├── BelongsToAgent      an agent's own archive is changed with the agent alone
 │   ├── BlockOverLimit      text longer than its block allows
 │   ├── StaleEdit           the block changed since the form was opened
 │   └── RollbackConflict    a block was edited since by somebody else: they must choose what it says
@@ -29,6 +30,10 @@ class InvalidInput(AgentsError):
 
 class NameTaken(InvalidInput):
     """Something of the person's has that name, or label, already."""
+
+
+class BelongsToAgent(InvalidInput):
+    """An agent's own archive has its name and goes with it."""
 
 
 class BlockOverLimit(InvalidInput):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import wraps
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, get_origin
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
@@ -153,10 +153,18 @@ def only_known(door: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _refuse_unknown(given: QueryDict, known: type[_Asked] | None, where: str) -> None:
+    """Also what is given twice and is no list."""
     for name in given:
-        if known and (name in known.model_fields or known.refuse_unsupported(name, given.getlist(name))):
-            continue
-        raise Unfit(encodable(name)[:80], _("There is no such parameter here."), where=where)
+        values = given.getlist(name)
+        if known and name in known.model_fields:
+            if len(values) > 1 and not _is_list(known.model_fields[name].annotation):
+                raise Unfit(name, _("This is given more than once."), where=where)
+        elif not (known and known.refuse_unsupported(name, values)):
+            raise Unfit(encodable(name)[:80], _("There is no such parameter here."), where=where)
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is list or any(_is_list(choice) for choice in get_args(annotation))
 
 
 def _kind(parameter: inspect.Parameter, base: type[Kind]) -> type[Kind] | None:

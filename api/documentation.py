@@ -1,10 +1,12 @@
 """What the doors say of themselves: OpenAPI, and the same as a page to read."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 from ninja import NinjaAPI
@@ -12,7 +14,7 @@ from ninja.openapi.schema import OpenAPISchema
 
 from api.once import METHODS
 
-STREAM = {"text/event-stream": {"schema": {"type": "string"}}}
+STREAM: dict[str, Any] = {"text/event-stream": {}}
 EITHER = ("message_create", "chat_create", "response_create")  # JSON, or a stream if that is asked for
 REFUSALS = {
     400: _("The request cannot be read."),
@@ -35,33 +37,51 @@ KEY = {
     "description": "Your own, one for each request. What is sent again with the same key is not carried out again, and "
     "gets the same answer.",
 }
-CSP = "default-src 'none'; style-src 'self'; img-src 'self'"
+CSP = (
+    "base-uri 'none'; default-src 'none'; form-action 'none'; frame-ancestors 'none'; img-src 'self' data:; "
+    "style-src 'self'"
+)
+SAMPLE = 'curl -H "Authorization: Bearer $TOKEN" {agents}'
 
 
 class Doors(NinjaAPI):
     """With every error and every stream in its OpenAPI document."""
+
+    refusal: ClassVar = {"type": "object", "required": ["detail"], "properties": {"detail": {}}}
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
         """The document."""
         schema = super().get_openapi_schema(**options)
         for operations in schema["paths"].values():
             for method, operation in operations.items():
-                _complete(operation)
+                _complete(operation, self.refusal)
                 if method.upper() in METHODS:
                     operation["parameters"] = [*operation.get("parameters", ()), dict(KEY)]
         return schema
 
 
-def _complete(operation: dict[str, Any]) -> None:
+class OpenAIDoors(Doors):
+    """With errors in OpenAI's shape."""
+
+    refusal: ClassVar = {
+        "type": "object",
+        "required": ["error"],
+        "properties": {"error": {"type": "object", "required": ["message", "type", "param", "code"]}},
+    }
+
+
+def _complete(operation: dict[str, Any], refusal: dict[str, Any]) -> None:
+    for form in operation.get("requestBody", {}).get("content", {}).values():
+        if "properties" in form["schema"]:
+            form["schema"]["additionalProperties"] = False
     answers = operation["responses"]
     done = answers.get(200)
     if done and done.get("content", {}).get("application/json", {}).get("schema", {}).get("type") == "string":
         done["content"] = dict(STREAM)
     elif done and operation["operationId"].endswith(EITHER):
         done["content"] |= STREAM
-    detail = {"type": "object", "required": ["detail"], "properties": {"detail": {}}}
     for status, text in REFUSALS.items():
-        answers.setdefault(status, {"description": str(text), "content": {"application/json": {"schema": detail}}})
+        answers.setdefault(status, {"description": str(text), "content": {"application/json": {"schema": refusal}}})
 
 
 def page(*apis: NinjaAPI) -> Any:
@@ -70,29 +90,63 @@ def page(*apis: NinjaAPI) -> Any:
     @login_not_required
     @require_safe
     def documentation(request: HttpRequest) -> HttpResponse:
-        schemas = [api.get_openapi_schema() for api in apis]
-        answer = render(request, "api/documentation.html", {"apis": [_readable(schema) for schema in schemas]})
+        sample = SAMPLE.format(agents=request.build_absolute_uri("/v1/agents"))
+        shown = {"apis": [_readable(api) for api in apis], "sample": sample}
+        answer = render(request, "api/documentation.html", shown)
         answer["Content-Security-Policy"] = CSP
         return answer
 
     return documentation
 
 
-def _readable(schema: dict[str, Any]) -> dict[str, Any]:
+def _readable(api: NinjaAPI) -> dict[str, Any]:
+    schema = api.get_openapi_schema()
     parts: dict[str, list[dict[str, Any]]] = {}
     for path, operations in schema["paths"].items():
         for method, operation in operations.items():
-            asked = [p["name"] for p in operation.get("parameters", ()) if p["in"] == "query"]
-            body = operation.get("requestBody", {}).get("content", {})
-            fields = [field for kind in body.values() for field in _fields(schema, kind["schema"])]
-            told = {"method": method.upper(), "path": path, "text": operation.get("description", "")}
-            parts.setdefault(operation["tags"][0], []).append({**told, "asked": asked, "fields": fields})
-    return {"title": schema["info"]["title"], "about": schema["info"]["description"], "parts": parts}
+            first, _dot, rest = operation.get("description", "").partition(". ")
+            told = {"method": method.upper(), "path": path, "first": first.rstrip("."), "rest": rest}
+            parts.setdefault(operation["tags"][0], []).append({**told, "parts": list(_parts(schema, operation))})
+    info, key = schema["info"], api.urls_namespace
+    document = reverse(f"{key}:openapi-json")
+    return {
+        "title": info["title"],
+        "about": info["description"].replace("`", ""),
+        "key": key,
+        "document": document,
+        "parts": parts,
+    }
 
 
-def _fields(schema: dict[str, Any], shape: dict[str, Any]) -> list[dict[str, Any]]:
-    for choice in (shape, *shape.get("anyOf", ())):
-        if reference := choice.get("$ref"):
-            shape = schema["components"]["schemas"][reference.rpartition("/")[2]]
-    required = shape.get("required", ())
-    return [{"name": name, "required": name in required} for name in shape.get("properties", ())]
+def _parts(schema: dict[str, Any], operation: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What an operation takes besides what its path names, part by part."""
+    asked = [given for given in operation.get("parameters", ()) if given["in"] == "query"]
+    if asked:
+        fields = [_field(given["name"], given["schema"], given.get("required", False)) for given in asked]
+        yield {"title": _("In the address"), "fields": fields}
+    for kind in operation.get("requestBody", {}).get("content", {}).values():
+        shape = kind["schema"]
+        for choice in (shape, *shape.get("anyOf", ())):
+            shape = _named(schema, choice) or shape
+        required = shape.get("required", ())
+        fields = [_field(name, given, name in required) for name, given in shape.get("properties", {}).items()]
+        if fields:
+            yield {"title": _("In the body"), "fields": fields}
+
+
+def _named(schema: dict[str, Any], shape: dict[str, Any]) -> dict[str, Any]:
+    name = shape.get("$ref", "").rpartition("/")[2]
+    return schema["components"]["schemas"][name] if name else {}
+
+
+def _field(name: str, shape: dict[str, Any], required: bool) -> dict[str, Any]:
+    return {"name": name, "kind": " | ".join(dict.fromkeys(_kinds(shape))), "required": required}
+
+
+def _kinds(shape: dict[str, Any]) -> Iterator[str]:
+    """What a value may be, in JSON's words; its choices if it has some. That it may be left out as null is no news."""
+    for choice in shape.get("anyOf", [shape]):
+        if "const" in choice or "enum" in choice:
+            yield from map(str, choice.get("enum", [choice.get("const")]))
+        elif choice.get("type", "object") != "null":
+            yield choice.get("type", "object")

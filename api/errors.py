@@ -26,7 +26,15 @@ from django.utils.translation import gettext_lazy
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from agents.exceptions import BlockOverLimit, InvalidInput, LLMError, NameTaken, RollbackConflict, StaleEdit
+from agents.exceptions import (
+    BelongsToAgent,
+    BlockOverLimit,
+    InvalidInput,
+    LLMError,
+    NameTaken,
+    RollbackConflict,
+    StaleEdit,
+)
 from agents.locks import TRANSIENT, renew_connections
 
 t = gettext_lazy
@@ -202,7 +210,7 @@ def _of_what_is_around(error: Exception) -> JsonResponse:
 
 
 def _invalid(error: InvalidInput) -> JsonResponse:
-    if isinstance(error, NameTaken | StaleEdit | RollbackConflict):
+    if isinstance(error, NameTaken | BelongsToAgent | StaleEdit | RollbackConflict):
         return refusal(409, str(error))
     field = "value" if isinstance(error, BlockOverLimit) else "__root__"
     return refusal(422, [fault(["body", field], str(error), "value_error")])

@@ -8,7 +8,7 @@ from ninja import NinjaAPI
 from api import errors
 from api.access import Bearer
 from api.asked import JsonParser
-from api.documentation import Doors, page
+from api.documentation import Doors, OpenAIDoors, page
 from api.letta import agents, blocks, folders, installation, messages, passages, runs, tools
 from api.openai import chat, responses
 from api.own import commands, events
@@ -35,7 +35,7 @@ v1 = Doors(
     parser=JsonParser(),
 )
 errors.register(v1)
-openai = Doors(
+openai = OpenAIDoors(
     title="memweb's agents as models",
     version=__version__,
     description=ABOUT_OPENAI,

@@ -40,8 +40,6 @@ def _to_a_fact(text: str) -> Answer | None:
 def _to_a_trial(text: str) -> Answer | None:
     if "break down" in text:
         return Answer(status=400, body='{"error": {"message": "The model is out of order."}}')
-    if "take long" in text:
-        return say("It took long.", thoughts="." * 240, pause=1)
     if "never end" in text:
         return say("Still. " * 400, thoughts="On and on.", pause=0.1)
     if "read only" in text:

