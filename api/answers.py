@@ -42,15 +42,15 @@ def answer(value: Any, status: int = 200) -> HttpResponse:
 async def when_ready(
     work: Coroutine[Any, Any, Any],
     *,
-    patience: float = BLANK_SECONDS,
+    patience: float | None = None,
     refused: Callable[[Exception], HttpResponse] = answer_of,
 ) -> HttpResponseBase:
-    """A JSON answer that may take long. After `patience` seconds blanks are sent, which JSON may begin with: a client
+    """A JSON answer that may take long. After `patience` seconds (`BLANK_SECONDS`) blanks are sent, which JSON may begin with: a client
     that hears nothing for a minute takes the message for lost. An error that comes later than that is told in a 200, as
     `refused` writes it."""
     job = asyncio.ensure_future(work)
     try:
-        done, _ = await asyncio.wait({job}, timeout=patience)
+        done, _ = await asyncio.wait({job}, timeout=BLANK_SECONDS if patience is None else patience)
     except asyncio.CancelledError:  # the client left
         job.cancel()
         raise
