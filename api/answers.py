@@ -45,9 +45,9 @@ async def when_ready(
     patience: float | None = None,
     refused: Callable[[Exception], HttpResponse] = answer_of,
 ) -> HttpResponseBase:
-    """A JSON answer that may take long. After `patience` seconds (`BLANK_SECONDS`) blanks are sent, which JSON may begin with: a client
-    that hears nothing for a minute takes the message for lost. An error that comes later than that is told in a 200, as
-    `refused` writes it."""
+    """A JSON answer that may take long. After `patience` seconds (else `BLANK_SECONDS`) blanks are sent, which JSON may
+    begin with: a client that hears nothing for a minute takes the message for lost. An error that comes later than that
+    is told in a 200, as `refused` writes it."""
     job = asyncio.ensure_future(work)
     try:
         done, _ = await asyncio.wait({job}, timeout=BLANK_SECONDS if patience is None else patience)

@@ -34,6 +34,15 @@ def http(product: Product, someone: Newcomer) -> Iterator[httpx.Client]:
 
 
 @pytest.fixture
+def nothing_fails(product: Product) -> Iterator[None]:
+    """A door that fails is a bug, whatever it answered."""
+    before = len(product.output())
+    yield
+    told = product.output()[before:]
+    assert "Traceback" not in told, told
+
+
+@pytest.fixture
 def sam(letta: Any) -> Any:
     return letta.agents.create(
         name="Sam",
