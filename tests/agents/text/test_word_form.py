@@ -72,7 +72,7 @@ def test_a_sentence_is_its_words_and_no_more() -> None:
     assert word_form("on 2024-05-01, -5 or 3.14") == "on 20240501 2024 05 01 5 or 3.14"
 
 
-@pytest.mark.timeout(5)
+@pytest.mark.timeout(30)
 @pytest.mark.parametrize("piece", ["a-", "a.b", "'", "ü", "a 1 ", "\u0301", "\u0301\u0316"])
 def test_any_text_has_a_form(piece: str) -> None:
     word_form(piece * (200_000 // len(piece)))
