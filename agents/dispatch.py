@@ -28,8 +28,8 @@ def _enqueue(task: str, *arguments: object, delay: float | None = None) -> None:
         logger.warning("The broker is away (%s): the reaper will start %s%s later.", error, task, arguments)
 
 
-def _on_commit(task: str, *arguments: object) -> None:
-    transaction.on_commit(lambda: _enqueue(task, *arguments))
+def _on_commit(task: str, *arguments: object, delay: float | None = None) -> None:
+    transaction.on_commit(lambda: _enqueue(task, *arguments, delay=delay))
 
 
 def run_agent(agent_id: UUID) -> None:
@@ -39,7 +39,7 @@ def run_agent(agent_id: UUID) -> None:
 
 def summarize(agent_id: UUID, covers_to: int, *, delay: float | None = None) -> None:
     """Have everything below seq `covers_to` summarised; after `delay` seconds."""
-    transaction.on_commit(lambda: _enqueue("summarize", str(agent_id), covers_to, delay=delay))
+    _on_commit("summarize", str(agent_id), covers_to, delay=delay)
 
 
 def embed_messages(agent_id: UUID) -> None:

@@ -157,7 +157,7 @@ def let_go(run_id: int, token: UUID) -> None:
 
 def let_go_of_the_dead() -> Iterable[UUID]:
     """Free what processes of this machine held that are no more; the agents whose runs it were. One query or two."""
-    host = f"{socket.gethostname()[:60]}/"
+    host = _this_machine()
     held = Run.objects.filter(status=Run.Status.RUNNING, held_by__startswith=host)
     dead = [run for run in held if not _is_alive(int(run.held_by.removeprefix(host)))]
     if dead:
@@ -166,7 +166,11 @@ def let_go_of_the_dead() -> Iterable[UUID]:
 
 
 def _this_process() -> str:
-    return f"{socket.gethostname()[:60]}/{os.getpid()}"
+    return f"{_this_machine()}{os.getpid()}"
+
+
+def _this_machine() -> str:
+    return f"{socket.gethostname()[:60]}/"
 
 
 def _is_alive(process: int) -> bool:

@@ -14,7 +14,6 @@ from agents.models import Run
 from api.answers import read
 
 LOOK_SECONDS = 10.0  # without an event, the rows are read: delivery is at most once
-OPEN = (Run.Status.QUEUED, Run.Status.RUNNING)
 
 
 class Listener:
@@ -60,7 +59,7 @@ def agent_listener(agent_id: UUID) -> Listener:
 
 def ends(event: dict[str, Any], runs: Collection[int]) -> bool:
     """Whether an event says that one of these runs ended."""
-    return event["event"] == "RunChanged" and event["run"] in runs and event["status"] not in OPEN
+    return event["event"] == "RunChanged" and event["run"] in runs and event["status"] not in Run.OPEN
 
 
 async def until_ended(listener: Listener, runs: Collection[int]) -> None:
@@ -72,4 +71,4 @@ async def until_ended(listener: Listener, runs: Collection[int]) -> None:
 
 def some_open(runs: Collection[int]) -> bool:
     """Whether one of these runs is queued or running."""
-    return Run.objects.filter(pk__in=runs, status__in=OPEN).exists()
+    return Run.objects.filter(pk__in=runs, status__in=Run.OPEN).exists()

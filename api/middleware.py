@@ -3,7 +3,6 @@
 from http import HTTPStatus
 from time import time
 
-from channels.db import database_sync_to_async
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
@@ -16,6 +15,7 @@ from redis.exceptions import RedisError
 from agents import services
 from agents.locks import TRANSIENT
 from agents.models import Token
+from api.answers import read
 from api.errors import NoToken, NotSupported, TooMany, answer_of, as_openai, refusal
 from api.once import GetResponse, once
 from api.unsupported import refuse
@@ -33,7 +33,7 @@ def programs(get_response: GetResponse) -> GetResponse:
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         bearer = text.strip() if scheme.lower() == "bearer" else ""
         try:
-            program = await database_sync_to_async(_admitted, thread_sensitive=False)(bearer) if bearer else None
+            program = await read(_admitted, bearer) if bearer else None
             request.program = program  # type: ignore[attr-defined]
             response = await _answered(request, program, get_response)
         except TRANSIENT as error:

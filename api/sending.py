@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.core.cache import cache
+from django.db import transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
@@ -35,7 +36,8 @@ def send(request: HttpRequest, agent: Agent, messages: Sequence[Outgoing], max_s
     """
     if (sent := _sent_before(request, agent)) is not None:
         return sent
-    runs = [_send(request, agent, number, message, max_steps) for number, message in enumerate(messages)]
+    with transaction.atomic():
+        runs = [_send(request, agent, number, message, max_steps) for number, message in enumerate(messages)]
     _remember(request, agent, runs)
     return runs
 

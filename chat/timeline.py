@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString
 from agents import selectors
 from agents.function_executor import MOST_CALLS
 from agents.llm.types import INNER_THOUGHTS, REQUEST_HEARTBEAT, SEND_MESSAGE
+from agents.main_context.fifo_queue import result_text
 from agents.models import Message
 from agents.selectors import MemoryEdit
 from agents.text.clean import storable
@@ -85,19 +86,10 @@ def _call(call: dict[str, str], result: Message | None) -> CallView:
         name=call["name"],
         hint=storable(hint[:80]),
         arguments=storable(text),
-        result=result_text(result),
+        result=result_text(result.content) if result else "",
         failed=failed,
         spoke=call["name"] == SEND_MESSAGE and not failed,
     )
-
-
-def result_text(message: Message | None) -> str:
-    if message is None:
-        return ""
-    try:
-        return str(json.loads(message.content)["message"])
-    except (ValueError, KeyError, TypeError):
-        return message.content
 
 
 def _results(assistants: list[Message], given: list[Message]) -> dict[int, dict[str, Message]]:

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from agents.llm.types import INNER_THOUGHTS, ChatMessage
 from agents.models import Agent, Message, Summary
+from agents.models.searched import SearchedQuerySet
 from agents.person import own_time
 from agents.text import tokens
 from agents.text.days import stamp
@@ -30,11 +31,16 @@ CUT_NOTE = " … [cut to fit the window; the whole text is in recall storage]"
 
 def messages_of(agent: Agent, *, queue_start: int | None = None, last_seq: int | None = None) -> list[Message]:
     """The queue, oldest first; other bounds give another stretch of the timeline. One query."""
-    start = agent.queue_start if queue_start is None else queue_start
-    rows = agent.messages.filter(seq__gte=start, retracted_at=None).exclude(kind=Kind.NOTICE)
+    rows = rows_of(agent, agent.queue_start if queue_start is None else queue_start)
     if last_seq is not None:
         rows = rows.filter(seq__lte=last_seq)
-    return list(rows.without_search_columns().order_by("seq"))
+    return list(rows.without_search_columns())
+
+
+def rows_of(agent: Agent, queue_start: int) -> "SearchedQuerySet[Message]":
+    """What stands in a queue that begins there, oldest first."""
+    rows = agent.messages.filter(seq__gte=queue_start, retracted_at=None).exclude(kind=Kind.NOTICE)
+    return rows.order_by("seq")
 
 
 def messages_then(agent: Agent, at: datetime, chosen: Q) -> list[Message]:
@@ -65,6 +71,14 @@ def package_result(*, ok: bool, message: str, time: datetime) -> str:
     return json.dumps(
         {"status": status, "message": message, "time": stamp(timezone.localtime(time))}, ensure_ascii=False
     )
+
+
+def result_text(content: str) -> str:
+    """What a function answered, taken out of its package; whatever it is, if it is none."""
+    try:
+        return str(json.loads(content)["message"])
+    except (ValueError, KeyError, TypeError):
+        return content
 
 
 def wire(message: Message) -> ChatMessage:

@@ -18,6 +18,8 @@ class Run(models.Model):
         STOPPED = "stopped", _("stopped")
         FAILED = "failed", _("failed")
 
+    OPEN = (Status.QUEUED, Status.RUNNING)  # not over yet
+
     class Trigger(models.TextChoices):
         USER_MESSAGE = "user_message", _("message")
         HEARTBEAT = "heartbeat", _("heartbeat")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import Subquery
 
+from agents.main_context import fifo_queue
 from agents.models import Agent, Message
 from agents.models.searched import SearchedQuerySet
 
@@ -46,7 +47,7 @@ class CatchUp:
 
 def timeline_after(agent: Agent, seq: int) -> CatchUp:
     """The rows after `seq`, at most `TIMELINE_CATCH_UP`. One query."""
-    rows = list(_timeline(agent).filter(seq__gt=seq).order_by("seq")[: TIMELINE_CATCH_UP + 1])
+    rows = list(timeline_from(agent, seq)[: TIMELINE_CATCH_UP + 1])
     last_seq = rows[-1].seq or seq if rows else seq
     return CatchUp(rows[:TIMELINE_CATCH_UP], len(rows) <= TIMELINE_CATCH_UP, last_seq)
 
@@ -92,8 +93,7 @@ def evicted(agent: Agent, kinds: Collection[str] | None = None) -> "SearchedQuer
 
 def window_of(agent: Agent) -> list[int]:
     """The ids of the messages in the queue, oldest first. One query."""
-    rows = agent.messages.filter(seq__gte=agent.queue_start, retracted_at=None).exclude(kind=Message.Kind.NOTICE)
-    return list(rows.order_by("seq").values_list("pk", flat=True))
+    return list(fifo_queue.rows_of(agent, agent.queue_start).values_list("pk", flat=True))
 
 
 def _timeline(agent: Agent) -> "SearchedQuerySet[Message]":

@@ -82,7 +82,7 @@ def run_cancel(*, agent: Agent) -> None:
 
 def runs_cancel(*, agent: Agent, runs: Collection[int] | None = None) -> list[int]:
     """Stop those of the agent's runs, or all, that are not over; one that waits ends when it begins."""
-    rows = agent.runs.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
+    rows = agent.runs.filter(status__in=Run.OPEN)
     rows = rows if runs is None else rows.filter(pk__in=runs)
     ids = list(rows.values_list("pk", flat=True))
     _cancel(agent.runs.filter(pk__in=ids))

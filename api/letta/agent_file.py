@@ -12,14 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agents.exceptions import InvalidInput
 from agents.llm.types import SEND_MESSAGE
-from agents.main_context.fifo_queue import package_result
+from agents.main_context.fifo_queue import package_result, result_text
 from agents.models import Message
 from agents.models.agent import MIN_CONTEXT_WINDOW
 from agents.models.block import DEFAULT_LIMIT
 from agents.services.agent_files import FORMAT, AgentFile, BlockFile, CallFile, MessageFile
 from agents.text.clean import encodable_json
 from api.letta import shapes
-from api.letta.timeline import result_text
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User

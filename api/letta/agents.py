@@ -15,6 +15,7 @@ from agents import selectors, services
 from agents.access import owned_by
 from agents.functions import registry
 from agents.llm.types import SEND_MESSAGE
+from agents.main_context import working_context
 from agents.models import Agent, Archive, Block
 from agents.models.agent import MIN_CONTEXT_WINDOW
 from agents.services import AgentDraft
@@ -149,12 +150,11 @@ def agent_create(request: HttpRequest, payload: AgentCreate) -> HttpResponse:
     with transaction.atomic():
         name = _own_name(owner) if payload.name is None else payload.name
         agent = services.agent_create(owner=owner, draft=AgentDraft(name=name, model=model, blocks=blocks))
-        for block in payload.memory_blocks or ():
-            services.block_note(block=agent.blocks.get(label="_".join(block.label.split())), **block.own())
-        kept = _tools_wanted(payload.tool_ids, payload.tools or [])
-        if kept or not payload.include_base_tools:
-            base = set(registry.registered()) if payload.include_base_tools else {SEND_MESSAGE}
-            services.functions_detach(agent=agent, names=set(registry.registered()) - base - kept)
+        for row, block in zip(working_context.blocks_of(agent), payload.memory_blocks or (), strict=False):
+            services.block_note(block=row, **block.own())
+        wanted = _tools_wanted(payload.tool_ids, [*(payload.tools or ()), SEND_MESSAGE])
+        if not payload.include_base_tools:
+            services.functions_detach(agent=agent, names=set(registry.registered()) - wanted)
         _give(request, agent, payload)
     return answer(shapes.agent(agent_for(request, f"agent-{agent.pk}")))
 

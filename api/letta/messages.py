@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool
 
 from agents import services
 from agents.access import owned_by
-from agents.broadcast import bus
 from agents.exceptions import InvalidInput
 from agents.external_context import recall_ranking, recall_storage
 from agents.main_context import fifo_queue
@@ -24,7 +23,7 @@ from api.ids import key_of, written
 from api.letta import shapes, timeline
 from api.letta.following import response, stream
 from api.letta.shapes import Shape
-from api.listening import Listener
+from api.listening import agent_listener
 from api.sending import Outgoing, send
 
 router = Router(tags=["messages"])
@@ -260,7 +259,7 @@ async def message_compact(request: HttpRequest, agent_id: str, payload: Compact 
 
 async def _compacted(agent: Agent) -> Shape:
     before = await read(_in_window, agent)
-    async with Listener(bus.agent_group(agent.pk)) as listener:
+    async with agent_listener(agent.pk) as listener:
         if await read(lambda: services.queue_flush(agent=agent)):
             while not await read(_is_summarised, agent):
                 await listener.heard()
@@ -272,7 +271,7 @@ async def _compacted(agent: Agent) -> Shape:
 
 def _in_window(agent: Agent) -> int:
     agent.refresh_from_db(fields=["queue_start"])
-    return len(fifo_queue.messages_of(agent))
+    return fifo_queue.rows_of(agent, agent.queue_start).count()
 
 
 def _is_summarised(agent: Agent) -> bool:

@@ -69,7 +69,7 @@ def run_list(request: HttpRequest, asked: Query[RunListing]) -> HttpResponse:
     if ids:
         rows = rows.filter(agent__in=[agent_for(request, text).pk for text in ids])
     if asked.active:
-        rows = rows.filter(status__in=[Run.Status.QUEUED, Run.Status.RUNNING])
+        rows = rows.filter(status__in=Run.OPEN)
     if asked.background is False:
         rows = rows.none()
     if asked.statuses:

@@ -1,12 +1,12 @@
 """The timeline as Letta's clients know it. A row of what the model answered is several messages: what it thought, each
 call, what it said. What `send_message` said is an `assistant_message` and no call; every other call has its return."""
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
 from agents.llm.types import SEND_MESSAGE
+from agents.main_context.fifo_queue import result_text
 from agents.models import Agent, Message
 from agents.models.searched import SearchedQuerySet
 from api.answers import when
@@ -26,7 +26,6 @@ KINDS = {
 }
 EVENTS = (Kind.HEARTBEAT, Kind.SYSTEM_ALERT, Kind.LOGIN)
 OTHER_TYPES = frozenset({"system_message", "event_message", "summary_message", "hidden_reasoning_message"})
-TYPES = frozenset(KINDS) | OTHER_TYPES
 LIMIT = 100
 CHUNK = 200  # rows read at once
 
@@ -74,14 +73,6 @@ def _return(row: Message) -> Shape:
     returned = {"tool_call_id": row.call_id, "status": status, "tool_return": text, "type": "tool"}
     told = {"tool_return": text, "status": status, "tool_call_id": row.call_id, "name": row.function}
     return _base(row, "tool_return_message", "") | told | {"tool_returns": [returned]}
-
-
-def result_text(content: str) -> str:
-    """What a function answered, taken out of its package."""
-    try:
-        return str(json.loads(content)["message"])
-    except (ValueError, KeyError, TypeError):
-        return content
 
 
 def _base(row: Message, kind: str, part: str) -> Shape:
@@ -161,9 +152,8 @@ def _walk(
         chunk = list(ahead.order_by("-seq" if descending else "seq")[:CHUNK])
         for messages in messages_of(chunk):
             ordered = messages[::-1] if descending else messages
-            if skip and any(message["id"] == skip for message in ordered):
-                ordered = ordered[[message["id"] for message in ordered].index(skip) + 1 :]
-            skip = ""
+            ids = [message["id"] for message in ordered]
+            ordered, skip = ordered[ids.index(skip) + 1 if skip in ids else 0 :], ""
             yield from (message for message in ordered if not types or message["message_type"] in types)
         if len(chunk) < CHUNK:
             return

@@ -23,6 +23,7 @@ from api.own.commands import change
 
 router = Router(tags=["memweb"])
 
+AT_ONCE = 300  # rows read at once
 SILENCE = 15.0  # seconds, after which a line says that the server is there
 PASSED_ON = {
     "StepStarted": ("step", ("run", "step")),
@@ -51,8 +52,14 @@ async def events(request: HttpRequest, agent_id: str, asked: Query[Since]) -> Ht
 async def _events(agent: Agent, seq: int) -> AsyncIterator[str]:
     async with Listener(bus.agent_group(agent.pk), bus.owner_group(agent.owner_id)) as listener:
         yield data(await read(_state, agent))
-        seq, news = await read(_added, agent, seq)
-        for entry in [*news, *await read(_draft, agent)]:
+        caught_up = False
+        while not caught_up:  # some rows at a time, however long the listener was away
+            before = seq
+            seq, news = await read(_added, agent, seq)
+            for entry in news:
+                yield data(entry)
+            caught_up = seq == before
+        for entry in await read(_draft, agent):
             yield data(entry)
         while True:
             heard = await listener.heard(SILENCE)
@@ -113,8 +120,8 @@ def _draft(agent: Agent) -> list[Shape]:
 
 
 def _added(agent: Agent, seq: int) -> tuple[int, list[Shape]]:
-    """What was committed after `seq`, and the seq of its last row."""
-    rows = list(selectors.timeline_from(agent, seq))
+    """The first of what was committed after `seq`, and the seq of the last row of it."""
+    rows = list(selectors.timeline_from(agent, seq)[:AT_ONCE])
     messages = timeline.messages_of([row for row in rows if row.kind != Message.Kind.NOTICE])
     shown = iter(messages)
     edits = selectors.edits_of([row for row in rows if row.kind == Message.Kind.ASSISTANT])

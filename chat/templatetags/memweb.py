@@ -5,10 +5,11 @@ from django import template
 from django.utils import timezone
 from django.utils.translation import gettext
 
-from chat import drawing, timeline
+from agents.main_context.fifo_queue import result_text
+from chat import drawing
 
 register = template.Library()
-register.filter("result_text", timeline.result_text)
+register.filter("result_text", result_text)
 register.filter("drawn", drawing.gauge)
 register.filter("step_bars", drawing.step_bars)
 
