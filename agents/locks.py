@@ -1,7 +1,9 @@
 """What is held and let go: locks between workers, and this thread's database connection."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from threading import Thread
 
 from django.db import InterfaceError, OperationalError, connection, connections
 
@@ -32,8 +34,28 @@ def release_connection() -> None:
 
 
 def renew_connections() -> None:
-    """Throw away this thread's connection, and those of the pool that broke, as all do when the database restarts."""
+    """Throw away this thread's connection, and those of the pool that broke, as all do when the database restarts.
+
+    An event loop holds none itself and must not wait: there a thread of its own looks through the pool.
+    """
+    if _in_event_loop():
+        Thread(target=_renew_pool, daemon=True).start()
+        return
     with suppress(*TRANSIENT):
         release_connection()
-        if pool := getattr(connection, "pool", None):
+    _renew_pool()
+
+
+def _renew_pool() -> None:
+    pool = getattr(connection, "pool", None)
+    if pool and not pool.closed:  # one that was never opened takes no work
+        with suppress(*TRANSIENT):
             pool.check()
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

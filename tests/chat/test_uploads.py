@@ -72,7 +72,7 @@ def test_an_upload_is_ingested_by_a_worker(
     browser: Client, agent: Agent, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     enqueued: list[tuple[object, ...]] = []
-    monkeypatch.setattr(dispatch, "_enqueue", lambda *task: enqueued.append(task))
+    monkeypatch.setattr(dispatch, "_enqueue", lambda *task, **_when: enqueued.append(task))
     with django_capture_on_commit_callbacks(execute=True):
         upload(browser, agent, ("log.txt", b"The lamp burns."))
     assert enqueued == [("ingest",)]
