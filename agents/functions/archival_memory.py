@@ -9,6 +9,7 @@ from agents.functions.paging import checked_page, checked_query, page_text
 from agents.functions.registry import Context, function
 from agents.llm.types import Role
 from agents.models import Passage
+from agents.text import framing
 
 LONGEST_PASSAGE = 8000  # characters
 PAGE_SIZE = 3  # passages of a document are of some 900 characters: what a result is cut at would hide a fourth
@@ -57,8 +58,9 @@ def _as_of(context: Context) -> AsOf | None:
 
 
 def _line(passage: Passage) -> str:
+    text = framing.continued(passage.text)
     if not passage.document:
-        return f"[filed {timezone.localtime(passage.created_at):%Y-%m-%d}] {passage.text}"
+        return f"[filed {timezone.localtime(passage.created_at):%Y-%m-%d}] {text}"
     page = f", page {passage.page}" if passage.page else ""
     place = f", {passage.place}" if passage.place else ""
-    return f"[{passage.document.name}{page}{place}] {passage.text}"
+    return f"[{framing.one_line(f'{passage.document.name}{page}{place}')}] {text}"

@@ -6,7 +6,7 @@ from agents.llm.types import Role
 from agents.main_context import working_context
 from agents.main_context.working_context import Editor
 from agents.models import Block
-from agents.text import editing, matching
+from agents.text import editing, framing, matching
 
 MOST_QUOTED = 200  # characters of a block in an error
 
@@ -38,6 +38,7 @@ def core_memory_replace(context: Context, label: str, old_content: str, new_cont
     block = _block(context, label)
     if not old_content.strip():
         raise FunctionError("old_content is empty. Give the exact text to replace, or use core_memory_append.")
+    old_content, new_content = _as_noted(block, old_content, new_content)
     found = matching.stretches(block.value, old_content)
     if not found:
         raise FunctionError(_absent(block, old_content))
@@ -50,6 +51,14 @@ def core_memory_replace(context: Context, label: str, old_content: str, new_cont
     else:
         value = editing.deleted(block.value, found[0], old_content)
     return _write(context, block, value) if value != block.value else _unchanged(block)
+
+
+def _as_noted(block: Block, old: str, new: str) -> tuple[str, str]:
+    """Without the indent that the prompt shows before each line, if the model copied it."""
+    bare = framing.unindented(old)
+    if old.strip() in block.value or not matching.stretches(block.value, bare):
+        return old, new
+    return bare, framing.unindented(new)
 
 
 def _unchanged(block: Block) -> str:
@@ -91,8 +100,8 @@ def _write(context: Context, block: Block, value: str) -> str:
         written = working_context.write(block=block, value=value, from_revision=shown, editor=editor)
     except StaleEdit as error:
         raise FunctionError(
-            f"Somebody changed “{block.label}” while you were at work. It now says: {error.current_value} "
-            "Decide anew what to change."
+            f"Somebody changed “{block.label}” while you were at work. Decide anew what to change. "
+            f"It now says:\n{framing.indented(error.current_value)}"
         ) from error
     except InvalidInput as error:
         raise FunctionError(f"{error} Shorten it, or move details to archival storage.") from error

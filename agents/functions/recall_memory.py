@@ -9,6 +9,7 @@ from agents.functions.registry import Context, function
 from agents.llm.types import Role
 from agents.models import Message
 from agents.person import own_time
+from agents.text import framing
 from agents.text.days import parse_day, stamp
 
 
@@ -44,7 +45,7 @@ def conversation_search_date(context: Context, start_date: str, end_date: str, p
 
 def _line(message: Message) -> str:
     who = "person" if message.kind == Message.Kind.USER_MESSAGE else "you"
-    return f"[{stamp(own_time(message))}] {who}: {message.content}"
+    return f"[{stamp(own_time(message))}] {who}: {framing.continued(message.content)}"
 
 
 def _day(name: str, text: str) -> date:

@@ -25,6 +25,7 @@ from agents.llm.types import (
     merged,
 )
 from agents.models import Agent
+from agents.text import framing
 
 Check = Callable[[], None]
 
@@ -162,6 +163,23 @@ def complete(messages: list[ChatMessage], config: ModelConfig, *, max_tokens: in
     return "".join(chunk.content for chunk in chunks).strip()
 
 
+def _harmless(message: ChatMessage) -> ChatMessage:
+    """As it is sent: none of its texts can end its own message for a chat template."""
+    texts = {
+        name: framing.without_control_marks(message[name])
+        for name in ("content", "reasoning_content")
+        if isinstance(message.get(name), str)
+    }
+    calls = [
+        {
+            **call,
+            "function": {**call["function"], "arguments": framing.without_control_marks(call["function"]["arguments"])},
+        }
+        for call in message.get("tool_calls", ())
+    ]
+    return {**message, **texts, **({"tool_calls": calls} if calls else {})}
+
+
 @dataclass(frozen=True)
 class _Endpoint:
     """The configured endpoint, as the modes ask it."""
@@ -174,7 +192,7 @@ class _Endpoint:
     def chat(self, messages: list[ChatMessage], **options: Any) -> Iterator[Chunk]:
         """`StreamChat`: one chat completion. `extra_body` holds fields that OpenAI's own API does not know."""
         config, ways = self.config, adapting.ways_of(self.config.base_url, self.config.name)
-        request = {"model": config.name, "messages": merged(messages), "stream": True, **options}
+        request = {"model": config.name, "messages": [*map(_harmless, merged(messages))], "stream": True, **options}
         request |= request.pop("extra_body", {})
         request.setdefault("max_tokens", _room(config, ways, self.prompt_tokens))
         request["stream_options"] = {"include_usage": True}

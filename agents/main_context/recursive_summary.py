@@ -18,7 +18,7 @@ from agents.locks import try_lock
 from agents.main_context import fifo_queue
 from agents.models import Agent, Message, Summary
 from agents.prompts import SUMMARIZE
-from agents.text import tokens
+from agents.text import framing, tokens
 
 MOST_WORDS = 250
 SHARE_OF_WINDOW = 0.10  # what the summary may take of a small window
@@ -96,7 +96,7 @@ def _batches(lines: list[str], *, room: int) -> Iterator[list[str]]:
 
 
 def _request(summary: str, lines: list[str], words: int) -> list[dict[str, str]]:
-    parts = [f"Summary so far:\n{summary}"] if summary else []
+    parts = [f"Summary so far:\n{framing.indented(summary)}"] if summary else []
     parts.append("Messages that leave the window:\n" + "\n".join(lines))
     return [
         {"role": "system", "content": SUMMARIZE.format(words=words)},
@@ -107,10 +107,10 @@ def _request(summary: str, lines: list[str], words: int) -> list[dict[str, str]]
 def _line(message: Message, searches: Collection[str]) -> str:
     """A message as a line to be summarised; empty for what says nothing of the conversation."""
     if message.kind == Message.Kind.USER_MESSAGE:
-        return f"Person: {message.content[:LINE_LIMIT]}"
+        return f"Person: {framing.continued(message.content[:LINE_LIMIT])}"
     if message.kind == Message.Kind.ASSISTANT:
         calls = "".join(f" [{c['name']} {c['arguments'][:300]}]" for c in message.calls if c["name"] != SEND_MESSAGE)
-        reply = f"Agent: {message.content[:LINE_LIMIT]}" if message.content else "Agent:"
+        reply = f"Agent: {framing.continued(message.content[:LINE_LIMIT])}" if message.content else "Agent:"
         return f"{reply}{calls}" if message.content or calls else ""
     if message.kind == Message.Kind.FUNCTION_RESULT and message.function in searches:
         return f"Found: {message.content[:1000]}"

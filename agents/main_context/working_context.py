@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import quoteattr
 
 from django.db import transaction
 
@@ -11,6 +10,8 @@ from agents.broadcast.events import BlockChanged, BlocksChanged, ContextChanged
 from agents.exceptions import BlockOverLimit, StaleEdit
 from agents.llm.types import PromptBlock
 from agents.models import Agent, Block, BlockRevision, Step
+from agents.prompts import MEMORY_IS_DATA
+from agents.text import framing
 from agents.text.clean import typed
 
 if TYPE_CHECKING:
@@ -61,12 +62,13 @@ def prompt_blocks(blocks: list[Block]) -> tuple[PromptBlock, ...]:
 
 def render(blocks: list[Block]) -> str:
     """The text of the working context. It changes only when a block does, so that the prompt's prefix stays cached."""
-    parts = ["# Core memory"]
+    parts = ["# Core memory", MEMORY_IS_DATA]
     for block in blocks:
-        notes = f" description={quoteattr(block.description)}" if block.description else ""
+        notes = f' description="{framing.attribute(block.description)}"' if block.description else ""
         notes += ' read_only="true"' if block.read_only else ""
         used = f"{len(block.value)}/{block.limit}"
-        parts.append(f'<block label={quoteattr(block.label)} characters="{used}"{notes}>\n{block.value}\n</block>')
+        head = f'<block label="{framing.attribute(block.label)}" characters="{used}"{notes}>'
+        parts += [head, framing.indented(block.value), "</block>"]
     return "\n".join(parts)
 
 

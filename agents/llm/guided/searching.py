@@ -85,7 +85,7 @@ def found_nothing(result: str) -> bool:
 def essence(result: str) -> str:
     """A search result short enough for a small model: the best hits, each with its day and who said it."""
     lines = [line for line in result.splitlines() if line.strip() and not line.startswith("Showing ")]
-    return "\n".join(clip(_HIT.sub(_short_stamp, line), MAX_HIT) for line in lines[:MAX_HITS])
+    return "\n".join(clip(_HIT.sub(_short_stamp, line).strip(), MAX_HIT) for line in lines[:MAX_HITS])
 
 
 def _short_stamp(hit: re.Match[str]) -> str:
