@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 from memweb.stack.exceptions import StackError
 
 POSTGRES_MAJOR = "18"
+ROLE = "memweb_app"  # that memweb works as in its own database server; no superuser
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 104 (macOS) or 108 (Linux), its final zero included
 # Of Celery's transport. A dead broker must not hold a request: the run row is the queue, the reaper enqueues what was
 # missed. A worker's wait for a task is begun anew after `polling_interval` seconds; it must be below the time-out.
@@ -70,7 +71,7 @@ class StackPaths:
     @property
     def database_url(self) -> str:
         """For psycopg and Django, where no DATABASE_URL is set."""
-        return f"postgresql://memweb@/memweb?host={quote(str(self.postgres_socket_folder), safe='/')}&port=5432"
+        return f"postgresql://{ROLE}@/memweb?host={quote(str(self.postgres_socket_folder), safe='/')}&port=5432"
 
     @property
     def redis_url(self) -> str:

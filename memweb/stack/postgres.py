@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 from filelock import FileLock, Timeout
 
-from memweb.stack import binaries
+from memweb.stack import binaries, roles
 from memweb.stack.children import Child, LineLog
 from memweb.stack.exceptions import PlatformError, StackError
 from memweb.stack.paths import StackPaths, make_folder
@@ -117,7 +117,7 @@ class Postgres:
         shutil.rmtree(part, ignore_errors=True)
         make_folder(part, mode=0o700)
         self._give_to_server(part)
-        command = [str(programs / "initdb"), "-D", str(part), "-U", "memweb", "--auth=trust", "-E", "UTF8"]
+        command = [str(programs / "initdb"), "-D", str(part), "-U", roles.SUPERUSER, "--auth=trust", "-E", "UTF8"]
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         child = self._child(command)
         child.start()
@@ -136,11 +136,13 @@ class Postgres:
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_checkpoints": "off",
+            "log_error_verbosity": "terse",  # rows and statements hold what people wrote
+            "log_min_error_statement": "panic",
             "shared_buffers": f"{_shared_buffers()}MB",
             "max_parallel_maintenance_workers": "0",  # they need more shared memory than a container has
         }
         command = [str(programs / "postgres"), "-D", str(self._data)]
-        for name, value in {**settings, **self._settings}.items():
+        for name, value in {**settings, **roles.access_options(self._paths), **self._settings}.items():
             command += ["-c", f"{name}={value}"]
         self.child = self._child(command)
         self.child.start()
@@ -152,7 +154,7 @@ class Postgres:
                     return False
                 raise self._failure("stopped while starting", self.child)
             try:
-                psycopg.connect(_database(self.url, "postgres"), connect_timeout=5).close()
+                psycopg.connect(roles.superuser_url(self._paths, "postgres"), connect_timeout=5).close()
             except psycopg.OperationalError:
                 time.sleep(0.05)
                 continue
@@ -180,11 +182,8 @@ class Postgres:
     def _prepare_database(self) -> None:
         """The database, its extension, and proof that this processor can run the vector index."""
         try:
-            with psycopg.connect(_database(self.url, "postgres"), autocommit=True) as connection:
-                if connection.execute("SELECT 1 FROM pg_database WHERE datname = 'memweb'").fetchone() is None:
-                    connection.execute("CREATE DATABASE memweb")
+            roles.prepare(self._paths)
             with psycopg.connect(self.url) as connection:
-                connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
                 connection.execute(HNSW_SELF_TEST)
         except psycopg.OperationalError as error:
             if any("signal 4" in line for line in self._log.recent):
@@ -208,10 +207,6 @@ def _processor_sentence() -> str:
         f"The bundled PostgreSQL ({DISTRIBUTION} {binaries.version(DISTRIBUTION)}) uses instructions that this "
         "machine's processor does not have (AVX2). Set DATABASE_URL to a PostgreSQL server with pgvector of your own."
     )
-
-
-def _database(url: str, name: str) -> str:
-    return url.replace("/memweb?", f"/{name}?", 1)
 
 
 def _shared_buffers() -> int:

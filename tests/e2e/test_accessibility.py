@@ -169,6 +169,7 @@ def test_keyboard_only_from_the_first_agent_to_an_upload(page: Page, tmp_path: P
 
     press(page, "Alt+5")
     expect(page.locator("#archival-tab")).to_be_visible()
+    expect(page.locator("#files")).to_be_attached()  # what the tab holds is there
     document = tmp_path / "log.txt"
     document.write_text("The harbour master is called Captain Zephyr.")
     tab_to(page, "files")
