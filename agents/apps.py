@@ -1,6 +1,7 @@
 """The engine as a Django app."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_delete, post_save
 from django.utils.translation import gettext_lazy as _
 
 
@@ -9,3 +10,10 @@ class AgentsConfig(AppConfig):
 
     name = "agents"
     verbose_name = _("Agents and their memory")
+
+    def ready(self) -> None:
+        """Quotas that are changed in this process count in it at once."""
+        from agents import quotas  # noqa: PLC0415 - models cannot be imported before
+
+        for signal in (post_save, post_delete):
+            signal.connect(quotas.forget, sender=quotas.Quota)

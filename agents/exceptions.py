@@ -4,6 +4,7 @@ AgentsError
 ├── InvalidInput            what a person typed cannot be taken; nothing was written
 │   ├── NameTaken           something of the person's has that name already
 │   ├── BelongsToAgent      an agent's own archive is changed with the agent alone
+│   ├── QuotaReached        the person has, or has used, as much as the operator lets them
 │   ├── BlockOverLimit      text longer than its block allows
 │   ├── StaleEdit           the block changed since the form was opened
 │   └── RollbackConflict    a block was edited since by somebody else: they must choose what it says
@@ -34,6 +35,10 @@ class NameTaken(InvalidInput):
 
 class BelongsToAgent(InvalidInput):
     """An agent's own archive has its name and goes with it."""
+
+
+class QuotaReached(InvalidInput):
+    """The person has as much as their quota lets them."""
 
 
 class BlockOverLimit(InvalidInput):

@@ -1,5 +1,6 @@
 """The reaper: finds in the rows what no worker is at, and enqueues it again."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from django.utils import timezone
 from redis.exceptions import RedisError
 
 from agents import dispatch, runs, services
+from agents.exceptions import QuotaReached
 from agents.external_context import recall_storage
 from agents.ingest import turns
 from agents.models import Agent, Checkpoint, Document, Passage, Run
@@ -35,7 +37,8 @@ def reap(thorough: bool = True) -> None:
         if _first_in_a_while(f"summary-asked:{agent_id}:{queue_start}"):
             dispatch.summarize(agent_id, queue_start)
     for agent in _quiet(now):
-        services.heartbeat_send(agent=agent, reason="Timed heartbeat: nothing has happened for a while.")
+        with suppress(QuotaReached):
+            services.heartbeat_send(agent=agent, reason="Timed heartbeat: nothing has happened for a while.")
 
 
 def take_over() -> None:

@@ -27,7 +27,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from agents import dispatch, queue_manager
+from agents import dispatch, queue_manager, quotas
 from agents.broadcast import bus
 from agents.broadcast.draft import draft_save
 from agents.broadcast.events import ContextChanged, RunChanged, WaitingChanged
@@ -83,8 +83,12 @@ RENEW_SQL = """
 
 
 def queue(agent: Agent, trigger: str, *, event: Message | None, key: str, max_steps: int | None = None) -> Run:
-    """Make a run that waits for a worker, and call one. Raises IntegrityError if the agent has a run with this key."""
+    """Make a run that waits for a worker, and call one, in the running transaction.
+
+    Raises IntegrityError if the agent has a run with this key; QuotaReached.
+    """
     run = Run.objects.create(agent=agent, trigger=trigger, event=event, idempotency_key=key, max_steps=max_steps)
+    quotas.check_tokens(agent.owner_id)  # after it: what is sent a second time was taken
     group = bus.agent_group(agent.pk)
     bus.publish_on_commit(group, WaitingChanged())
     bus.publish_on_commit(group, RunChanged(run.pk, run.status))
@@ -110,6 +114,8 @@ def claim(agent_id: UUID) -> Run | None:
         run = next(iter(Run.objects.raw(NEXT_RUN_SQL, [agent_id])), None) if agent else None
         if agent is None or run is None or (run.status == Run.Status.RUNNING and not _is_abandoned(run, now)):
             return None
+        if not quotas.may_run(agent):
+            return None  # `finish` of another wakes it
         run.agent = agent
         if run.event_id:
             run.event = Message.objects.without_search_columns().get(pk=run.event_id)
@@ -136,6 +142,8 @@ def finish(run: Run, status: Run.Status, *, error: str = "", stop_reason: str = 
     run.status, run.error, run.stop_reason, run.finished_at = status, error, stop_reason, timezone.now()
     run.lease_token = run.lease_until = None
     _execute(FINISH_SQL, [run.status, run.error, run.stop_reason, run.finished_at, run.pk])
+    if waiting := quotas.next_to_run(run):
+        dispatch.run_agent(waiting)
     bus.publish_on_commit(bus.agent_group(run.agent_id), RunChanged(run.pk, status))
 
 

@@ -32,6 +32,7 @@ from agents.exceptions import (
     InvalidInput,
     LLMError,
     NameTaken,
+    QuotaReached,
     RollbackConflict,
     StaleEdit,
 )
@@ -210,6 +211,8 @@ def _of_what_is_around(error: Exception) -> JsonResponse:
 
 
 def _invalid(error: InvalidInput) -> JsonResponse:
+    if isinstance(error, QuotaReached):
+        return refusal(403, str(error))
     if isinstance(error, NameTaken | BelongsToAgent | StaleEdit | RollbackConflict):
         return refusal(409, str(error))
     field = "value" if isinstance(error, BlockOverLimit) else "__root__"

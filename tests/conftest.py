@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone, translation
 from pytest_django import Settings
 
-from agents import services
+from agents import quotas, services
 from agents.llm import adapting
 from agents.llm.scripted import Answer, Brain, ScriptedServer
 from agents.models import Agent, Run
@@ -68,8 +68,9 @@ def agent(alice: User) -> Agent:
 
 @pytest.fixture(autouse=True)
 def nothing_learned() -> None:
-    """Of model servers: each test begins as a new process does."""
+    """Of model servers and quotas: each test begins as a new process does."""
     adapting.forget()
+    quotas.forget()
 
 
 @pytest.fixture(autouse=True)

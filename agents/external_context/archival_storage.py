@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet, prefetch_related_objects
 
+from agents import quotas
 from agents.broadcast import bus
 from agents.broadcast.events import DocumentChanged, Event, PassagesChanged
 from agents.external_context import words
@@ -93,7 +94,11 @@ def insert(archive: Archive, text: str, *, step: Step | None = None) -> Passage:
 
 
 def insert_all(archive: Archive, filings: Sequence[Filing]) -> list[Passage]:
-    """File passages, all or none; they are found at once. Embeds them first. Raises LLMError if that fails."""
+    """File passages, all or none; they are found at once. Embeds them first.
+
+    Raises QuotaReached; LLMError if they cannot be embedded.
+    """
+    quotas.check_passages(archive.owner_id, len(filings))
     texts = [storable(filing.text) for filing in filings]
     vectors = get_embedder().embed_passages(texts)
     passages = []

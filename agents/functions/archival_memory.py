@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from agents.exceptions import FunctionError, LLMError
+from agents.exceptions import FunctionError, LLMError, QuotaReached
 from agents.external_context import archival_storage
 from agents.external_context.archival_storage import AsOf
 from agents.functions.paging import checked_page, checked_query, page_text
@@ -28,7 +28,7 @@ def archival_memory_insert(context: Context, content: str) -> str:
         raise FunctionError(f"content has {len(content):,} characters; file at most {LONGEST_PASSAGE:,} at a time.")
     try:
         archival_storage.insert(context.agent.archive, content.strip(), step=context.step)
-    except LLMError as error:
+    except (LLMError, QuotaReached) as error:
         raise FunctionError(f"It could not be filed now: {error}") from error
     return "Filed."
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from agents import person
+from agents import person, quotas
 from agents.exceptions import InvalidInput, LLMError
 from agents.external_context import archival_storage
 from agents.ingest.reader_process import read
@@ -88,6 +88,7 @@ def _spooled(spool: IO[str]) -> Iterator[Piece]:
 
 def _store(document: Document, pieces: Iterator[Piece], total: int) -> None:
     done = set(document.passages.values_list("position", flat=True))
+    quotas.check_passages(document.archive.owner_id, total - len(done))
     _report(document, status=Status.EMBEDDING, total=total, done=len(done))
     missing = (piece for piece in pieces if piece.position not in done)
     while batch := list(islice(missing, BATCH)):

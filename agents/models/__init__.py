@@ -6,5 +6,6 @@ from agents.models.block import AgentBlock, Block, BlockRevision
 from agents.models.checkpoint import Checkpoint
 from agents.models.message import Message, Summary
 from agents.models.person import Preferences
+from agents.models.quota import Quota
 from agents.models.run import PromptPrefix, Run, Step
 from agents.models.token import Token

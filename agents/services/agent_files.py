@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agents import dispatch, selectors
+from agents import dispatch, quotas, selectors
 from agents.exceptions import InvalidInput
 from agents.external_context import archival_storage, recall_storage
 from agents.main_context import fifo_queue, working_context
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 FORMAT: Literal["memweb-agent"] = "memweb-agent"
+MOST_BLOCKS = 100
 BATCH = 500  # rows written at once
 
 
@@ -80,7 +81,7 @@ class AgentFile(_Part):
     model: str = ""
     context_window: int | None = Field(None, ge=MIN_CONTEXT_WINDOW, le=2_000_000)
     system_instructions: str
-    core_memory: list[BlockFile]
+    core_memory: list[BlockFile] = Field(max_length=MOST_BLOCKS)
     summary: str = ""
     messages: list[MessageFile]
     passages: list[PassageFile]
@@ -181,6 +182,7 @@ def _bring_messages(agent: Agent, file: AgentFile) -> None:
 
 
 def _bring_passages(agent: Agent, file: AgentFile) -> None:
+    quotas.check_passages(agent.owner_id, len(file.passages))
     rows = [archival_storage.build(agent.archive, storable(entry.text), None) for entry in file.passages]
     for row, entry in zip(rows, file.passages, strict=True):
         row.created_at = _aware(entry.time)

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from agents import queue_manager
+from agents import queue_manager, quotas
 from agents.broadcast import bus
 from agents.broadcast.events import AgentsChanged, ContextChanged
 from agents.exceptions import InvalidInput, NameTaken
@@ -47,8 +47,9 @@ class AgentDraft:
 
 
 def agent_create(*, owner: "User", draft: AgentDraft) -> Agent:
-    """Make an agent with its blocks and its own archive. Raises InvalidInput for a name already taken."""
+    """Make an agent with its blocks and its own archive. Raises InvalidInput: a name already taken, a quota."""
     name, model = _checked_name(draft.name), _checked_model(draft.model.strip())
+    quotas.check_agents(owner.pk)
     with transaction.atomic():
         archive = Archive.objects.create(owner=owner, name=name)
         try:

@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from agents import dispatch
+from agents import dispatch, quotas
 from agents.exceptions import BelongsToAgent, InvalidInput, NameTaken
 from agents.external_context import archival_storage
 from agents.external_context.archival_storage import Filing
@@ -142,6 +142,7 @@ def _announce(archives: Iterable[Archive]) -> None:
 def document_add(*, archive: Archive, file: "UploadedFile[bytes]") -> Document:
     """Take an upload and have it ingested. Raises InvalidInput: wrong kind, too large, empty, or there already."""
     media_type = check_upload(file)
+    quotas.check_bytes(archive.owner_id, file.size or 0)
     sha256 = sha256_of(file)
     name = (file.name or "document")[-255:]
     same = archive.documents.filter(sha256=sha256).first()
