@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help run test check test-local-model bench-smoke screenshots messages lock clean
+.PHONY: help run test check audit test-local-model bench-smoke screenshots messages lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 26
@@ -21,6 +21,9 @@ check: $(VENV)/.dev-installed ## format, lint, types, import floors, migrations,
 	$(BIN)/lint-imports
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/djlint memweb/templates --lint --quiet
+
+audit: $(VENV)/.dev-installed ## ask pip-audit whether a pinned package has a known fault
+	$(BIN)/python -m tests.audit
 
 test-local-model: $(VENV)/.dev-installed ## the tests that need the local model's weights (1.1 GB)
 	$(BIN)/python -m pytest -m local_model
