@@ -26,6 +26,7 @@ from django.utils.translation import gettext_lazy
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from agents import faults
 from agents.exceptions import (
     BelongsToAgent,
     BlockOverLimit,
@@ -205,7 +206,8 @@ def _of_what_is_around(error: Exception) -> JsonResponse:
         return refusal(503, str(error))
     if isinstance(error, TRANSIENT):
         renew_connections()
-        return refusal(503, _("The database is away. Nothing was done; try again in a moment."))
+    if sentence := faults.sentence_of(error):
+        return refusal(503, sentence)
     logger.error("A request of a program failed.", exc_info=error)
     return refusal(500, _("memweb itself failed: %(error)s. The log says more.") % {"error": type(error).__name__})
 

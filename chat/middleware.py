@@ -8,7 +8,7 @@ from django.shortcuts import resolve_url
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
 
-from agents import services
+from agents import faults, services
 from agents.models import Preferences
 from agents.person import zone_names, zone_or_default
 
@@ -47,7 +47,8 @@ class TimeZoneMiddleware:
         told = told if told in zone_names() else known.browser_zone
         in_person = request.method != "GET" or "HX-Request" not in request.headers
         if in_person and told != known.browser_zone:
-            services.zone_told(person=request.user, zone=told)
+            with faults.noted_if_possible():
+                services.zone_told(person=request.user, zone=told)
         request.chosen_zone = known.chosen_zone  # type: ignore[attr-defined]
         with timezone.override(zone_or_default(known.chosen_zone or told)):
             return self.get_response(request)

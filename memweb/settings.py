@@ -172,6 +172,10 @@ STATICFILES_DIRS = [PACKAGE_FOLDER / "static"]
 SERVESTATIC_USE_FINDERS = True  # no collectstatic step
 SERVESTATIC_AUTOREFRESH = DEBUG
 MEDIA_ROOT = PATHS.media
+STORAGES = {
+    "default": {"BACKEND": "agents.ingest.uploads.WholeFiles"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024  # of a form without its files: a message far too long gets its reason
 MAX_UPLOAD_BYTES = ENV.memweb_max_upload_mb * 1024 * 1024

@@ -7,6 +7,8 @@ from django.views.i18n import JavaScriptCatalog, set_language
 # The page's scripts speak the language of the page; its address carries the language, so it may be kept.
 catalog = cache_control(max_age=3600, private=True)(JavaScriptCatalog.as_view(packages=["chat"]))
 
+handler500 = "chat.views.faults.failed"
+
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("language/", login_not_required(set_language), name="set_language"),

@@ -1,5 +1,6 @@
 """What is taken: looked at before anything is stored, and refused with what is wrong and what would do."""
 
+import contextlib
 import hashlib
 import io
 import zlib
@@ -11,6 +12,8 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 from django.conf import settings
+from django.core.files.base import File
+from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -32,6 +35,18 @@ PROLOG = 64 * 1024  # a comment that goes on for megabytes takes its parser the 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 BROKEN_ZIP = (BadZipFile, zlib.error, EOFError, ValueError, LookupError, NotImplementedError, RuntimeError, OSError)
+
+
+class WholeFiles(FileSystemStorage):
+    """Keeps a file whole or not at all: what a full disk cut short is taken away again."""
+
+    def _save(self, name: str, content: "File[bytes]") -> str:
+        try:
+            return super()._save(name, content)
+        except OSError:
+            with contextlib.suppress(OSError):
+                Path(self.path(name)).unlink()
+            raise
 
 
 def check_upload(file: "UploadedFile[bytes]") -> str:

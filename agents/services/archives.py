@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from agents import dispatch, quotas
+from agents import dispatch, faults, quotas
 from agents.exceptions import BelongsToAgent, InvalidInput, NameTaken
 from agents.external_context import archival_storage
 from agents.external_context.archival_storage import Filing
@@ -140,7 +140,8 @@ def _announce(archives: Iterable[Archive]) -> None:
 
 
 def document_add(*, archive: Archive, file: "UploadedFile[bytes]") -> Document:
-    """Take an upload and have it ingested. Raises InvalidInput: wrong kind, too large, empty, or there already."""
+    """Take an upload and have it ingested. Raises InvalidInput: wrong kind, too large, empty, there already,
+    or no room for it."""
     media_type = check_upload(file)
     quotas.check_bytes(archive.owner_id, file.size or 0)
     sha256 = sha256_of(file)
@@ -150,7 +151,11 @@ def document_add(*, archive: Archive, file: "UploadedFile[bytes]") -> Document:
         names = {"name": name, "same": same.name}
         raise InvalidInput(_("“%(name)s” is in this archive already, as “%(same)s”.") % names)
     document = Document(archive=archive, name=name, sha256=sha256, media_type=media_type, size=file.size or 0)
-    document.file.save(f"{sha256[:16]}.{name.rpartition('.')[2].lower()}", file, save=False)
+    try:
+        document.file.save(f"{sha256[:16]}.{name.rpartition('.')[2].lower()}", file, save=False)
+    except OSError as error:
+        reason = _("“%(name)s” could not be stored: %(reason)s") % {"name": name, "reason": error.strerror or error}
+        raise InvalidInput(faults.sentence_of(error) or reason) from error
     try:
         with transaction.atomic():
             if same:

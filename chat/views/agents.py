@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods
 from django_htmx.http import HttpResponseClientRedirect
 
-from agents import commands, selectors, services
+from agents import commands, faults, selectors, services
 from agents.exceptions import InvalidInput
 from agents.person import person_reads
 from chat import timeline
@@ -51,8 +51,9 @@ def overview(request: HttpRequest) -> HttpResponse:
 def agent_page(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     """The newest rows; with `at`, also those around that seq, far back as it may be."""
     agent = agent_for(request, agent_id)
-    services.agent_visit(agent=agent)
-    person_reads(person=person(request), language=get_language())
+    with faults.noted_if_possible():
+        services.agent_visit(agent=agent)
+        person_reads(person=person(request), language=get_language())
     messages = selectors.timeline_before(agent)
     first_seq = messages[0].seq or 0 if messages else 0
     at = number(request.GET, "at")

@@ -101,6 +101,7 @@ function zoneSet() {
 export function reason(xhr) {
   if (xhr.status === 404) return gettext("That is no longer there. Reload the page to see what is.");
   if (xhr.status === 403) return gettext("The page is out of date or you were logged out. Reload it.");
+  if (xhr.getResponseHeader("Content-Type")?.startsWith("text/plain") && xhr.responseText) return xhr.responseText;
   return gettext("memweb failed at that. The log in the terminal says why; what you typed is still here.");
 }
 
