@@ -7,4 +7,5 @@ from agents.models.checkpoint import Checkpoint
 from agents.models.message import Message, Summary
 from agents.models.person import Preferences
 from agents.models.run import PromptPrefix, Run, Step
+from agents.models.session import OpenSession
 from agents.models.token import Token
