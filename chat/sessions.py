@@ -48,7 +48,8 @@ def session_seen(request: HttpRequest, person_id: int) -> None:
 
 
 def session_begin(request: HttpRequest, person: "User") -> None:
-    """Note that a person came in."""
+    """Note that a person came in; and forget whose time is over."""
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()
     if not request.session.session_key:
         request.session.create()
     request.session.pop(BEGUN, None)

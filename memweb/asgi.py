@@ -21,6 +21,7 @@ programs = ProgramsHandler()
 HTTPChannel.MAX_LENGTH = HTTPChannel.totalHeadersSize = 65_536  # bytes of an address; beyond, Twisted hangs up
 # Bytes of what a page says: far more than ours do. Beyond, the socket is closed with 1009 and nothing is kept of it.
 WebSocketProtocol.maxFramePayloadSize = WebSocketProtocol.maxMessagePayloadSize = 65_536
+WebSocketProtocol.failByDrop = False  # it says so, before it hangs up
 # Django reads forms and files. Twisted, below daphne, would read each once more, whole and in memory, and answer a
 # broken one itself, without a word. It has a setting for that, which daphne does not pass on.
 Request._parsePOSTFormSubmission = property(lambda _request: False, lambda _request, _value: None)  # type: ignore

@@ -6,6 +6,7 @@ import segno
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm, SetPasswordForm
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.safestring import mark_safe
@@ -41,10 +42,11 @@ def account_password(request: HttpRequest) -> HttpResponse:
         attempt.succeeded()
     if not good:
         return _page(request, password_form=form)
-    form.save()
-    update_session_auth_hash(request, form.user)
-    session_note(request, owner.pk)
-    other_sessions_end(request)
+    with transaction.atomic():  # open pages hear of it when all is done
+        form.save()
+        update_session_auth_hash(request, form.user)
+        session_note(request, owner.pk)
+        other_sessions_end(request)
     messages.success(request, _("The password was changed, and you are logged out everywhere else."))
     return redirect("account")
 

@@ -96,6 +96,13 @@ def test_a_session_that_would_not_be_let_in_is_not_listed(alice: User) -> None:
     assert "iPhone" not in page(here)
 
 
+def test_sessions_whose_time_is_over_are_forgotten_when_somebody_comes_in(alice: User, bob: User) -> None:
+    logged_in(alice)
+    Session.objects.update(expire_date="2020-01-01T00:00Z")
+    logged_in(bob)
+    assert Session.objects.count() == OpenSession.objects.count() == 1
+
+
 def test_logging_out_takes_its_row_along(alice: User) -> None:
     here = logged_in(alice)
     here.post(reverse("logout"))

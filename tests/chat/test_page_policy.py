@@ -140,7 +140,7 @@ def code_page(person: User) -> Any:
     """Of somebody who has given the password."""
     client = Client()
     request = HttpRequest()
-    request.session = client.session  # type: ignore[attr-defined]
+    request.session = client.session
     second_step_begin(request, person, "/")
     request.session.save()
     return client.get(reverse("login_code"))

@@ -79,7 +79,8 @@ const REFUSED = { // for good, until the page is loaded again
 
 function onClose(event) {
   const code = event.detail.event?.code;
-  if (code === LOGGED_OUT) location.assign(`/login/?ended&next=${encodeURIComponent(location.pathname)}`);
+  // a changed password gives this browser a new session, whose cookie is on its way to another page of it
+  if (code === LOGGED_OUT) setTimeout(() => location.assign(`/login/?ended&next=${encodeURIComponent(location.pathname)}`), 1000);
   if (REFUSED[code]) byId("offline").textContent = REFUSED[code];
   if (code === GONE) location.assign("/");
   interrupted = true; // panels may have missed something; the timeline knows by its seq
