@@ -1,6 +1,7 @@
 """Coming in by a proxy that names the person in a header: from its address alone."""
 
 from ipaddress import ip_network
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -92,6 +93,6 @@ def test_the_header_without_its_proxies_is_refused_at_the_start() -> None:
         ("memweb_proxy_user_header", "X User", "is no name of a header"),
     ],
 )
-def test_nonsense_is_refused_with_what_would_do(setting: str, value: str, said: str) -> None:
+def test_nonsense_is_refused_with_what_would_do(setting: str, value: Any, said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         Env(**{setting: value})
