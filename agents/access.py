@@ -4,7 +4,20 @@ from typing import TYPE_CHECKING, TypeVar
 
 from django.db.models import Model, QuerySet
 
-from agents.models import Agent, Archive, Block, BlockRevision, Checkpoint, Document, Message, Passage, Run, Step, Token
+from agents.models import (
+    Agent,
+    Archive,
+    Block,
+    BlockRevision,
+    Checkpoint,
+    Document,
+    Message,
+    OpenSession,
+    Passage,
+    Run,
+    Step,
+    Token,
+)
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -19,6 +32,7 @@ OWNER_PATHS: dict[type[Model], str] = {
     Checkpoint: "agent__owner",
     Document: "archive__owner",
     Message: "agent__owner",
+    OpenSession: "owner",
     Passage: "archive__owner",
     Run: "agent__owner",
     Step: "run__agent__owner",

@@ -34,12 +34,14 @@ from agents.broadcast.events import (
 from agents.models import Agent, Run
 from agents.person import person_of
 from chat import frames
+from chat.crowding import Place
 from chat.sessions import is_logged_in
 from chat.shared_frames import drawn_once
 
 Parts = tuple[str, ...]
 
 GONE, LOGGED_OUT = 4404, 4401  # why a socket is closed
+TOO_FAST, TOO_MANY = 4429, 4430  # of what a page that behaves never does; `conversation.js` has the sentences
 
 
 class AgentConsumer(AsyncWebsocketConsumer):
@@ -53,6 +55,15 @@ class AgentConsumer(AsyncWebsocketConsumer):
     language: str
     seq: int | None = None
     batch: str | None = None
+    place: Place | None = None
+
+    async def __call__(self, *arguments: Any) -> None:
+        """However it ends, its place is another's then."""
+        try:
+            await super().__call__(*arguments)
+        finally:
+            if self.place:
+                self.place.leave()
 
     async def connect(self) -> None:
         """Accept the owner of the agent; close with 4404 for anybody else."""
@@ -61,6 +72,11 @@ class AgentConsumer(AsyncWebsocketConsumer):
         agent = await _read(lambda: owned_by(Agent, user).filter(pk=agent_id).first() if user.pk else None)
         if agent is None:
             await self.close(GONE)
+            return
+        self.place = Place.taken_by(user.pk)
+        if self.place is None:
+            await self.accept()  # without it a browser does not learn the code
+            await self.close(TOO_MANY, reason="Too many pages of yours are open.")
             return
         self.agent = agent
         self.language = (await _read(person_of, user.pk)).language or settings.LANGUAGE_CODE
@@ -75,6 +91,9 @@ class AgentConsumer(AsyncWebsocketConsumer):
 
         Anything else is ignored.
         """
+        if self.place is None or not self.place.may_speak():
+            await self.close(TOO_FAST, reason="The page sends too much at once.")
+            return
         try:
             frame = json.loads(text_data or "")
             kind = frame["type"]

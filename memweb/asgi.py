@@ -10,6 +10,7 @@ pages = get_asgi_application()  # first: it loads the apps that the imports belo
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from daphne.ws_protocol import WebSocketProtocol  # noqa: E402
 from twisted.web.http import HTTPChannel, Request  # noqa: E402
 
 from api.handler import ProgramsHandler, is_for_programs  # noqa: E402
@@ -18,6 +19,9 @@ from chat.routing import websocket_urlpatterns  # noqa: E402
 
 programs = ProgramsHandler()
 HTTPChannel.MAX_LENGTH = HTTPChannel.totalHeadersSize = 65_536  # bytes of an address; beyond, Twisted hangs up
+# Bytes of what a page says: far more than ours do. Beyond, the socket is closed with 1009 and nothing is kept of it.
+WebSocketProtocol.maxFramePayloadSize = WebSocketProtocol.maxMessagePayloadSize = 65_536
+WebSocketProtocol.failByDrop = False  # it says so, before it hangs up
 # Django reads forms and files. Twisted, below daphne, would read each once more, whole and in memory, and answer a
 # broken one itself, without a word. It has a setting for that, which daphne does not pass on.
 Request._parsePOSTFormSubmission = property(lambda _request: False, lambda _request, _value: None)  # type: ignore

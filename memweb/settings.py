@@ -36,6 +36,7 @@ def _secret_key(path: Path) -> str:
 SECRET_KEY = ENV.memweb_secret_key.get_secret_value() if ENV.memweb_secret_key else _secret_key(PATHS.secret_key)
 DEBUG = ENV.memweb_debug
 ALLOWED_HOSTS = ENV.allowed_hosts
+TRUSTED_PROXIES = ENV.trusted_proxies  # whose X-Forwarded-For counts
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -51,6 +52,9 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "template_partials",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "agents",
     "chat",
     "api",
@@ -65,11 +69,14 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "chat.proxy_login.ProxyLoginMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "chat.middleware.PartialLoginMiddleware",
+    "chat.middleware.WaitMiddleware",
+    "chat.middleware.SeenMiddleware",
     "chat.middleware.TimeZoneMiddleware",
 ]
 PROGRAMS_MIDDLEWARE = ["api.middleware.programs"]  # of the doors for programs: no session, no cookie
@@ -134,6 +141,13 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+PROXY_USER_HEADER = ENV.memweb_proxy_user_header  # in which a trusted proxy names who is logged in
+AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]
+if PROXY_USER_HEADER:
+    AUTHENTICATION_BACKENDS.append("chat.proxy_login.ProxyBackend")
+OTP_TOTP_ISSUER = "memweb"
+OTP_TOTP_THROTTLE_FACTOR = OTP_STATIC_THROTTLE_FACTOR = 0  # `chat.throttle` does that, and shuts nobody out for ever
+PASSWORD_HASHERS = ["chat.passwords.BoundedHasher"]
 SIGNUP_OPEN = ENV.memweb_signup
 API_REQUESTS_PER_MINUTE = ENV.memweb_api_requests_per_minute  # of one access token
 

@@ -11,8 +11,11 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from agents import services
+from agents import selectors, services
 from agents.admin import origins, revisions, usage
 from agents.admin.bases import EngineOnly, ReadOnly, Searched, link, links
 from agents.admin.forms import BlockForm, PresetForm
@@ -41,7 +44,7 @@ else:
 
 admin.site.site_header = admin.site.site_title = "memweb"
 admin.site.index_title = _("Agents and their memory")
-admin.site.unregister(User)
+admin.site.unregister([User, TOTPDevice, StaticDevice])  # keys and codes are for nobody to see
 
 STATE = ("id", "archive", "queue_start", "timeline_version", "created_at", "last_active_at")  # of an agent
 
@@ -228,11 +231,30 @@ class AgentAdmin(admin.ModelAdmin[Agent]):
 class PersonAdmin(UserAdminBase):
     """Django's own, and what each person has used."""
 
-    list_display = ("username", "is_staff", "agent_count", *usage.LISTED, "last_active")
+    list_display = ("username", "is_staff", "two_factor", "agent_count", *usage.LISTED, "last_active")
     change_list_template = "admin/agents/change_list.html"
+    actions = ("two_factor_remove",)
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[User]":
-        return super().get_queryset(request).annotate(**figures.by_person())
+        coded = selectors.with_two_factor()
+        return super().get_queryset(request).annotate(**figures.by_person(), logs_in_with_code=coded)
+
+    @admin.display(description=_("logs in with a code"), ordering="logs_in_with_code", boolean=True)
+    def two_factor(self, person: Any) -> bool:
+        return bool(person.logs_in_with_code)
+
+    @admin.action(
+        description=_("Let the chosen people log in without a code: the device is lost"), permissions=["change"]
+    )
+    def two_factor_remove(self, request: HttpRequest, queryset: "QuerySet[User]") -> None:
+        people = list(queryset.filter(selectors.with_two_factor()))
+        for person in people:
+            services.two_factor_remove(owner=person)
+            self.log_change(request, person, "Logs in without a code from now on.")
+        text = ngettext(
+            "%(count)s person logs in without a code now.", "%(count)s people log in without a code now.", len(people)
+        )
+        self.message_user(request, text % {"count": len(people)}, messages.SUCCESS)
 
     @admin.display(description=_("agents"), ordering="used_agents")
     def agent_count(self, person: Any) -> Any:

@@ -8,4 +8,5 @@ from agents.models.message import Message, Summary
 from agents.models.person import Preferences
 from agents.models.quota import Quota
 from agents.models.run import PromptPrefix, Run, Step
+from agents.models.session import OpenSession
 from agents.models.token import Token

@@ -36,3 +36,4 @@ from agents.selectors.timeline import (
     waiting,
     window_of,
 )
+from agents.selectors.two_factor import has_two_factor, recovery_codes_left, with_two_factor

@@ -70,3 +70,10 @@ from agents.services.turns import (
     turn_retract,
     turn_retry,
 )
+from agents.services.two_factor import (
+    two_factor_begin,
+    two_factor_check,
+    two_factor_confirm,
+    two_factor_remove,
+    two_factor_renew,
+)

@@ -4,11 +4,12 @@ import os
 import re
 from dataclasses import dataclass
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from memweb.stack import catalogue
@@ -57,6 +58,8 @@ class Env(BaseSettings):
     memweb_allowed_hosts: str = "localhost,127.0.0.1,[::1]"  # comma-separated
     memweb_origins: str = ""  # comma-separated, as browsers write them: scheme://host[:port]
     memweb_https: bool = False  # behind a TLS proxy: secure cookies, X-Forwarded-Proto is believed
+    memweb_trusted_proxies: str = ""  # comma-separated addresses or networks, whose X-Forwarded-For is believed
+    memweb_proxy_user_header: str = ""  # in which those proxies name the person that they have logged in
     memweb_debug: bool = False
     memweb_secret_key: SecretStr | None = None  # else one is made in the data folder
     memweb_signup: bool = False
@@ -96,7 +99,35 @@ class Env(BaseSettings):
     @classmethod
     def _are_origins(cls, value: str) -> str:
         """In the form browsers send: small letters, and no port that goes without saying."""
-        return ",".join(_origin(entry.strip()) for entry in value.split(",") if entry.strip())
+        return ",".join(_origin(entry) for entry in _entries(value))
+
+    @field_validator("memweb_trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        for entry in _entries(value):
+            try:
+                ip_network(entry)
+            except ValueError as error:
+                raise ValueError(
+                    f"“{entry}” is no address or network: write one as in 127.0.0.1 or 10.0.0.0/8"
+                ) from error
+        return value
+
+    @field_validator("memweb_proxy_user_header")
+    @classmethod
+    def _is_header(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9-]*", value):
+            raise ValueError(f"“{value}” is no name of a header: write one as in X-Forwarded-User")
+        return value
+
+    @model_validator(mode="after")
+    def _header_has_its_proxies(self) -> "Env":
+        if self.memweb_proxy_user_header and not self.trusted_proxies:
+            raise ValueError(
+                "MEMWEB_PROXY_USER_HEADER is set and MEMWEB_TRUSTED_PROXIES is not: anybody could send that header. "
+                "Set the addresses of the proxies whose header is to be believed."
+            )
+        return self
 
     def llm(self) -> "LLMSettings":
         """A person's own endpoint if one is set, else the local model that the supervisor serves.
@@ -136,7 +167,7 @@ class Env(BaseSettings):
     @property
     def allowed_hosts(self) -> list[str]:
         """Of `memweb_allowed_hosts` and `memweb_origins`, and the one of `local_url`."""
-        named = [host.strip() for host in self.memweb_allowed_hosts.split(",") if host.strip()]
+        named = _entries(self.memweb_allowed_hosts)
         return named + [_bracketed(str(urlsplit(url).hostname)) for url in (*self.origins, self.local_url)]
 
     @property
@@ -145,9 +176,18 @@ class Env(BaseSettings):
         return [origin for origin in self.memweb_origins.split(",") if origin]
 
     @property
+    def trusted_proxies(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Of `memweb_trusted_proxies`."""
+        return tuple(ip_network(entry) for entry in _entries(self.memweb_trusted_proxies))
+
+    @property
     def has_own_endpoint(self) -> bool:
         """True when a person configured a model endpoint; else the local model serves."""
         return bool(self.openai_api_key or self.openai_base_url)
+
+
+def _entries(text: str) -> list[str]:
+    return [entry.strip() for entry in text.split(",") if entry.strip()]
 
 
 def _bracketed(host: str) -> str:

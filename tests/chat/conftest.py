@@ -12,6 +12,7 @@ import pytest
 from asgiref.testing import ApplicationCommunicator
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
@@ -23,6 +24,12 @@ from agents.models import Agent
 from memweb.asgi import application
 
 PATIENCE = 20  # seconds; far more than anything here takes
+
+
+@pytest.fixture(autouse=True)
+def nobody_tried_before() -> None:
+    """All tests come from one address, whose failures would add up."""
+    cache.clear()
 
 
 @pytest.fixture

@@ -12,17 +12,29 @@ from django.urls import URLPattern, reverse
 from django.utils import timezone
 
 from agents import services
-from agents.models import Agent, AgentBlock, Archive, Block, Checkpoint, Document, Message, Passage, Run, Token
+from agents.models import (
+    Agent,
+    AgentBlock,
+    Archive,
+    Block,
+    Checkpoint,
+    Document,
+    Message,
+    OpenSession,
+    Passage,
+    Run,
+    Token,
+)
 from chat.urls import urlpatterns
 from tests.chat.conftest import Socket
 from tests.conftest import make_agent
 
 OWNED_IDS = {
     *("agent_id", "archive_id", "block_id", "checkpoint_id", "document_id", "message_id", "passage_id"),
-    *("revision_id", "run_id", "token_id"),
+    *("revision_id", "run_id", "session_id", "token_id"),
 }
 OTHER_PARTS = {"name", "form", "user_id", "token"}  # a tab's, a file's; what a one-time address is made of
-OPEN_TO_ALL = {"login", "sign_up", "enter"}
+OPEN_TO_ALL = {"login", "login_code", "sign_up", "enter"}
 REFUSED_METHOD = 405
 
 Things = dict[str, Any]
@@ -61,8 +73,15 @@ def things(agent: Agent) -> Things:
         "name": "memory",
         "user_id": agent.owner_id,
         "token": "x",
+        "session_id": open_session(agent.owner).pk,
         "token_id": services.token_create(owner=agent.owner, name="cron")[0].pk,
     }
+
+
+def open_session(person: User) -> OpenSession:
+    """Where the person is logged in besides."""
+    Client().force_login(person)
+    return OpenSession.objects.filter(owner=person).latest("pk")
 
 
 def address(pattern: URLPattern, things: Things) -> str:
@@ -87,6 +106,7 @@ def rows_of(owner: User) -> list[int]:
         Run.objects.filter(agent__in=mine, cancel_requested_at=None).count(),
         Message.objects.filter(agent__in=mine).count(),
         Token.objects.filter(owner=owner, revoked_at=None).count(),
+        OpenSession.objects.filter(owner=owner).count(),
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.base import Template
 from django.template.context import Context
 from django.test import Client
@@ -18,6 +18,7 @@ from agents import services
 from agents.llm.scripted import Answer, call, say
 from agents.models import Agent, Message, Run, Step
 from chat import frames
+from chat.second_step import second_step_begin
 from chat.views.agents import TABS
 from memweb.stack.env import PACKAGE_FOLDER
 from tests.conftest import ServeModel, exchange
@@ -74,7 +75,7 @@ OF_AGENT = (
     *("timeline_older", "timeline_around", "timeline_later", "block_new"),
 )
 OF_BLOCK = ("block", "block_edit", "block_settings", "block_history")
-OF_NOBODY = ("agent_list", "agent_new", "model_banner", "keys", "overview", "time_zone", "tokens")
+OF_NOBODY = ("agent_list", "agent_new", "model_banner", "keys", "overview", "time_zone", "tokens", "account")
 
 
 def pages(browser: Client, agent: Agent) -> dict[str, Any]:
@@ -120,6 +121,10 @@ def answers(browser: Client, agent: Agent) -> dict[str, Any]:
         "a passage refused": ("passage_add", [agent.pk], {"text": ""}),
         "a token": ("token_new", [], {"name": ATTACK[:80]}),
         "a token refused": ("token_new", [], {"name": ATTACK * 9}),
+        "a key": ("two_factor_new", [], {}),
+        "a wrong code": ("two_factor_confirm", [], {"code": ATTACK}),
+        "a wrong proof": ("two_factor_off", [], {"proof": ATTACK}),
+        "a password refused": ("account_password", [], {"new_password1": ATTACK, "new_password2": "x"}),
         "a zone refused": ("time_zone", [], {"zone": ATTACK}),
         "an upload refused": ("document_add", [agent.pk], {}),
     }
@@ -131,9 +136,21 @@ def answers(browser: Client, agent: Agent) -> dict[str, Any]:
     return found
 
 
+def code_page(person: User) -> Any:
+    """Of somebody who has given the password."""
+    client = Client()
+    request = HttpRequest()
+    request.session = client.session
+    second_step_begin(request, person, "/")
+    request.session.save()
+    return client.get(reverse("login_code"))
+
+
 def strangers_pages(alice: User) -> dict[str, Any]:
     client = Client()
     found: dict[str, Any] = {name: client.get(reverse(name)) for name in ("login", "sign_up")}
+    found |= {"after a session's end": client.get(reverse("login") + "?ended"), "a code": code_page(alice)}
+    found["after too many tries"] = [client.get(reverse("enter", args=[alice.pk, ATTACK[2:9]])) for _ in range(9)][-1]
     found["a used address"] = client.get(reverse("enter", args=[alice.pk, "x-y"]))
     found["a form from elsewhere"] = Client(enforce_csrf_checks=True).post(reverse("login"))
     client.force_login(User.objects.create_user("charlie"))

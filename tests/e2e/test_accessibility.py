@@ -43,6 +43,14 @@ def test_axe_finds_nothing_on_the_welcome_page(page: Page) -> None:
     both_themes(page, "welcome")
 
 
+def test_axe_finds_nothing_on_the_account_page(page: Page) -> None:
+    page.get_by_role("link", name="Account").click()
+    both_themes(page, "account")
+    page.get_by_role("button", name="Set it up").click()
+    expect(page.locator(".qr svg")).to_be_visible()
+    both_themes(page, "a new key")
+
+
 def test_axe_finds_nothing_in_the_conversation_and_any_tab(page: Page) -> None:
     create_agent(page)
     both_themes(page, "empty conversation")

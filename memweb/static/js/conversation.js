@@ -11,6 +11,7 @@ const THOUGHTS = /"inner_thoughts":\s*"(?:[^"\\]|\\.)*"?(?:,\s*)?/g; // in a cal
 let socket = null;
 let interrupted = false;
 let following = true;
+let asked = false; // for the whole draft
 let drawing = null; // the timer of the next drawing of the draft
 const draft = { run: null, step: null, parts: {} };
 const byId = (id) => document.getElementById(id);
@@ -61,6 +62,7 @@ function keepPlaceWhenOlderRowsCome(timeline) {
 function onOpen(event) {
   socket = event.detail.socketWrapper;
   live("live");
+  asked = false;
   byId("offline").hidden = true;
   const { seq, version } = byId("last-seq").dataset;
   tell({ type: "resume", seq: Number(seq), version: Number(version) });
@@ -69,10 +71,17 @@ function onOpen(event) {
 }
 
 const GONE = 4404, LOGGED_OUT = 4401; // why the server closes a socket, as in consumers.py
+const REFUSED = { // for good, until the page is loaded again
+  4429: gettext("memweb closed the connection: this page sent too much at once. Reload it."),
+  4430: gettext("memweb closed the connection: too many of your pages are open. Close some, then reload this one."),
+  1009: gettext("memweb closed the connection: this page sent something far too long. Reload it."),
+};
 
 function onClose(event) {
   const code = event.detail.event?.code;
-  if (code === LOGGED_OUT) location.reload(); // leads to the login page
+  // a changed password gives this browser a new session, whose cookie is on its way to another page of it
+  if (code === LOGGED_OUT) setTimeout(() => location.assign(`/login/?ended&next=${encodeURIComponent(location.pathname)}`), 1000);
+  if (REFUSED[code]) byId("offline").textContent = REFUSED[code];
   if (code === GONE) location.assign("/");
   interrupted = true; // panels may have missed something; the timeline knows by its seq
   live("offline");
@@ -142,7 +151,8 @@ function onStep(frame) {
 function onDelta(frame) {
   const known = draft.run === frame.run && draft.step === frame.step ? draft.parts[frame.part] : undefined;
   if (known === undefined || frame.offset > known.length) {
-    tell({ type: "draft" });
+    if (!asked) tell({ type: "draft" });
+    asked = true; // once: what comes until the whole is here would ask again
     return;
   }
   draft.parts[frame.part] = known.slice(0, frame.offset) + frame.text;
@@ -150,6 +160,7 @@ function onDelta(frame) {
 }
 
 function onDraft(frame) {
+  asked = false;
   if (!frame.draft) return;
   Object.assign(draft, frame.draft);
   showDraft();
