@@ -1,5 +1,7 @@
 """The engine as a Django app."""
 
+from typing import Any
+
 from django.apps import AppConfig
 from django.db.models.signals import post_delete, post_save
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +15,11 @@ class AgentsConfig(AppConfig):
 
     def ready(self) -> None:
         """Quotas that are changed in this process count in it at once."""
-        from agents import quotas  # noqa: PLC0415 - models cannot be imported before
-
         for signal in (post_save, post_delete):
-            signal.connect(quotas.forget, sender=quotas.Quota)
+            signal.connect(_quota_changed, sender="agents.Quota")
+
+
+def _quota_changed(**_signal: Any) -> None:
+    from agents import quotas  # noqa: PLC0415 - models cannot be imported before apps are ready
+
+    quotas.forget()

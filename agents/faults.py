@@ -1,4 +1,4 @@
-"""What memweb stands on can fail: a full disk, a database that takes no rows. How that is told, what goes on without."""
+"""What memweb stands on can fail: a full disk, a database that takes no rows. How that is told, and who goes on."""
 
 import errno
 import logging

@@ -40,7 +40,7 @@ def _quotas() -> dict[int | None, Quota]:
     return quotas
 
 
-def forget(**_signal: Any) -> None:
+def forget() -> None:
     """Read them anew the next time: one was changed in this process."""
     global _kept
     _kept = 0.0, {}
@@ -93,7 +93,8 @@ def may_run(agent: Agent) -> bool:
         return True
     with connection.cursor() as cursor:
         cursor.execute(RUNS_LOCK, [f"runs of person {agent.owner_id}"])
-    return _runs(agent.owner_id).exclude(agent=agent).count() < most
+    others: int = _runs(agent.owner_id).exclude(agent=agent).count()
+    return others < most
 
 
 def next_to_run(ended: Run) -> UUID | None:

@@ -42,11 +42,12 @@ class WholeFiles(FileSystemStorage):
 
     def _save(self, name: str, content: "File[bytes]") -> str:
         try:
-            return super()._save(name, content)
+            kept: str = super()._save(name, content)  # type: ignore[misc]  # the stubs leave it out
         except OSError:
             with contextlib.suppress(OSError):
                 Path(self.path(name)).unlink()
             raise
+        return kept
 
 
 def check_upload(file: "UploadedFile[bytes]") -> str:

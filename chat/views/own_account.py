@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from agents import selectors, services
+from agents import quotas, selectors, services
 from agents.exceptions import InvalidInput
 from agents.models import OpenSession
 from chat.access import part_for, person
@@ -148,6 +148,7 @@ def _page(request: HttpRequest, **more: Any) -> HttpResponse:
         "codes_left": selectors.recovery_codes_left(owner),
         "sessions": [(row, described(row.browser)) for row in sessions_of(owner)],
         "this_session": request.session.session_key,
+        "shares": quotas.shares(owner),
         **more,
     }
     return render(request, "registration/account.html", context)

@@ -52,8 +52,7 @@ def logged_in(browser: Browser, product: Product, planted: dict[str, Any]) -> An
 @pytest.fixture
 def bare(browser: Browser, logged_in: Any) -> Iterator[Page]:
     """A page of theirs, in a browser that runs whatever it is given."""
-    size = {"width": 1380, "height": 860}
-    context = browser.new_context(bypass_csp=True, viewport=size, storage_state=logged_in)
+    context = browser.new_context(bypass_csp=True, viewport={"width": 1380, "height": 860}, storage_state=logged_in)
     context.set_default_timeout(30_000)
     context.add_init_script(PROBE)
     page = context.new_page()

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("agents", "0011_interruptions"),
+        ("agents", "0012_open_sessions"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
