@@ -32,6 +32,7 @@ from agents.models import (
     Passage,
     Persona,
     Preferences,
+    Quota,
     Run,
     Token,
 )
@@ -52,6 +53,7 @@ SEARCHES: dict[type[Model], str] = {
     Checkpoint: "Sam",
     Preferences: "alice",
     Token: "cron",
+    Quota: "alice",
 }
 
 Fields = dict[str, str]
@@ -108,6 +110,7 @@ def everything(agent: Agent, serve_model: ServeModel, settings: Settings, tmp_pa
     working.work(services.document_add(archive=agent.archive, file=file))
     services.checkpoint_create(agent=agent, name="before the storm")
     person_reads(person=agent.owner, language="en")
+    Quota.objects.create(user=agent.owner, agents=5)
     services.token_create(owner=agent.owner, name="cron")
     return agent
 

@@ -16,11 +16,12 @@ from django_otp.oath import TOTP
 from django_otp.plugins.otp_totp.models import TOTPDevice
 
 from agents import selectors, services
-from agents.models import OpenSession
+from agents.models import OpenSession, Quota
 from chat import sessions
 from chat.devices import described
 from chat.login_tokens import login_tokens
 from tests.chat.conftest import plain, post
+from tests.conftest import make_agent
 
 PASSWORD = "whale-oil-lamp-7"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:148.0) Gecko/20100101 Firefox/148.0"
@@ -61,7 +62,7 @@ def is_in(client: Client) -> bool:
 def test_sessions_are_listed_and_this_one_is_marked(alice: User, bob: User) -> None:
     here, phone = logged_in(alice), logged_in(alice, PHONE, "198.51.100.9")
     logged_in(bob, address="192.0.2.66")
-    markup = page(here)
+    markup = page(here).partition('id="sessions"')[2].partition("</ul>")[0]
     rows = [plain(row) for row in re.findall(r"<li>(.*?)</li>", markup, re.DOTALL)]
     assert len(rows) == 2
     (mine,) = [row for row in rows if "this one" in row]
@@ -355,3 +356,10 @@ def test_it_is_said_in_chinese_too(alice: User) -> None:
     here.cookies["django_language"] = "zh-hans"
     text = plain(page(here))
     assert "账户" in text and "已登录的地方" in text and "验证码登录" in text and "Linux 上的 Firefox" in text
+
+
+def test_what_is_used_stands_beside_what_may_be(alice: User) -> None:
+    make_agent(alice)
+    Quota.objects.create(user=alice, agents=1200)
+    shares = plain(page(logged_in(alice)).partition('id="shares"')[2].partition("</ul>")[0])
+    assert "Agents 1 of 1,200" in shares and "Passages 0 MB of documents 0" in shares

@@ -193,7 +193,7 @@ def test_every_template_is_among_them(
 ) -> None:
     """One that nothing above draws is one at which nobody looked."""
     settings.SIGNUP_OPEN = True
-    drawn = {"base.html", "500.html"}  # the one within others, and the one that no request may end in
+    drawn = {"base.html", "500.html", "503.html"}  # the one within others, and those that no request may end in
     render = Template.render
 
     def noting(template: Template, context: Context) -> SafeString:
