@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from django.utils import translation
 
 from chat import markdown
 from chat.markdown import ATTRIBUTES, TAGS, code, render
@@ -173,7 +174,19 @@ HOSTILE = [
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("piece", HOSTILE)
 def test_fifty_thousand_characters_of_anything_are_drawn_before_anybody_leaves(piece: str) -> None:
-    assert _Seen(render(piece * (50_000 // len(piece)))).tags <= TAGS
+    assert _Seen(render(piece * (markdown.LONGEST // len(piece)))).tags <= TAGS
+
+
+def test_what_was_slow_to_render_is_kept_in_each_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(markdown, "SLOW", -1.0)
+    monkeypatch.setattr(markdown, "_kept", {})
+    first = render("- [x] done")
+    assert render("- [x] done") is first and 'aria-label="ticked"' in first
+    with translation.override("zh-hans"):
+        assert 'aria-label="ticked"' not in render("- [x] done")
+    for number in range(markdown.MOST_KEPT + 5):
+        render(f"text {number}")
+    assert len(markdown._kept) == markdown.MOST_KEPT
 
 
 @pytest.mark.parametrize(
