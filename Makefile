@@ -12,7 +12,7 @@ run: $(VENV)/.installed ## start memweb and print the address to open
 	@exec $(BIN)/python -m memweb up
 
 test: check ## everything that is checked: `make check`, then the tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --cov --cov-report=term -m "not local_model"
+	$(BIN)/python -m pytest -n 2 --durations=25 --cov --cov-report=term -m "not local_model"
 
 check: $(VENV)/.dev-installed ## format, lint, types, import floors, migrations, templates
 	$(BIN)/ruff format --check .

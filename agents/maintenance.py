@@ -9,7 +9,7 @@ from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, Max, O
 from django.utils import timezone
 from redis.exceptions import RedisError
 
-from agents import dispatch, runs, services
+from agents import dispatch, health, runs, services
 from agents.exceptions import QuotaReached
 from agents.external_context import recall_storage
 from agents.ingest import turns
@@ -25,6 +25,7 @@ def reap(thorough: bool = True) -> None:
     heartbeats, passages that can go for good. Four queries and five when there is nothing to do.
     """
     now = timezone.now()
+    health.note_look()
     for agent_id in runs.agents_to_wake(now):
         dispatch.run_agent(agent_id)
     for _ in range(_documents_to_take_up(now)):

@@ -16,6 +16,7 @@ from twisted.web.http import HTTPChannel, Request  # noqa: E402
 from api.handler import ProgramsHandler, is_for_programs  # noqa: E402
 from chat.origin import SameOrigin  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
+from memweb import health  # noqa: E402
 
 programs = ProgramsHandler()
 HTTPChannel.MAX_LENGTH = HTTPChannel.totalHeadersSize = 65_536  # bytes of an address; beyond, Twisted hangs up
@@ -28,7 +29,9 @@ Request._parsePOSTFormSubmission = property(lambda _request: False, lambda _requ
 
 
 async def http_application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Pages and the doors for programs, each with its own middleware."""
+    """Probes; pages and the doors for programs, each with its own middleware."""
+    if await health.answer(scope["path"], send):
+        return
     await (programs if is_for_programs(scope["path"]) else pages)(scope, receive, send)
 
 

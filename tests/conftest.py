@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone, translation
 from pytest_django import Settings
+from xdist.scheduler import LoadScopeScheduling
 
 from agents import quotas, services
 from agents.llm import adapting
@@ -18,19 +20,30 @@ from agents.models import Agent, Run
 from tests.brain import brain
 from tests.product import Product
 
+# Where the tests of the whole product are: one process runs them all, and starts it once.
+OF_PRODUCT = ("tests/e2e/", *(f"tests/api/test_{name}" for name in ("bad_input", "letta", "openai", "schema")))
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests of the whole product are run by one process, which starts it once."""
-    if uses_product(item):
-        item.add_marker(pytest.mark.xdist_group("product"))
+
+class TogetherScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Of tests that run side by side, those of the product in one process, each other wherever there is room."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "product" if nodeid.startswith(OF_PRODUCT) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherScheduling:
+    return TogetherScheduling(config, log)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """They come first, those in a browser last of them.
+    """Those of the product come first, those in a browser last of them.
 
     Playwright leaves an event loop running in its thread, which the gateway refuses, until the browser is closed.
     """
+    elsewhere = [item.nodeid for item in items if uses_product(item) and not item.nodeid.startswith(OF_PRODUCT)]
+    if elsewhere:
+        raise pytest.UsageError(f"Tests of the product that OF_PRODUCT does not know: {elsewhere[:3]}")
     items.sort(key=lambda item: (not uses_product(item), item.get_closest_marker("e2e") is not None))
 
 
