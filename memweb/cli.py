@@ -1,17 +1,22 @@
 """The `memweb` command; `python -m memweb` is the same."""
 
 import dataclasses
+import json
 import os
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 from pydantic import ValidationError
 
 from memweb import __version__
-from memweb.stack.env import ENV_FILE, env
+from memweb.stack.env import COMMAND, ENV_FILE, env
 from memweb.stack.exceptions import StackError
+from memweb.stack.local_server import read_local_server
+from memweb.stack.paths import StackPaths
 from memweb.stack.plan import plan_for
 from memweb.stack.supervisor import Supervisor
 from memweb.terminal.commands import COMMANDS
@@ -45,6 +50,34 @@ def up(quiet: bool) -> None:
     Prints an address that logs you in. The first time it fetches the weights of a small model, unless you set another.
     """
     _run(lambda: Supervisor(plan_for(env()), quiet=quiet))
+
+
+@main.command()
+def status() -> None:
+    """Whether memweb runs here, and whether all is there that it needs.
+
+    Ends with 1 if not. The same over HTTP: /readyz.
+    """
+    server = read_local_server(StackPaths(env().memweb_home))
+    if server is None:
+        raise click.ClickException(f"memweb does not run here. Start it with `{COMMAND} up`.")
+    try:
+        told = _readiness(server.url)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"memweb at {server.url} gives no answer: {error}") from error
+    for name in told["checked"]:
+        click.echo(f"{name:12} {told['faults'].get(name, 'ok')}")
+    sys.exit(0 if told["ready"] else 1)
+
+
+def _readiness(url: str) -> dict[str, Any]:
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=30) as answer:
+            told = json.load(answer)
+    except urllib.error.HTTPError as not_ready:
+        told = json.load(not_ready)
+    found: dict[str, Any] = told
+    return found
 
 
 def _run(supervisor: Callable[[], Supervisor]) -> NoReturn:

@@ -97,7 +97,14 @@ class Product:
         return self.newcomers.pop()
 
     def manage(self, *arguments: str) -> str:
-        command = [sys.executable, "manage.py", *arguments]
+        return self._said("manage.py", *arguments)
+
+    def memweb(self, *arguments: str) -> str:
+        """What the command of that name says."""
+        return self._said("-m", "memweb", *arguments)
+
+    def _said(self, *arguments: str) -> str:
+        command = [sys.executable, *arguments]
         done = subprocess.run(
             command, cwd=PROJECT_FOLDER, env=self.environment, check=True, capture_output=True, text=True
         )

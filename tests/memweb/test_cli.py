@@ -36,3 +36,11 @@ def test_settings_that_cannot_be_read(tmp_path: Path) -> None:
     file = tmp_path / "env"
     file.write_bytes(b"MEMWEB_PORT=8000\n\xff\xfe")
     assert f"The settings in {file} cannot be read" in said(tmp_path, MEMWEB_ENV_FILE=str(file))
+
+
+def test_status_where_nothing_runs(tmp_path: Path) -> None:
+    environment = os.environ | {"MEMWEB_HOME": str(tmp_path / "home"), "MEMWEB_ENV_FILE": os.devnull}
+    command = [sys.executable, "-m", "memweb", "status"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "memweb does not run here. Start it with" in done.stderr
