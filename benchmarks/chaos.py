@@ -276,12 +276,12 @@ class Storm:
         return send
 
     def _page(self, stack: ExitStack) -> Callable[[Said], None]:
-        browser = stack.enter_context(httpx.Client(base_url=self.url, timeout=10))
+        browser = stack.enter_context(httpx.Client(base_url=self.url, timeout=10, cookies=self.cookies))
 
         def send(said: Said) -> None:
             form = {"text": said.text, "key": said.mark}
             headers = {"X-CSRFToken": self.cookies["csrftoken"], "HX-Request": "true"}
-            answer = browser.post(f"/agents/{said.agent}/messages/", data=form, headers=headers, cookies=self.cookies)
+            answer = browser.post(f"/agents/{said.agent}/messages/", data=form, headers=headers)
             if answer.raise_for_status().headers.get("HX-Trigger", "").find("memweb:sent") < 0:
                 raise AssertionError(f"{answer.status_code} {answer.text}")
 
@@ -331,8 +331,8 @@ def run(plan: Plan, *, tell: Callable[[str], None] = lambda _line: None, keep: b
     model = Model(plan.seed, faulty)
     with own_home(keep) as home, ScriptedServer(model) as server:
         storm = Storm(plan, home, server)
-        storm.product.start()
         try:
+            storm.product.start()
             storm.people()
             storm.log_in()
             replies = _weathered(storm, home, tell)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from agents.llm.scripted import Answer, Request, call, last_event, say
+from agents.llm.scripted import Answer, Request, call, say
 
 FAULTS = ("500", "429", "cut", "hung up", "no JSON", "silence")
 MARK = re.compile(r"mark-\d+(?:-\w+)?")
@@ -81,8 +81,9 @@ def _asked_for(request: Request) -> tuple[str, str]:
     """The mark of the message that is being answered, and what is left to do for it."""
     spoken = [text for message in request["messages"] if message["role"] == "user" for text in _messages(message)]
     wants, mark = spoken[-1].split(":")[0].split()
-    event = last_event(request)
-    written = event.get("status") == "OK" and any(word in str(event["message"]) for word in ("Done", "Filed", "stands"))
+    since = [message for message in request["messages"] if message["role"] in ("user", "tool")]
+    asked = max(at for at, message in enumerate(since) if f"{mark}:" in (message.get("content") or ""))
+    written = any('"status": "OK"' in message["content"] for message in since[asked:] if message["role"] == "tool")
     return mark, "answer" if written else wants
 
 
