@@ -16,6 +16,7 @@ from api.handler import ProgramsHandler, is_for_programs  # noqa: E402
 from chat.origin import SameOrigin  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
 
+ALIVE = "/alive"
 programs = ProgramsHandler()
 HTTPChannel.MAX_LENGTH = HTTPChannel.totalHeadersSize = 65_536  # bytes of an address; beyond, Twisted hangs up
 # Django reads forms and files. Twisted, below daphne, would read each once more, whole and in memory, and answer a
@@ -24,7 +25,11 @@ Request._parsePOSTFormSubmission = property(lambda _request: False, lambda _requ
 
 
 async def http_application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Pages and the doors for programs, each with its own middleware."""
+    """Pages and the doors for programs, each with its own middleware. The supervisor asks whether this loop turns."""
+    if scope["path"] == ALIVE:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+        return
     await (programs if is_for_programs(scope["path"]) else pages)(scope, receive, send)
 
 

@@ -63,6 +63,7 @@ class Env(BaseSettings):
     memweb_max_upload_mb: int = Field(20, gt=0)
     memweb_api_requests_per_minute: int = Field(1500, gt=0)  # of one access token
     memweb_run_threads: int = Field(256, gt=0)  # runs in progress at once; one that waits for its model costs a thread
+    memweb_silence_seconds: float = Field(25.0, ge=8)  # without a sign of life, then a process is started anew
 
     # services of your own; without them embedded ones are started
     database_url: str | None = None
@@ -148,6 +149,11 @@ class Env(BaseSettings):
     def has_own_endpoint(self) -> bool:
         """True when a person configured a model endpoint; else the local model serves."""
         return bool(self.openai_api_key or self.openai_base_url)
+
+
+def reachable(host: str) -> str:
+    """Where one that listens on `host` is reached from this machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
 def _bracketed(host: str) -> str:
