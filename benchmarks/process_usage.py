@@ -33,6 +33,15 @@ def usage_of(root: int) -> dict[str, Usage]:
     return used
 
 
+def processes_of(root: int) -> dict[str, int]:
+    """Process ids by the same names; of several of one name the eldest, as PostgreSQL's own parent is."""
+    found: dict[str, int] = {}
+    for pid in _tree(root):
+        with contextlib.suppress(OSError):
+            found.setdefault(_name(pid), pid)
+    return found
+
+
 def _tree(root: int) -> Iterator[int]:
     yield root
     children: list[str] = []

@@ -17,6 +17,7 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     task_default_queue="background",
     task_ignore_result=True,
+    beat_scheduler="memweb.alive:LivingScheduler",
     timezone="UTC",
     beat_schedule={
         # Where there is always a thread free: summaries that wait for a silent endpoint must not hold up the reaper.

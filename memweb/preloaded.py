@@ -16,13 +16,14 @@ import sys
 import django
 from setproctitle import setproctitle
 
+from memweb.stack import signs
 from memweb.stack.launch import die_with
 
 SHARED = (
     *("memweb.asgi", "memweb.urls", "memweb.celery", "agents.tasks", "agents.llm.connection"),
     *("celery.bin.celery", "celery.apps.worker", "celery.apps.beat", "celery.app.control", "celery.worker.components"),
     *("celery.worker.consumer", "celery.worker.strategy", "celery.concurrency.thread", "kombu.transport.redis"),
-    *("psycopg_pool", "django.core.cache.backends.redis", "httpcore2", "anyio.streams.tls"),
+    *("memweb.alive", "psycopg_pool", "django.core.cache.backends.redis", "httpcore2", "anyio.streams.tls"),
     *("twisted.web.http", "autobahn.twisted.websocket"),  # of daphne what makes no event loop: one must not be forked
 )
 LONGEST_REQUEST = 65_536  # bytes
@@ -34,7 +35,7 @@ def main() -> None:
     _load()
     signal.signal(signal.SIGCHLD, lambda _number, _frame: _tell_of_the_dead(door))
     while True:
-        request, files, _flags, _address = socket.recv_fds(door, LONGEST_REQUEST, 1)
+        request, files, _flags, _address = socket.recv_fds(door, LONGEST_REQUEST, 2)
         if not request:
             sys.exit()  # the supervisor is gone
         parent = os.getpid()
@@ -43,8 +44,11 @@ def main() -> None:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
             door.close()
+            if len(files) > 1:
+                signs.write_into(files[1])
             return become(json.loads(request), output=files[0], parent=parent)
-        os.close(files[0])
+        for file in files:
+            os.close(file)
         door.send(json.dumps({"started": pid}).encode())
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
 

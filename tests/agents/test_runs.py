@@ -157,10 +157,17 @@ def test_a_finished_run_cannot_be_tried_again(agent: Agent, serve_model: ServeMo
         services.run_retry(run=exchange(agent, "hi"), hand=Hand(agent.owner))
 
 
-def test_an_answer_that_breaks_off_is_a_failed_result_not_half_an_answer(agent: Agent, serve_model: ServeModel) -> None:
+def test_an_answer_that_breaks_off_is_asked_for_again(agent: Agent, serve_model: ServeModel) -> None:
     serve_model([say("half an answer that breaks", drop_after=4), say("A whole answer.")])
-    exchange(agent, "hi")
+    run = exchange(agent, "hi")
     assert [text for kind, text in timeline(agent) if kind == Kind.ASSISTANT and text] == ["A whole answer."]
+    assert run.steps.count() == 1
+
+
+def test_an_answer_that_always_breaks_off_fails_with_the_reason(agent: Agent, serve_model: ServeModel) -> None:
+    serve_model([say("half an answer that breaks", drop_after=4)])
+    run = exchange(agent, "hi")
+    assert run.status == Status.FAILED and "in the middle of a call" in run.error
 
 
 def test_an_overflow_the_server_reports_evicts_and_tries_again(agent: Agent, serve_model: ServeModel) -> None:

@@ -180,13 +180,12 @@ def test_an_unreachable_endpoint_names_the_setting(settings: Settings) -> None:
         ask()
 
 
-def test_a_connection_that_breaks_in_the_middle_leaves_a_call_without_an_end(serve_model: ServeModel) -> None:
-    """The server closes without a finish reason: the arguments are not JSON, so the executor refuses them."""
+def test_a_connection_that_ends_in_the_middle_of_a_call_is_no_answer(serve_model: ServeModel) -> None:
+    """The server closes without a finish reason, and the arguments are not whole: it is not the model's mistake."""
     serve_model([say("a long enough text to break", drop_after=4)])
-    _, completion = ask()
-    assert completion.finish_reason == ""
-    with pytest.raises(json.JSONDecodeError):
-        json.loads(completion.calls[0].arguments)
+    with pytest.raises(LLMError, match="in the middle of a call") as fault:
+        ask()
+    assert fault.value.retryable
 
 
 def test_a_silent_server_is_left_as_soon_as_somebody_asks(serve_model: ServeModel) -> None:

@@ -12,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from memweb.stack.children import Child, LineLog
 from memweb.stack.env import PROJECT_FOLDER
 from memweb.stack.local_server import LocalServer, read_local_server, write_local_server
 from memweb.stack.paths import StackPaths
+from memweb.stack.signs import Pipe, Question, Silence
 from memweb.stack.supervisor import LONGEST_PAUSE, QUICK_DEATHS, Watched
 from tests.processes import until
 
@@ -216,6 +218,93 @@ def test_pauses_grow_while_a_child_keeps_dying(capsys: pytest.CaptureFixture[str
     assert pauses == [0.5, 1, 2, 4, 8, 16, LONGEST_PAUSE, LONGEST_PAUSE, LONGEST_PAUSE]
     assert capsys.readouterr().out.count("the details") == 1
     assert flaky.starts == 9
+
+
+def test_a_child_that_had_lived_is_started_again_at_once() -> None:
+    flaky = Flaky(alive=True)
+    watched = flaky.watched()
+    flaky.alive = False
+    watched.tend(100.0)
+    assert (watched.due_at, watched.quick_deaths) == (100.0, 0)
+    watched.tend(100.2)
+    watched.tend(101.0)  # it died at its start
+    assert watched.due_at == 101.5
+
+
+@dataclass
+class Mouth:
+    """Shows a sign of life at every look, as long as it speaks."""
+
+    speaks: bool = False
+
+    def seen(self) -> bool:
+        return self.speaks
+
+
+def silent_after(silence: Silence, start: float, pause: float) -> float | None:
+    """When it is found to be silent, looked at every `pause` seconds for a thousand looks."""
+    looks = (start + pause * number for number in range(1000))
+    return next((now - start for now in looks if silence.is_too_long(now)), None)
+
+
+def test_silence_is_long_by_the_time_of_who_looks() -> None:
+    mouth = Mouth(speaks=True)
+    silence = Silence(mouth, 25)
+    assert silent_after(silence, 0, 0.2) is None
+    mouth.speaks = False
+    assert silent_after(silence, 200, 0.2) == pytest.approx(25, abs=0.5)
+    mouth.speaks = True
+    silence.is_too_long(500)
+    mouth.speaks = False
+    assert not silence.is_too_long(50_000)  # the machine slept
+    assert silent_after(silence, 50_000, 0.2) == pytest.approx(24, abs=0.5)
+
+
+def test_a_child_that_starts_has_more_time_for_its_first_sign() -> None:
+    silence = Silence(Mouth(), 25)
+    assert silent_after(silence, 0, 0.5) == pytest.approx(120, abs=1)
+
+
+def test_a_silent_child_is_ended_and_started_again(capsys: pytest.CaptureFixture[str]) -> None:
+    flaky, mouth = Flaky(alive=True), Mouth(speaks=True)
+    watched = flaky.watched()
+    watched.silence, watched.kill = Silence(mouth, 3), lambda: setattr(flaky, "alive", False)
+    for now in range(20):
+        watched.tend(float(now))
+    assert flaky.alive
+    mouth.speaks = False
+    for now in range(20, 26):
+        watched.tend(float(now))
+    assert flaky.starts == 1
+    assert "gave no sign of life" in capsys.readouterr().out
+
+
+def test_a_server_is_asked_on_a_connection_of_its_own(tmp_path: Path) -> None:
+    address = str(tmp_path / "server.sock")
+    question = Question(address, b"PING")
+    assert not question.seen()  # nobody is there
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(address)
+        server.listen()
+        question = Question(address, b"PING")
+        assert not question.seen()
+        connection, _address = server.accept()
+        with connection:
+            assert connection.recv(4) == b"PING" and not question.seen()
+            connection.sendall(b"PONG")
+            assert question.seen() and not question.seen()
+
+
+def test_a_program_shows_signs_into_the_pipe_that_it_was_given(tmp_path: Path) -> None:
+    pipe = Pipe()
+    show = "from memweb.stack import signs; signs.show()"
+    child = Child("teller", [sys.executable, "-c", show], LineLog("teller", tmp_path), folder=PROJECT_FOLDER)
+    child.signs = pipe.writing
+    assert not pipe.seen()
+    child.start()
+    assert child.wait(30) and child.poll() == 0
+    child.clear_away()
+    assert pipe.seen() and not pipe.seen()
 
 
 def test_a_child_that_lived_long_is_forgiven() -> None:

@@ -1,0 +1,49 @@
+"""How workers and the clock show the supervisor that they are at work: from the loops that do it."""
+
+from typing import Any
+
+from celery.beat import PersistentScheduler
+from celery.worker.consumer import Consumer
+from kombu import Connection
+
+from memweb.stack import signs
+
+
+class LivingConsumer(Consumer):
+    """A worker's loop. That its threads all wait for a model says nothing: it takes no thread of theirs."""
+
+    def on_ready(self) -> None:
+        """Of each connection to the broker; the timer's entries go with it, and are called by the loop."""
+        super().on_ready()
+        self.timer.call_repeatedly(signs.EVERY, signs.show)
+
+    def ensure_connected(self, conn: Connection) -> Connection:
+        return super().ensure_connected(_patient(conn))
+
+
+class LivingScheduler(PersistentScheduler):
+    """The clock's loop."""
+
+    def tick(self, *arguments: Any, **more: Any) -> Any:
+        signs.show()
+        return super().tick(*arguments, **more)
+
+    def _ensure_connected(self) -> Any:
+        _patient(self.connection)
+        return super()._ensure_connected()  # type: ignore[misc]
+
+
+def _patient(connection: Connection) -> Connection:
+    """One that shows signs of life while it waits for a broker that is away."""
+    usual: Any = connection.ensure_connection
+
+    def ensure(*arguments: Any, callback: Any = None, **more: Any) -> Any:
+        def each_second() -> None:
+            signs.show()
+            if callback:
+                callback()
+
+        return usual(*arguments, callback=each_second, **more)
+
+    connection.ensure_connection = ensure  # type: ignore[method-assign]
+    return connection
