@@ -66,6 +66,8 @@ class Env(BaseSettings):
     memweb_max_upload_mb: int = Field(20, gt=0)
     memweb_api_requests_per_minute: int = Field(1500, gt=0)  # of one access token
     memweb_run_threads: int = Field(256, gt=0)  # runs in progress at once; one that waits for its model costs a thread
+    memweb_backup_dir: Path | None = None  # where daily backups are kept; else in the data folder
+    memweb_backup_keep: int = Field(7, ge=0)  # of them; 0: none is made
 
     # services of your own; without them embedded ones are started
     database_url: str | None = None
