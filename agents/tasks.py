@@ -13,6 +13,8 @@ from agents.llm.gateway import config_of
 from agents.llm.types import Role
 from agents.main_context import recursive_summary
 from agents.models import Agent
+from memweb.stack.backup import kept
+from memweb.stack.env import env
 
 
 @shared_task
@@ -64,6 +66,12 @@ def index_words() -> None:
     """Bring the index of words up to the present form, a while at a time."""
     if reindexing.work():
         dispatch.index_words()
+
+
+@shared_task
+def back_up() -> None:
+    """Start the daily backup when it is due."""
+    kept.start_if_due(env())
 
 
 @shared_task

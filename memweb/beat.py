@@ -23,6 +23,7 @@ app.conf.update(
         # Where there is always a thread free: summaries that wait for a silent endpoint must not hold up the reaper.
         "reap": {"task": "agents.tasks.reap", "args": (False,), "schedule": 5.0, "options": _runs(5.0)},
         "reap thoroughly": {"task": "agents.tasks.reap", "schedule": 30.0, "options": _runs(30.0)},
+        "back up": {"task": "agents.tasks.back_up", "schedule": 600.0, "options": {"expires": 600.0}},
         "index words": {"task": "agents.tasks.index_words", "schedule": 60.0, "options": {"expires": 60.0}},
         "index vectors": {"task": "agents.tasks.index_vectors", "schedule": 600.0, "options": {"expires": 600.0}},
     },

@@ -13,6 +13,7 @@ import click
 from pydantic import ValidationError
 
 from memweb import __version__
+from memweb.backups import backup, restore
 from memweb.stack.env import COMMAND, ENV_FILE, env
 from memweb.stack.exceptions import StackError
 from memweb.stack.local_server import read_local_server
@@ -29,6 +30,7 @@ def main() -> None:
     """Chat with agents that manage their own memory, and see that memory.
 
     Everything lies in ~/.memweb (MEMWEB_HOME); settings are read from a file .env.
+    `memweb backup` makes a copy of it, also while memweb runs.
     """
     try:
         env()
@@ -101,7 +103,7 @@ def manage(arguments: tuple[str, ...]) -> None:
     execute_from_command_line(["memweb manage", *arguments])
 
 
-for command in (*COMMANDS, token):
+for command in (*COMMANDS, token, backup, restore):
     main.add_command(command)
 
 

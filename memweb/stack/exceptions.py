@@ -11,3 +11,7 @@ class PlatformError(StackError):
 
 class WeightsError(StackError):
     """The local model's weights could not be had, or are not what they should be."""
+
+
+class BackupError(StackError):
+    """A backup could not be made or put back; nothing half done was left."""

@@ -113,6 +113,14 @@ class StackPaths:
         return self.home / "media"
 
     @property
+    def backups(self) -> Path:
+        return self.home / "backups"
+
+    @property
+    def backup_state(self) -> Path:
+        return self.home / "backup_state.json"
+
+    @property
     def beat_schedule(self) -> Path:
         return self.home / "celerybeat-schedule"
 

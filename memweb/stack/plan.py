@@ -97,7 +97,7 @@ def plan_for(env: Env) -> Plan:
     return Plan(
         paths=paths,
         services=services,
-        set_up=[_program("Preparing the database", "django", "migrate", "--no-input")],
+        set_up=[_program("Preparing the database", "memweb.upgrade")],
         programs=programs,
         environment=environment,
         login=_program("login address", "django", "login_url"),

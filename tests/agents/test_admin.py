@@ -1,5 +1,6 @@
 """The admin: every list and page opens; editing a block there is an edit like any other."""
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -37,6 +38,7 @@ from agents.models import (
     Token,
 )
 from agents.person import person_reads
+from memweb.stack.paths import StackPaths
 from tests.conftest import ServeModel, exchange, make_agent
 
 REGISTERED = [model for model in admin.site._registry if model._meta.app_label == "agents"]
@@ -381,3 +383,19 @@ def test_a_deleted_document_takes_its_file_along(
         delete(root, Document.objects.get())
     assert not Document.objects.exists() and not Passage.objects.exists()
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+def test_the_first_page_tells_how_the_last_backup_went(root: Client, settings: Settings, tmp_path: Path) -> None:
+    settings.PATHS = StackPaths(tmp_path)
+    settings.ENV = settings.ENV.model_copy(update={"memweb_backup_keep": 0})
+    page = root.get("/admin/").content.decode()
+    assert "There is no backup yet." in page and "MEMWEB_BACKUP_KEEP is 0" in page and "Blocks" in page
+    state = {"made_at": "2026-01-02T03:04:05+00:00", "folder": "/disk/kept/one"}
+    failed = state | {"failed_at": "2026-01-03T03:04:05+00:00", "error": "The <disk> is full."}
+    for said in (state, failed):
+        settings.PATHS.backup_state.write_text(json.dumps(said))
+        page = root.get("/admin/").content.decode()
+        assert "ago: /disk/kept/one." in page
+        assert ("ago: The &lt;disk&gt; is full." in page) == (said is failed)
+    root.force_login(User.objects.create_user("clerk", is_staff=True))
+    assert "backup" not in root.get("/admin/").content.decode()

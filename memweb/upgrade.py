@@ -1,0 +1,44 @@
+"""`python -m memweb.upgrade`: brings the database up to this memweb, after a backup where there is data."""
+
+import os
+import sys
+
+import django
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from memweb.stack.backup import kept
+from memweb.stack.env import env
+from memweb.stack.exceptions import StackError
+
+
+def main() -> None:
+    """Ends with a sentence when the backup fails: nothing is migrated then."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
+    django.setup()
+    if env().memweb_backup_keep and _will_change_data():
+        try:
+            print(f"Backed up before the upgrade: {kept.keep_one(env(), kept.UPGRADE)}")
+        except StackError as error:
+            sys.exit(
+                f"{error}\nmemweb makes a backup before an upgrade, and this one failed: nothing was changed. "
+                "Mend that, or set MEMWEB_BACKUP_KEEP=0 to go on without."
+            )
+    call_command("migrate", interactive=False)
+
+
+def _will_change_data() -> bool:
+    """True when migrations are to be applied to a database that people have been in."""
+    executor = MigrationExecutor(connection)
+    if "auth_user" not in connection.introspection.table_names():
+        return False
+    if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM auth_user)")
+        return bool(cursor.fetchone()[0])
+
+
+if __name__ == "__main__":
+    main()
