@@ -48,6 +48,11 @@ def embed_messages(agent_id: UUID) -> None:
     transaction.on_commit(lambda: _enqueue_embedding(str(agent_id)))
 
 
+def embed_messages_later(agent_id: UUID, *, delay: float) -> None:
+    """The same after `delay` seconds, where there was no place for it now."""
+    _on_commit("embed_messages", str(agent_id), delay=delay)
+
+
 def _enqueue_embedding(agent_id: str) -> None:
     try:
         first = cache.add(f"embedding-asked:{agent_id}", 1, EMBED_DELAY - 1)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from threading import Thread
 
 from django.db import InterfaceError, OperationalError, connection, connections
@@ -25,6 +25,16 @@ def try_lock(name: str) -> Iterator[bool]:
         if acquired:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(hashtext(%s))", [name])
+
+
+@contextmanager
+def place_of(owner_id: int, work: str, *, at_once: int) -> Iterator[bool]:
+    """One of the few places that a person has for a kind of background work: others must not wait for their endpoint.
+    False if none is free.
+    """
+    with ExitStack() as stack:
+        names = (f"{work} of person {owner_id}, {number}" for number in range(at_once))
+        yield any(stack.enter_context(try_lock(name)) for name in names)
 
 
 def release_connection() -> None:

@@ -11,10 +11,14 @@ from agents.ingest import turns
 from agents.ingest.working import work
 from agents.llm.gateway import config_of
 from agents.llm.types import Role
+from agents.locks import place_of
 from agents.main_context import recursive_summary
 from agents.models import Agent
 from memweb.stack.backup import kept
 from memweb.stack.env import env
+
+EMBEDDINGS_AT_ONCE = 2  # of one person's agents
+PLACE_PAUSE = 15  # seconds until a task that found no place asks again
 
 
 @shared_task
@@ -36,9 +40,12 @@ def summarize(agent_id: str, covers_to: int) -> None:
 @shared_task
 def embed_messages(agent_id: str) -> None:
     """Give an agent's new messages their vectors."""
-    agent = Agent.objects.filter(pk=agent_id).first()
-    for _done in recall_storage.embed_missing(agent) if agent else ():
-        pass
+    if agent := Agent.objects.filter(pk=agent_id).first():
+        with place_of(agent.owner_id, "embedding", at_once=EMBEDDINGS_AT_ONCE) as free:
+            if not free:
+                dispatch.embed_messages_later(agent.pk, delay=PLACE_PAUSE)
+            for _done in recall_storage.embed_missing(agent) if free else ():
+                pass
 
 
 @shared_task

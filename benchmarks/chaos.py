@@ -1,12 +1,16 @@
 """Nothing is lost: the whole product under kill -9, stopped processes and a failing endpoint, then an audit by SQL.
 
     python benchmarks/chaos.py [--agents 8] [--messages 600] [--kills 30] [--faults 60] [--seed 1] [--keep]
+    python benchmarks/chaos.py --summaries 50
 
 Starts memweb in a temporary data folder with a scripted model behind HTTP. Half of the senders use the page's form,
 half `/v1` with a token; one that got no answer sends again with the same key. At moments that the seed chooses,
 processes are killed (or stopped, which the supervisor has to notice), now and then the supervisor itself, which is then
 started again. After each blow a message is sent at once, and the table tells how long its reply took. The exit code is
 1 if any count of `chaos_audit` is wrong. Some five minutes; `tests/e2e/test_chaos.py` is the short form.
+
+`--summaries N` measures something else: one person's N summaries and embeddings hang at a silent endpoint; how long do
+another's take beside them, and a run whose worker is killed?
 """
 
 import argparse
@@ -38,6 +42,7 @@ import psycopg
 
 from agents.llm.scripted import ScriptedServer
 from benchmarks.chaos_audit import Books, Count, audit, failures
+from benchmarks.chaos_beside import beside
 from benchmarks.chaos_model import Model, Said
 from benchmarks.process_usage import processes_of
 from benchmarks.product import Product
@@ -303,9 +308,9 @@ def _loaded(client: Client, file: Path, archive: str) -> None:
 def managed(product: Product, *arguments: str) -> str:
     """What a management command prints last."""
     command = [sys.executable, "manage.py", *arguments]
-    done = subprocess.run(
-        command, cwd=PROJECT_FOLDER, env=product.environment, check=True, capture_output=True, text=True
-    )
+    done = subprocess.run(command, cwd=PROJECT_FOLDER, env=product.environment, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
     return done.stdout.splitlines()[-1]
 
 
@@ -363,13 +368,26 @@ def _weathered(storm: Storm, home: Path, tell: Callable[[str], None]) -> list[tu
     return replies
 
 
+def measured(summaries: int, keep: bool) -> int:
+    """Print what one person's hanging tasks cost others; 1 if any waited for too long."""
+    late = 0
+    with own_home(keep) as home:
+        for what, seconds, most in beside(summaries, home, managed):
+            late += seconds > most
+            print(f"{what:66}{seconds:8.1f} s  {'LATE' if seconds > most else 'within'} {most:g} s", flush=True)
+    return 1 if late else 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name, value in (("agents", 8), ("messages", 600), ("kills", 30), ("faults", 60), ("documents", 6), ("seed", 1)):
         parser.add_argument(f"--{name}", type=int, default=value)
+    parser.add_argument("--summaries", type=int, default=0, help="measure what waits for so many that hang instead")
     parser.add_argument("--keep", action="store_true", help="leave the data folder, with its logs, where it is")
     options = vars(parser.parse_args())
-    keep = options.pop("keep")
+    keep, summaries = options.pop("keep"), options.pop("summaries")
+    if summaries:
+        return measured(summaries, keep)
     result = run(Plan(**options), tell=lambda line: print(line, flush=True), keep=keep)
     print(f"\n{result}")
     return 0 if result.good else 1

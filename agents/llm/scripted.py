@@ -78,11 +78,13 @@ def last_event(request: Request) -> dict[str, Any]:
 class ScriptedServer:
     """Serves on a free loopback port until closed. `requests` holds every chat request; `left` is set when a client
     goes away in the middle of an answer. A brain given as a list is played in order, then repeats its last answer.
+    `before_embedding` is called with the texts, and may take its time.
     """
 
     def __init__(self, brain: Brain | list[Answer]) -> None:
         self.brain: Brain = _Script(brain) if isinstance(brain, list) else brain
         self.requests: list[Request] = []
+        self.before_embedding: Callable[[list[str]], None] = lambda _texts: None
         self.left = threading.Event()
         self.closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"scripted": self}))
@@ -147,6 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _embeddings(self, request: Request) -> None:
         size = request.get("dimensions", 384)
         texts = request["input"]
+        self.scripted.before_embedding(texts)
         vectors = [[float((len(text) * (i + 1)) % 7) + 0.1 for i in range(size)] for text in texts]
         data = [{"object": "embedding", "index": i, "embedding": vector} for i, vector in enumerate(vectors)]
         self._json(

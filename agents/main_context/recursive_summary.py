@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -14,7 +13,7 @@ from agents.exceptions import LLMError
 from agents.llm import gateway
 from agents.llm.gateway import ModelConfig
 from agents.llm.types import SEND_MESSAGE
-from agents.locks import try_lock
+from agents.locks import place_of, try_lock
 from agents.main_context import fifo_queue
 from agents.models import Agent, Message, Summary
 from agents.prompts import SUMMARIZE
@@ -33,18 +32,11 @@ def write(agent: Agent, covers_to: int, *, config: ModelConfig, searches: Collec
     `searches` are the functions whose results are part of what is summarised. None if another worker is at it or it is
     done already. Raises LLMError; nothing is lost then, it can be asked again.
     """
-    with try_lock(f"summary {agent.pk}") as acquired, _slot(agent) as free:
+    place = place_of(agent.owner_id, "summary", at_once=AT_ONCE)
+    with try_lock(f"summary {agent.pk}") as acquired, place as free:
         if acquired and not free:
             dispatch.summarize(agent.pk, covers_to, delay=SLOT_PAUSE)
         return _write(agent, covers_to, config, searches) if acquired and free else None
-
-
-@contextmanager
-def _slot(agent: Agent) -> Iterator[bool]:
-    """One of the few summaries that are written for a person at once; false if there is none free."""
-    with ExitStack() as stack:
-        names = (f"summary of person {agent.owner_id}, {number}" for number in range(AT_ONCE))
-        yield any(stack.enter_context(try_lock(name)) for name in names)
 
 
 def _write(agent: Agent, covers_to: int, config: ModelConfig, searches: Collection[str]) -> Summary | None:

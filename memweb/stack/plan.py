@@ -19,6 +19,7 @@ from memweb.stack.valkey import Valkey
 ROOT_IS_MEANT = "ignore:You're running the worker with superuser privileges"  # as in a container
 PRELOADED = "memweb.preloaded"
 ASGI = "memweb.asgi:application"
+BACKGROUND_THREADS = 10  # one person's work that waits for a silent endpoint takes five at most
 INGEST_THREADS = 3  # one more than documents of one person are read at once (`agents.ingest.turns`)
 BACKLOG = 1024  # connections that wait to be accepted
 SILENT = ("--without-gossip", "--without-mingle", "--without-heartbeat")  # workers that need not know of each other
@@ -85,7 +86,7 @@ def plan_for(env: Env) -> Plan:
     programs = [
         replace(_program("web", "daphne", "-v", "0", "-e", _endpoint(env), ASGI), question=_is_web_there(env)),
         replace(_program("worker-runs", *_worker("runs", env.memweb_run_threads)), signs=True),
-        replace(_program("worker-background", *_worker("background", 6)), signs=True),
+        replace(_program("worker-background", *_worker("background", BACKGROUND_THREADS)), signs=True),
         replace(_program("worker-ingest", *_worker("ingest", INGEST_THREADS)), signs=True),
         replace(_program("beat", *_beat(paths)), signs=True),
     ]
