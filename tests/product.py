@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from agents.llm.scripted import ScriptedServer
 from memweb.stack.env import PROJECT_FOLDER
@@ -41,6 +42,7 @@ class Product:
     def __init__(self, home: Path, model: ScriptedServer) -> None:
         self.model = model
         self.newcomers: list[Newcomer] = []
+        self.owners_cookies: list[Any] | None = None
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]

@@ -48,3 +48,16 @@ def page(product: Product, context: BrowserContext) -> Iterator[Page]:
     page.goto(product.newcomer().login_url)
     yield page
     assert not errors
+
+
+@pytest.fixture
+def owner(product: Product, page: Page) -> Page:
+    """The owner's page, for whom programs on this machine speak. They came in by the address that memweb printed when
+    it started, which works once: their cookies are kept for all tests."""
+    page.context.clear_cookies()
+    if product.owners_cookies is None:
+        page.goto(product.printed_login_url())
+        product.owners_cookies = page.context.cookies()
+    page.context.add_cookies(product.owners_cookies)  # type: ignore[arg-type]
+    page.goto(product.url)
+    return page

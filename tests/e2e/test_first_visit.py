@@ -148,10 +148,8 @@ def test_a_login_address_works_once(product: Product, context: BrowserContext) -
     assert again.status == 403 and "used already" in again.text()
 
 
-def test_the_printed_address_logs_the_owner_in(product: Product, page: Page, context: BrowserContext) -> None:
-    context.clear_cookies()
-    page.goto(product.printed_login_url())
-    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+def test_the_printed_address_logs_the_owner_in(owner: Page) -> None:
+    expect(owner.get_by_role("button", name="Log out")).to_be_visible()
 
 
 def test_what_is_typed_while_a_message_is_on_its_way_is_kept_and_sent(page: Page) -> None:

@@ -43,14 +43,6 @@ def client(home: Path) -> Iterator[Client]:
         yield client
 
 
-@pytest.fixture
-def owner(product: Product, page: Page) -> Page:
-    """The owner's page: programs on this machine speak for them."""
-    page.context.clear_cookies()
-    page.goto(product.manage("login_url").split()[-1])
-    return page
-
-
 def python(program: str, home: Path) -> subprocess.CompletedProcess[str]:
     return ran([sys.executable, "-c", program], {**os.environ, "MEMWEB_HOME": str(home)})
 
