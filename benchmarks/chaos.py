@@ -301,7 +301,7 @@ class Storm:
 
 def _loaded(client: Client, file: Path, archive: str) -> None:
     (loaded,) = client.load_documents(file, archive_id=archive, same_name="skip")
-    if loaded.error:
+    if loaded.document is None:
         raise LookupError(loaded.error)
 
 

@@ -16,7 +16,7 @@ from agents import person, quotas
 from agents.exceptions import InvalidInput, LLMError
 from agents.external_context import archival_storage
 from agents.ingest.reader_process import read
-from agents.locks import try_lock
+from agents.locks import TRANSIENT, try_lock
 from agents.models import Archive, Document
 
 BATCH = 8  # passages between two reports of progress
@@ -61,7 +61,7 @@ def _work(document: Document) -> None:
     except OSError as error:
         reason = _("The uploaded file cannot be read any more (%(reason)s). Delete this entry and upload it again.")
         _report(document, status=Status.FAILED, error=reason % {"reason": error.strerror or error})
-    except _Deleted:
+    except (_Deleted, *TRANSIENT):  # a database that was away is no fault of the file: the reaper has it taken up again
         raise
     except Exception as error:  # our own fault: said to the person, then raised for the log
         reason = _("memweb itself failed: %(fault)s. The log says more.") % {"fault": type(error).__name__}

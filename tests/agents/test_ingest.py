@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import OperationalError
 from django.utils import timezone
 from pypdf import PdfReader, PdfWriter
 from pytest_django import Settings
@@ -355,6 +356,25 @@ def test_a_document_whose_worker_died_waits_again_whatever_else_gets_on(
         maintenance.reap()
     left.refresh_from_db()
     assert len(enqueued) == 3 and left.status == Status.QUEUED
+
+
+def test_a_database_that_was_away_fails_no_document(
+    agent: Agent, enqueued: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise OperationalError("terminating connection due to administrator command")
+
+    document = upload(agent, "log.txt", b"The lamp burns.")
+    with monkeypatch.context() as patched, pytest.raises(OperationalError):
+        patched.setattr(archival_storage, "insert_pieces", away)
+        tasks.ingest()
+    document.refresh_from_db()
+    assert document.status in turns.BEING_READ and not document.error
+    an_hour_ago(document, status=Status(document.status))
+    maintenance.reap()
+    tasks.ingest()
+    document.refresh_from_db()
+    assert document.status == Status.READY and texts(document) == ["The lamp burns."]
 
 
 def test_a_failed_document_keeps_its_reason_until_retry(agent: Agent, enqueued: list[str]) -> None:
