@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from agents import services
 from agents.external_context import archival_storage, recall_storage
+from agents.llm.embeddings import get_embedder
 from agents.models import (
     Agent,
     Archive,
@@ -32,6 +33,7 @@ from chat.login_tokens import login_tokens
 from tests import payloads
 
 Kind = Message.Kind
+VECTOR = [1.0] + [0.0] * 383  # all the same: embedding a thousand texts would keep a core busy for minutes
 
 texts = [storable(text) for text in payloads.ALL]
 _next = cycle(texts)
@@ -140,6 +142,8 @@ def _messages(agent: Agent, run: Run, step: Step) -> None:
             step,
             timezone.now(),
         )
+        message.embedding = message.context_embedding = VECTOR
+        message.embedding_model = get_embedder().name
         recall_storage.index_words(message)
     Message.objects.bulk_create(rows)
     agent.next_seq += len(rows)
@@ -156,7 +160,7 @@ def _archives(agent: Agent, owner: User) -> Archive:
         fields: dict[str, Any] = {"sha256": f"{number:064}", "media_type": some(80), "size": 1}
         document = Document(archive=archive, name=some(255), status=Document.Status.FAILED, error=text, **fields)
         document.file.save("x.txt", ContentFile(b"x"), save=True)
-    rows = [archival_storage.build(store, text, None) for text in texts for store in (archive, agent.archive)]
+    rows = [archival_storage.build(store, text, VECTOR) for text in texts for store in (archive, agent.archive)]
     for row in rows[::2]:
         row.document, row.page, row.place, row.tags = document, 1, some(200), [some(80)]
         row.position = rows.index(row)
