@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
@@ -14,7 +15,9 @@ from agents.external_context.vector_index import ARCHIVAL
 from agents.llm.embeddings import get_embedder
 from agents.models import Agent, Archive, Passage
 from memweb import beat
+from memweb.stack.roles import superuser_url
 from tests.conftest import make_agent
+from tests.plugin import paths
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -117,8 +120,9 @@ def test_an_index_of_another_model_goes(large: Agent, settings: Settings) -> Non
 
 def test_an_index_that_was_left_half_built_is_built_again(large: Agent) -> None:
     name = ARCHIVAL.index_name(large.archive_id)
+    with psycopg.connect(superuser_url(paths, connection.settings_dict["NAME"])) as superuser:
+        superuser.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", [name])
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE pg_index SET indisvalid = false WHERE indexrelid = %s::regclass", [name])
         assert len(texts(large, "lighthouse")) == len(PLACES)  # row by row meanwhile
         vector_index.ensure()
         cursor.execute("SELECT indisvalid FROM pg_index WHERE indexrelid = %s::regclass", [name])
