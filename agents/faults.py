@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import InternalError, OperationalError, transaction
+from django.db import InternalError, OperationalError
 from django.utils.translation import gettext as _
 from psycopg.errors import DiskFull, ReadOnlySqlTransaction
 
@@ -30,7 +30,6 @@ def sentence_of(error: BaseException | None) -> str:
 def noted_if_possible() -> Iterator[None]:
     """For what a look at a page writes down on the way: where the database takes no rows, the page is shown without."""
     try:
-        with transaction.atomic():
-            yield
+        yield
     except (OperationalError, InternalError) as error:
         logger.warning("Not noted, the database takes no rows: %s", error)

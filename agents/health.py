@@ -13,7 +13,6 @@ from celery import current_app
 from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
@@ -21,6 +20,7 @@ from redis.exceptions import RedisError
 from agents.dispatch import QUEUES
 from agents.external_context import archival_storage
 from agents.llm import probing
+from agents.schema import missing_migrations
 from memweb.stack.model_state import read_state
 
 KEPT_SECONDS = 5.0  # who asks more often gets the last answer
@@ -83,10 +83,8 @@ _DJANGOS = {"cursor_factory", "context", "prepare_threshold", "pool"}  # options
 
 
 def _migrations() -> str:
-    executor = MigrationExecutor(connection)
-    missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _backwards in missing[:3])
-    return f"Migrations are not applied ({names}): memweb up applies them." if missing else ""
+    missing = ", ".join(missing_migrations()[:3])
+    return f"Migrations are not applied ({missing}): memweb up applies them." if missing else ""
 
 
 def _broker() -> str:

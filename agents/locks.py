@@ -7,6 +7,7 @@ from threading import Thread
 
 from django.db import InterfaceError, OperationalError, connection, connections
 
+PLACE_PAUSE = 15  # seconds until who found no place of a person's free asks again
 TRANSIENT = (OperationalError, InterfaceError)  # of the database, which pass by themselves: a restart, a full pool
 
 

@@ -11,14 +11,13 @@ from agents.ingest import turns
 from agents.ingest.working import work
 from agents.llm.gateway import config_of
 from agents.llm.types import Role
-from agents.locks import place_of
+from agents.locks import PLACE_PAUSE, place_of
 from agents.main_context import recursive_summary
 from agents.models import Agent
 from memweb.stack.backup import kept
 from memweb.stack.env import env
 
 EMBEDDINGS_AT_ONCE = 2  # of one person's agents
-PLACE_PAUSE = 15  # seconds until a task that found no place asks again
 
 
 @shared_task

@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from agents import faults
 from agents.broadcast import bus
 from agents.broadcast.events import PersonChanged
 from agents.models import OpenSession
@@ -44,7 +45,8 @@ def tell_of_change(person_id: int) -> None:
 def session_seen(request: HttpRequest, person_id: int) -> None:
     """Note that the person was here, if it is some minutes since the last time. No query within them."""
     if time() - request.session.get(SEEN, 0) > SEEN_EVERY:
-        session_note(request, person_id)
+        with faults.noted_if_possible():
+            session_note(request, person_id)
 
 
 def session_begin(request: HttpRequest, person: "User") -> None:

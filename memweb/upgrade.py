@@ -6,8 +6,8 @@ import sys
 import django
 from django.core.management import call_command
 from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 
+from agents.schema import missing_migrations
 from memweb.stack.backup import kept
 from memweb.stack.env import env
 from memweb.stack.exceptions import StackError
@@ -30,10 +30,7 @@ def main() -> None:
 
 def _will_change_data() -> bool:
     """True when migrations are to be applied to a database that people have been in."""
-    executor = MigrationExecutor(connection)
-    if "auth_user" not in connection.introspection.table_names():
-        return False
-    if not executor.migration_plan(executor.loader.graph.leaf_nodes()):
+    if "auth_user" not in connection.introspection.table_names() or not missing_migrations():
         return False
     with connection.cursor() as cursor:
         cursor.execute("SELECT EXISTS (SELECT FROM auth_user)")

@@ -13,7 +13,7 @@ from agents.exceptions import LLMError
 from agents.llm import gateway
 from agents.llm.gateway import ModelConfig
 from agents.llm.types import SEND_MESSAGE
-from agents.locks import place_of, try_lock
+from agents.locks import PLACE_PAUSE, place_of, try_lock
 from agents.main_context import fifo_queue
 from agents.models import Agent, Message, Summary
 from agents.prompts import SUMMARIZE
@@ -23,7 +23,6 @@ MOST_WORDS = 250
 SHARE_OF_WINDOW = 0.10  # what the summary may take of a small window
 LINE_LIMIT = 4000  # characters of one message
 AT_ONCE = 2  # summaries of one person: others must not wait for their endpoint
-SLOT_PAUSE = 15  # seconds until one that found no room asks again
 
 
 def write(agent: Agent, covers_to: int, *, config: ModelConfig, searches: Collection[str]) -> Summary | None:
@@ -35,7 +34,7 @@ def write(agent: Agent, covers_to: int, *, config: ModelConfig, searches: Collec
     place = place_of(agent.owner_id, "summary", at_once=AT_ONCE)
     with try_lock(f"summary {agent.pk}") as acquired, place as free:
         if acquired and not free:
-            dispatch.summarize(agent.pk, covers_to, delay=SLOT_PAUSE)
+            dispatch.summarize(agent.pk, covers_to, delay=PLACE_PAUSE)
         return _write(agent, covers_to, config, searches) if acquired and free else None
 
 

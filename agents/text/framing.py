@@ -6,6 +6,7 @@ Nor does `agents.text.matching`, so that what a model copies out of its prompt i
 """
 
 import re
+from functools import lru_cache
 from xml.sax.saxutils import escape
 
 INDENT = "  "
@@ -23,6 +24,7 @@ _CONTROL = re.compile(
 _TAG = re.compile(r"[<＜](?=[\s/\\／]*block\b)", re.IGNORECASE)
 
 
+@lru_cache(maxsize=2000)  # each step sends the whole window again
 def without_control_marks(text: str) -> str:
     """Any text that goes to a model, JSON too, with no mark in it that a chat template gives a meaning."""
     return _CONTROL.sub(rf"\g<0>{UNSEEN}", text)

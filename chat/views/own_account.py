@@ -1,4 +1,4 @@
-"""A person's account: the password, the second step of the login, and where they are logged in."""
+"""A person's account: the password, the second step of the login, where they are logged in, what they use."""
 
 from typing import Any
 
@@ -80,7 +80,7 @@ def two_factor_confirm(request: HttpRequest) -> HttpResponse:
 def two_factor_codes(request: HttpRequest) -> HttpResponse:
     """New recovery codes, which no other answer holds. Raises MustWait."""
     if not _is_proved(request):
-        return _page(request, proof_error=_("That is neither your password nor a code that is good now."))
+        return _unproved(request)
     try:
         return _page(request, codes=services.two_factor_renew(owner=person(request)))
     except InvalidInput as error:
@@ -92,7 +92,7 @@ def two_factor_codes(request: HttpRequest) -> HttpResponse:
 def two_factor_off(request: HttpRequest) -> HttpResponse:
     """Raises MustWait."""
     if not _is_proved(request):
-        return _page(request, proof_error=_("That is neither your password nor a code that is good now."))
+        return _unproved(request)
     services.two_factor_remove(owner=person(request))
     messages.success(request, _("From now on your password alone logs you in."))
     return redirect("account")
@@ -120,6 +120,10 @@ def _is_proved(request: HttpRequest) -> bool:
     if good:
         attempt.succeeded()
     return good
+
+
+def _unproved(request: HttpRequest) -> HttpResponse:
+    return _page(request, proof_error=_("That is neither your password nor a code that is good now."))
 
 
 def _password_form(request: HttpRequest, data: Any = None) -> "SetPasswordForm[Any]":

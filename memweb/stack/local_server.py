@@ -4,7 +4,7 @@ import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
-from memweb.stack.paths import StackPaths
+from memweb.stack.paths import StackPaths, write_whole
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,7 @@ def read_local_server(paths: StackPaths) -> LocalServer | None:
 
 
 def write_local_server(paths: StackPaths, server: LocalServer) -> None:
-    """Whole or not at all, and never readable by others."""
-    part = paths.local_server.with_suffix(".part")
-    part.unlink(missing_ok=True)
-    part.touch(mode=0o600, exist_ok=False)
-    part.write_text(json.dumps(asdict(server)))
-    part.replace(paths.local_server)
+    write_whole(paths.local_server, json.dumps(asdict(server)))
 
 
 def remove_local_server(paths: StackPaths, pid: int) -> None:

@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from memweb.stack.paths import StackPaths
+from memweb.stack.paths import StackPaths, write_whole
 
 Stage = Literal["waiting", "downloading", "verifying", "starting", "warming", "ready", "failed"]
 
@@ -33,7 +33,4 @@ def read_state(paths: StackPaths) -> ModelState:
 
 
 def write_state(paths: StackPaths, state: ModelState) -> None:
-    """Whole or not at all: a reader never sees half of it."""
-    part = paths.model_state.with_suffix(".part")
-    part.write_text(json.dumps(asdict(state)))
-    part.replace(paths.model_state)
+    write_whole(paths.model_state, json.dumps(asdict(state)))

@@ -155,6 +155,15 @@ def make_folder(folder: Path, *, mode: int) -> None:
         ) from error
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Whole or not at all: a reader never sees half of it; and never readable by others."""
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    part.touch(mode=0o600, exist_ok=False)
+    part.write_text(text)
+    part.replace(path)
+
+
 def is_open_to_others(path: Path) -> bool:
     """True when any user may walk to `path`; parts that do not exist yet count as open."""
     return all(_mode(part) & stat.S_IXOTH for part in (path, *path.parents))

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from memweb.stack.catalogue import LocalModel
 from memweb.stack.children import Child, LineLog
 from memweb.stack.exceptions import WeightsError
-from memweb.stack.paths import make_folder
+from memweb.stack.paths import make_folder, write_whole
 
 Progress = Callable[[str, int, int], None]  # stage ("downloading", "verifying"), bytes done, bytes in all
 PROBE_TIMEOUT = 10.0  # seconds for the publisher to answer at all, before the next source is tried
@@ -75,9 +75,7 @@ def is_verified(model: LocalModel, file: Path, folder: Path, progress: Progress)
             progress("verifying", stream.tell(), model.bytes)
     if digest.hexdigest() != model.sha256:
         return False
-    part = remembered.with_suffix(".part")
-    part.write_text(json.dumps(stamps | {str(file): stamp}))
-    part.replace(remembered)
+    write_whole(remembered, json.dumps(stamps | {str(file): stamp}))
     return True
 
 

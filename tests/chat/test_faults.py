@@ -17,6 +17,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from agents.models import Agent, Document, Message
+from chat.sessions import SEEN
 from tests.chat.conftest import plain
 from tests.chat.test_uploads import upload
 
@@ -73,6 +74,9 @@ def test_pages_are_shown_while_the_database_takes_no_rows(browser: Client, agent
     browser.cookies["zone"] = "Europe/Berlin"
     connection.cursor().execute("SET default_transaction_read_only = off")
     Agent.objects.update(last_active_at=timezone.now() - timedelta(days=1))
+    session = browser.session
+    session[SEEN] = 0  # so long ago that this visit is to be noted
+    session.save()
     connection.cursor().execute("SET default_transaction_read_only = on")
     assert browser.get(reverse("agent", args=[agent.pk])).status_code == 200
     assert browser.get(reverse("tab", args=[agent.pk, "memory"])).status_code == 200

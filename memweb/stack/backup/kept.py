@@ -13,7 +13,7 @@ from memweb.stack.backup import making
 from memweb.stack.backup.manifest import NAME
 from memweb.stack.env import Env
 from memweb.stack.exceptions import StackError
-from memweb.stack.paths import StackPaths
+from memweb.stack.paths import StackPaths, write_whole
 
 DAILY, UPGRADE = "daily", "upgrade"
 EVERY = timedelta(hours=24)
@@ -59,7 +59,7 @@ def keep_one(env: Env, kind: str) -> Path:
         _note(paths, Last(before.made_at, before.folder, _now().isoformat(), str(error)))
         raise
     made(paths, backup)
-    for old in _of_kind(folder(env), kind)[::-1][max(env.memweb_backup_keep, 1) :]:
+    for old in making.whole_ones(folder(env), kind)[::-1][max(env.memweb_backup_keep, 1) :]:
         shutil.rmtree(old, ignore_errors=True)
     return backup
 
@@ -71,7 +71,7 @@ def is_due(env: Env) -> bool:
     failed_at = last(StackPaths(env.memweb_home)).failed_at
     if failed_at and _now() - datetime.fromisoformat(failed_at) < AGAIN:
         return False
-    made_before = _of_kind(folder(env), DAILY)
+    made_before = making.whole_ones(folder(env), DAILY)
     if not made_before:
         return True
     newest = (made_before[-1] / NAME).stat().st_mtime
@@ -84,17 +84,9 @@ def start_if_due(env: Env) -> None:
         subprocess.Popen([sys.executable, "-m", "memweb", "backup", "--daily"], stdin=subprocess.DEVNULL)
 
 
-def _of_kind(into: Path, kind: str) -> list[Path]:
-    """Whole ones, the oldest first: their names tell the time."""
-    found = [path.parent for path in into.glob(f"memweb-{kind}-*/{NAME}")]
-    return sorted(path for path in found if not path.name.endswith(making.PART))
-
-
 def _note(paths: StackPaths, state: Last) -> None:
-    part = paths.backup_state.with_suffix(".part")
     with suppress(OSError):  # a full disk: the log has it
-        part.write_text(json.dumps(asdict(state)))
-        part.replace(paths.backup_state)
+        write_whole(paths.backup_state, json.dumps(asdict(state)))
 
 
 def _now() -> datetime:

@@ -68,11 +68,12 @@ def make(env: Env, into: Path, *, kind: str, keys: bool = True) -> tuple[Path, M
         with _alone(paths.home / "backup.lock"), _alone(into / ".lock"):
             for left_over in into.glob(f"memweb-*{PART}"):  # of one that was killed
                 shutil.rmtree(left_over)
+            former = next(reversed(whole_ones(into)), None)
             whole = into / f"memweb-{kind}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
             part = whole.with_name(whole.name + PART)
             part.mkdir(mode=0o700)
             try:
-                made = _write(_Written(part, former=_former(into)), env, paths, url, kind=kind, keys=keys)
+                made = _write(_Written(part, former), env, paths, url, kind=kind, keys=keys)
                 with bar("Reading it back", made.size) as progress:
                     manifest.check(part, manifest.read(part), progress.update)
                 os.sync()
@@ -182,23 +183,21 @@ def _is_in_former(written: _Written, document: Document) -> bool:
         return False
     before, after = written.former / document.name, written.folder / document.name
     try:
-        digest, size = hashlib.sha256(), 0
-        for chunk in manifest.chunks(before):
-            digest.update(chunk)
-            size += len(chunk)
-        if digest.hexdigest() != document.sha256:
+        if manifest.digest_of(before) != document.sha256:
             return False
         _folders_of(after, written.folder)
         after.hardlink_to(before)
     except OSError:
         return False
-    written.entries[document.name] = Entry(size=size, sha256=document.sha256)
+    written.entries[document.name] = Entry(size=after.stat().st_size, sha256=document.sha256)
     return True
 
 
-def _former(into: Path) -> Path | None:
-    whole = [path.parent for path in into.glob(f"memweb-*/{NAME}") if not path.parent.name.endswith(PART)]
-    return max(whole, key=lambda folder: folder.name.rsplit("-", 3)[1:], default=None)
+def whole_ones(into: Path, kind: str = "*") -> list[Path]:
+    """The backups there, the oldest first: their names tell the time."""
+    found = [path.parent for path in into.glob(f"memweb-{kind}-*/{NAME}")]
+    whole = [folder for folder in found if not folder.name.endswith(PART)]
+    return sorted(whole, key=lambda folder: folder.name.rsplit("-", 3)[1:])
 
 
 @contextmanager

@@ -94,7 +94,7 @@ def check(folder: Path, manifest: Manifest, count: Count) -> None:
         )
     for name, entry in manifest.files.items():
         try:
-            size, digest = (folder / name).stat().st_size, _digest(folder / name, count)
+            size, digest = (folder / name).stat().st_size, digest_of(folder / name, count)
         except OSError as error:
             raise BackupError(f"The backup {folder} is not whole: {name} cannot be read ({error.strerror}).") from error
         if size < entry.size:
@@ -123,7 +123,8 @@ def chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
-def _digest(path: Path, count: Count) -> str:
+def digest_of(path: Path, count: Count = lambda _bytes: None) -> str:
+    """SHA-256 of the file, read from its first byte to its last."""
     digest = hashlib.sha256()
     for chunk in chunks(path):
         digest.update(chunk)
