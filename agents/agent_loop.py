@@ -29,6 +29,8 @@ from agents.main_context.fifo_queue import package_result
 from agents.models import Agent, Message, Run, Step
 from agents.prompts import LOOP_STOPPED, NO_CALL_STOPPED, TOO_MANY_STEPS
 from agents.runs import Lease
+from agents.telemetry import metrics, traces
+from agents.telemetry.marks import marked
 from agents.text.clean import encodable_json
 
 SAME_CALLS = 3
@@ -57,13 +59,8 @@ def run(run: Run, *, lease: Lease) -> Iterator[Outcome]:
     agent = run.agent  # as it was claimed
     while True:
         number += 1
-        attempt = _Attempt(agent, run, number, lease)
-        try:
-            attempt.ask()
-        except RunCancelled:
-            yield attempt.commit_stopped()
-            return
-        outcome = attempt.commit(guard)
+        with marked(step=number), traces.span("step", number=number):
+            outcome = _Attempt(agent, run, number, lease).take(guard)
         yield outcome
         if outcome.ended:
             return
@@ -113,7 +110,17 @@ class _Attempt:
         self.context: MainContext
         self.completion: Completion
 
-    def ask(self) -> None:
+    def take(self, guard: _Guard) -> Outcome:
+        """Ask and commit. Raises as `run`."""
+        try:
+            self._ask()
+        except RunCancelled:
+            return self._commit_stopped()
+        outcome = self._commit(guard)
+        _count(self.config.name, outcome)
+        return outcome
+
+    def _ask(self) -> None:
         """Get the model's answer. Faults in the middle of an answer and overflows are tried again, from the start."""
         for left in reversed(range(TRIES)):
             self.context = queue_manager.admit(
@@ -135,17 +142,18 @@ class _Attempt:
     def _stream(self) -> None:
         release_connection()  # the model may take minutes, and there are more runs than connections
         pieces = gateway.stream(self.context.prompt, self.config, check=self.lease.check)
-        try:
-            for piece in pieces:
-                if isinstance(piece, Completion):
-                    self.completion = piece
-                else:
-                    self.draft.take(piece)
-        finally:
-            pieces.close()  # type: ignore[attr-defined]
-            self.draft.flush()
+        with traces.span("model call", model=self.config.name, prompt_tokens=self.context.prompt.tokens):
+            try:
+                for piece in pieces:
+                    if isinstance(piece, Completion):
+                        self.completion = piece
+                    else:
+                        self.draft.take(piece)
+            finally:
+                pieces.close()  # type: ignore[attr-defined]
+                self.draft.flush()
 
-    def commit(self, guard: _Guard) -> Outcome:
+    def _commit(self, guard: _Guard) -> Outcome:
         """Execute the calls and commit the step. Raises LeaseLost."""
         answer = self.completion
         with transaction.atomic():
@@ -170,7 +178,7 @@ class _Attempt:
         self.draft.drop()
         return Outcome(step, results, ended)
 
-    def commit_stopped(self) -> Outcome:
+    def _commit_stopped(self) -> Outcome:
         """Commit what was written until somebody pressed Stop, marked as stopped."""
         parts = self.draft.parts
         with transaction.atomic():
@@ -235,6 +243,21 @@ class _Attempt:
         if result.call:
             message.call_id, message.function = result.call.id, result.call.name[:80]
         return message
+
+
+def _count(model: str, outcome: Outcome) -> None:
+    step = outcome.step
+    metrics.step_ended(
+        model=model,
+        seconds=step.latency,
+        first_token=step.time_to_first_token,
+        prompt=step.prompt_tokens,
+        cached=step.cached_tokens,
+        completion=step.completion_tokens,
+    )
+    for result in outcome.results:
+        if result.call:
+            metrics.function_called(name=result.call.name, ok=result.ok)
 
 
 def _as_row(call: FunctionCall) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from agents.functions.registry import Context, ValidCall
 from agents.functions.toolset import Toolset
 from agents.llm.types import Completion, FunctionCall, Role
 from agents.prompts import CUT_OFF, NO_FUNCTION_CALL
+from agents.telemetry import traces
 
 MOST_CALLS = 10  # in one answer; more is a model gone astray
 
@@ -73,7 +74,7 @@ def _execute(checked: CheckedCall, context: Context) -> Result:
         return failed
     savepoint = transaction.atomic() if checked.valid.function.writes else contextlib.nullcontext()
     try:
-        with savepoint:
+        with traces.span(f"function {checked.call.name}"), savepoint:
             text = checked.valid.function.body(context, **checked.valid.arguments)
     except FunctionError as error:
         return replace(failed, text=registry.cut(str(error)))

@@ -43,8 +43,9 @@ def reap(thorough: bool = True) -> None:
 
 
 def take_over() -> None:
-    """A worker that begins takes up at once what processes of this machine held that are no more."""
-    for agent_id in runs.let_go_of_the_dead():
+    """A worker that finds its broker, at its start or again, takes up at once what processes of this machine held that
+    are no more, and what was sent while there was no broker."""
+    for agent_id in {*runs.let_go_of_the_dead(), *runs.agents_to_wake(timezone.now(), patience=timedelta())}:
         dispatch.run_agent(agent_id)
 
 

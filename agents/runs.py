@@ -34,6 +34,7 @@ from agents.broadcast.events import ContextChanged, RunChanged, WaitingChanged
 from agents.exceptions import LeaseLost, RunCancelled
 from agents.locks import TRANSIENT, release_connection, renew_connections
 from agents.models import Agent, Message, Run
+from agents.telemetry import metrics
 
 logger = logging.getLogger(__name__)
 
@@ -128,6 +129,8 @@ def claim(agent_id: UUID) -> Run | None:
             queue_manager.append(agent, run.event)
             bus.publish_on_commit(bus.agent_group(agent_id), WaitingChanged())
         bus.publish_on_commit(bus.agent_group(agent_id), RunChanged(run.pk, run.status))
+    if run.claims == 1:
+        metrics.run_began(waited=(now - run.created_at).total_seconds())
     return run
 
 
@@ -145,6 +148,7 @@ def finish(run: Run, status: Run.Status, *, error: str = "", stop_reason: str = 
     if waiting := quotas.next_to_run(run):
         dispatch.run_agent(waiting)
     bus.publish_on_commit(bus.agent_group(run.agent_id), RunChanged(run.pk, status))
+    transaction.on_commit(lambda: metrics.run_ended(status=status, reason=stop_reason))
 
 
 def fail(run: Run, lease: "Lease", reason: str, stop_reason: Run.StopReason) -> None:
@@ -191,9 +195,9 @@ def _is_alive(process: int) -> bool:
     return True
 
 
-def agents_to_wake(now: datetime) -> Iterable[UUID]:
-    """Agents with a run that no worker is at: abandoned, or queued and not picked up. One query."""
-    waiting = Q(status=Run.Status.QUEUED, created_at__lt=now - PATIENCE)
+def agents_to_wake(now: datetime, *, patience: timedelta = PATIENCE) -> Iterable[UUID]:
+    """Agents with a run that no worker is at: abandoned, or queued and not picked up in `patience`. One query."""
+    waiting = Q(status=Run.Status.QUEUED, created_at__lt=now - patience)
     abandoned = Q(status=Run.Status.RUNNING, lease_until__lt=now)
     busy = Run.objects.filter(status=Run.Status.RUNNING, lease_until__gte=now).values("agent")
     rows = Run.objects.filter(waiting | abandoned).exclude(agent__in=busy)

@@ -3,6 +3,8 @@
 from collections import Counter
 from time import monotonic
 
+from agents.telemetry import metrics
+
 MOST_SOCKETS = 120  # of one person, in one web process
 BURST, A_SECOND = 60, 10.0  # messages of one socket: at once, and then
 
@@ -16,6 +18,7 @@ class Place:
         self.person_id = person_id
         self.left, self.spoke_at = float(BURST), monotonic()
         _open[person_id] += 1
+        metrics.websockets_changed(1)
 
     @classmethod
     def taken_by(cls, person_id: int) -> "Place | None":
@@ -25,6 +28,7 @@ class Place:
     def leave(self) -> None:
         """The socket is closed."""
         _open[self.person_id] -= 1
+        metrics.websockets_changed(-1)
         if _open[self.person_id] <= 0:
             del _open[self.person_id]
 

@@ -1,9 +1,11 @@
-"""The geometry of what the inspector draws: the gauge, the sparkline of runs, the bars of a run's steps.
+"""The geometry of what is drawn: the inspector's gauge, sparkline of runs and bars of steps; the operator's charts.
 
 All figures are percent of the drawing's width or height, rounded as SVG attributes want them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from agents.models import Run, Step
 from agents.queue_manager import Marks
@@ -103,3 +105,57 @@ def step_bars(run: Run) -> list[tuple[Step, float, float]]:
         )
         for step in steps
     ]
+
+
+@dataclass(frozen=True)
+class Series:
+    """What is stacked on the series before it, by hour; `told` are the figures themselves, where those are others."""
+
+    name: str
+    heights: Sequence[float]
+    told: Sequence[float] | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One hour: parts from the ground up, each `(series, y, height)`, and its figures in words."""
+
+    hour: datetime
+    x: float
+    width: float
+    parts: list[tuple[int, float, float]]
+    tells: str
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A column for each hour; `top`, in words `told_top`, is what the drawing's height stands for: 0 if nothing was."""
+
+    title: str
+    names: list[str]
+    top: float
+    columns: list[Column]
+
+    @property
+    def told_top(self) -> str:
+        return _figure(self.top)
+
+
+def chart(title: str, hours: Sequence[datetime], series: Sequence[Series]) -> Chart:
+    """Of figures by hour, the hours from the left to the right."""
+    top = max((sum(heights) for heights in zip(*(one.heights for one in series), strict=True)), default=0)
+    place = 100 / len(hours)
+    columns = []
+    for index, hour in enumerate(hours):
+        parts, ground = [], 100.0
+        for number, one in enumerate(series):
+            height = 100 * one.heights[index] / top if top else 0
+            ground -= height
+            parts.append((number, round(ground, 2), round(height, 2)))
+        tells = ", ".join(f"{one.name}: {_figure((one.told or one.heights)[index])}" for one in series)
+        columns.append(Column(hour, round(index * place, 2), round(place * BAR_SHARE, 2), parts, tells))
+    return Chart(title, [one.name for one in series], top, columns)
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.2g}"

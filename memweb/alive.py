@@ -1,5 +1,6 @@
 """How workers and the clock show the supervisor that they are at work: from the loops that do it."""
 
+from contextlib import suppress
 from typing import Any
 
 from celery.beat import PersistentScheduler
@@ -16,9 +17,21 @@ class LivingConsumer(Consumer):
         """Of each connection to the broker; the timer's entries go with it, and are called by the loop."""
         super().on_ready()
         self.timer.call_repeatedly(signs.EVERY, signs.show)
+        consumed: Any = self.task_consumer  # type: ignore[attr-defined]
+        if any(queue.name == "runs" for queue in consumed.queues):
+            _take_over()
 
     def ensure_connected(self, conn: Connection) -> Connection:
         return super().ensure_connected(_patient(conn))
+
+
+def _take_over() -> None:
+    from agents import maintenance
+    from agents.locks import TRANSIENT, release_connection
+
+    with suppress(*TRANSIENT):  # a database that is away: the reaper comes to it
+        maintenance.take_over()
+        release_connection()
 
 
 class LivingScheduler(PersistentScheduler):

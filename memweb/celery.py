@@ -1,6 +1,5 @@
 """The Celery app: queues "runs", "background" and "ingest"; no result backend, since the run row is the result."""
 
-import contextlib
 import os
 import sys
 from typing import Any
@@ -19,15 +18,10 @@ app.autodiscover_tasks()
 
 @worker_ready.connect
 def _prepare(sender: Any, **_: object) -> None:
-    """In the worker that runs agents: take up what a dead one held, and load the model's client before it is needed."""
+    """In the worker that runs agents: load the model's client before it is needed."""
     if any(queue.name == "runs" for queue in sender.task_consumer.queues):
-        from agents import maintenance
         from agents.llm import connection
-        from agents.locks import TRANSIENT, release_connection
 
-        with contextlib.suppress(*TRANSIENT):  # a database that is away: the reaper comes to it
-            maintenance.take_over()
-            release_connection()
         connection.prepare()
 
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from memweb import __version__
 from memweb.backups import backup, restore
+from memweb.examination import doctor
 from memweb.stack.env import COMMAND, ENV_FILE, env
 from memweb.stack.exceptions import StackError
 from memweb.stack.local_server import read_local_server
@@ -103,8 +104,41 @@ def manage(arguments: tuple[str, ...]) -> None:
     execute_from_command_line(["memweb manage", *arguments])
 
 
-for command in (*COMMANDS, token, backup, restore):
+for command in (*COMMANDS, token, backup, restore, doctor):
     main.add_command(command)
+
+
+@main.command()
+@click.argument("name")
+def start(name: str) -> None:
+    """Run one of memweb's programs alone, for containers, systemd and more than one machine.
+
+    NAME is upgrade, which migrates the database and ends, web, worker-runs, worker-background, worker-ingest, beat
+    (one, whatever the number of machines) or metrics. It is stopped by SIGTERM; whoever started it starts it again.
+    DATABASE_URL, REDIS_URL and OPENAI_BASE_URL or OPENAI_API_KEY must be set.
+    """
+    missing = [setting for setting, given in _services_of_ones_own().items() if not given]
+    if missing:
+        raise click.ClickException(f"{' and '.join(missing)} must be set: `{COMMAND} start` starts nothing beside it.")
+    plan = plan_for(env())
+    programs = {"upgrade": plan.set_up[0], **{program.name: program for program in plan.programs}}
+    if name not in programs:
+        raise click.ClickException(f"There is no program {name}. There are: {', '.join(programs)}.")
+    try:
+        plan.paths.create()
+    except (StackError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    os.chdir(plan.paths.home)
+    os.execve(programs[name].command[0], [*programs[name].command], dict(plan.environment))
+
+
+def _services_of_ones_own() -> dict[str, bool]:
+    found = env()
+    return {
+        "DATABASE_URL": bool(found.database_url),
+        "REDIS_URL": bool(found.redis_url),
+        "OPENAI_BASE_URL or OPENAI_API_KEY": found.has_own_endpoint,
+    }
 
 
 @main.command()

@@ -10,6 +10,7 @@ import django_stubs_ext
 from csp.constants import NONE, SELF
 from psycopg.conninfo import conninfo_to_dict
 
+from agents.telemetry import marks
 from memweb.celery import app as celery_app  # noqa: F401 - made first: `agents.dispatch` sends tasks by the current app
 from memweb.stack.env import PACKAGE_FOLDER, env
 from memweb.stack.paths import BROKER_OPTIONS, StackPaths, celery_broker_url
@@ -204,6 +205,11 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 
+# For operators
+
+METRICS_PORT = ENV.memweb_metrics_port
+TRACES_URL = ENV.otel_exporter_otlp_endpoint
+
 # The engine
 
 LLM = ENV.llm()
@@ -218,6 +224,8 @@ LEASE_SECONDS = 15
 
 # Their information is a line for each request or each look of the reaper.
 QUIET = (
+    "opentelemetry",
+    "urllib3",
     "httpx",
     "httpx2",
     "httpcore2",
@@ -239,9 +247,27 @@ ENTRANCE = re.compile(r"/enter/[^\s\"']*")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"without tokens": {"()": "django.utils.log.CallbackFilter", "callback": _without_tokens}},
-    "formatters": {"plain": {"format": "%(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "filters": ["without tokens"]}},
+    "filters": {
+        "without tokens": {"()": "django.utils.log.CallbackFilter", "callback": _without_tokens},
+        "marks": {"()": "django.utils.log.CallbackFilter", "callback": marks.add},
+    },
+    "formatters": {
+        "plain": {"format": "%(levelname)s %(name)s: %(message)s%(marks)s"},
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "format": "%(levelname)s %(name)s %(message)s",
+            "rename_fields": {"levelname": "level", "name": "logger"},
+            "timestamp": "time",
+            "json_ensure_ascii": False,
+        },
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": ENV.memweb_log_format,
+            "filters": ["without tokens", "marks"],
+        }
+    },
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {name: {"level": "WARNING"} for name in QUIET},
 }

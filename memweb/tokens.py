@@ -1,16 +1,13 @@
 """`memweb token`: access tokens for programs, made and revoked at the terminal."""
 
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
+from memweb.running import running_memweb
 from memweb.stack.env import COMMAND, env
-from memweb.stack.paths import StackPaths
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -35,7 +32,7 @@ def create(user: str | None, name: str) -> None:
 
     It stands alone on the last line, which is all that goes to standard output.
     """
-    with _running_memweb():
+    with running_memweb():
         from agents import services
         from agents.exceptions import InvalidInput
         from chat.owner import owner
@@ -59,7 +56,7 @@ def show(user: str | None) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    with _running_memweb():
+    with running_memweb():
         from agents.models import Token
 
         tokens = Token.objects.select_related("owner")
@@ -78,7 +75,7 @@ def show(user: str | None) -> None:
 @click.argument("number", metavar="ID", type=click.IntRange(1, 2**63 - 1))
 def revoke(number: int) -> None:
     """Make a token open nothing from now on. ID is the one that `list` shows."""
-    with _running_memweb():
+    with running_memweb():
         from agents import services
         from agents.models import Token
 
@@ -87,24 +84,6 @@ def revoke(number: int) -> None:
             raise click.ClickException(f"There is no token {number}. `{COMMAND} token list` shows those there are.")
         services.token_revoke(token=found)
     click.echo(f"“{found.name}” of {found.owner.username} (…{found.hint}) opens nothing from now on.")
-
-
-@contextmanager
-def _running_memweb() -> Iterator[None]:
-    """Django on the database of the memweb that runs; a sentence where none does."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
-    import django
-    import psycopg
-    from django.db import DatabaseError
-
-    try:  # Django's own pool would wait for a server that is not there
-        psycopg.connect(env().database_url or StackPaths(env().memweb_home).database_url, connect_timeout=5).close()
-        django.setup()
-        yield
-    except (psycopg.OperationalError, DatabaseError) as error:
-        raise click.ClickException(
-            f"memweb must be running for this, and its database does not answer. Start it with `{COMMAND} up`."
-        ) from error
 
 
 def _person(name: str) -> "User":

@@ -92,8 +92,12 @@ def not_embedded(agent: Agent) -> "SearchedQuerySet[Message]":
 
 def agents_not_embedded() -> "QuerySet[Message, UUID]":
     """Agents with such messages."""
-    behind = _spoken(Message.objects.all()).filter(context_embedding=None)
-    return behind.order_by().values_list("agent", flat=True).distinct()
+    return everybodys_not_embedded().order_by().values_list("agent", flat=True).distinct()
+
+
+def everybodys_not_embedded() -> "QuerySet[Message]":
+    """Such messages of all agents."""
+    return _spoken(Message.objects.all()).filter(context_embedding=None)
 
 
 def forget_other_vectors() -> None:

@@ -15,6 +15,8 @@ from agents.text.clean import storable
 PASSAGE_TOKENS = 200
 PLACE_LENGTH = 200
 CAPACITY = (PASSAGE_TOKENS // 2, PASSAGE_TOKENS)
+LONGEST_LINE = 10_000  # characters
+OVERLONG = re.compile(rf"[^\n]{{{LONGEST_LINE + 1},}}")
 BLOCKS = MarkdownIt("commonmark").disable("inline")  # where headings are is all that is asked of it
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)  # its last line would make a heading of the line before
 UNDERLINE = r"([=\-~^\"'`#*+.:_])\{}{{2,}}"
@@ -43,7 +45,7 @@ class Heading(NamedTuple):
 
 def cut_text(text: str, *, page: int | None = None, place: str = "") -> Iterator[Cut]:
     """Pieces of plain text, all with the same page and place."""
-    for piece in TextSplitter.from_callback(tokens.count, CAPACITY).chunks(storable(text)):
+    for _start, piece in _pieces(TextSplitter.from_callback(tokens.count, CAPACITY), storable(text)):
         yield Cut(page, place_of([place]), piece)
 
 
@@ -52,7 +54,7 @@ def cut_source(text: str) -> Iterator[Cut]:
     text = storable(text.replace("\r\n", "\n").replace("\r", "\n"))
     splitter = TextSplitter.from_callback(tokens.count, CAPACITY, trim=False)
     line, seen = 1, 0
-    for start, piece in splitter.chunk_indices(text):
+    for start, piece in _pieces(splitter, text):
         line, seen = line + text.count("\n", seen, start), start
         shown = piece.lstrip("\n")
         first = line + len(piece) - len(shown)
@@ -71,7 +73,7 @@ def cut_markdown(text: str, *, place: str = "") -> Iterator[Cut]:
     text = storable(text.replace("\r\n", "\n").replace("\r", "\n"))
     headings = _headings(text)
     starts = [heading.start for heading in headings]
-    for start, piece in MarkdownSplitter.from_callback(tokens.count, CAPACITY).chunk_indices(text):
+    for start, piece in _pieces(MarkdownSplitter.from_callback(tokens.count, CAPACITY), text):
         number = bisect_right(starts, start)  # of headings that begin at it or before
         end = headings[number - 1].end if number else start
         while number < len(headings) and not text[max(start, end) : headings[number].start].strip():
@@ -96,13 +98,38 @@ def cut_rows(rows: Iterable[tuple[Row, str]], place: Callable[[Row, Row], str], 
             yield _joined(held, place, head)
             held, used = [], 0
         if size > room:
-            for part in splitter.chunks(text):
+            for _start, part in _pieces(splitter, text):
                 yield _joined([(row, part)], place, head)
         else:
             held.append((row, text))
             used += size
     if held:
         yield _joined(held, place, head)
+
+
+def _pieces(splitter: TextSplitter | MarkdownSplitter, text: str) -> Iterator[tuple[int, str]]:
+    """What the splitter makes of it, each with where it starts; in a time that grows as the text does."""
+    for start, stretch in _stretches(text):
+        for offset, piece in splitter.chunk_indices(stretch):
+            yield start + offset, piece
+
+
+def _stretches(text: str) -> Iterator[tuple[int, str]]:
+    """All of `text`, with where each stretch starts. A line so long that the splitter would count it over and over is
+    cut beforehand, after a sentence or a word where there is one."""
+    begun = 0
+    for line in OVERLONG.finditer(text):
+        yield begun, text[begun : line.start()]
+        at = line.start()
+        while at < line.end():
+            end = min(at + LONGEST_LINE, line.end())
+            if end < line.end():
+                found = (text.rfind(sign, at + LONGEST_LINE // 2, end) + len(sign) for sign in (". ", "。", " "))
+                end = next((after for after in found if after > at + LONGEST_LINE // 2), end)
+            yield at, text[at:end]
+            at = end
+        begun = line.end()
+    yield begun, text[begun:]
 
 
 def _joined(held: list[tuple[Row, str]], place: Callable[[Row, Row], str], head: str) -> Cut:

@@ -33,6 +33,15 @@ def explain(error: Exception, config: "ModelConfig") -> LLMError:
     return LLMError(_("%(where)s failed while answering: %(text)s") % {**where, "text": text}, retryable=True)
 
 
+def kind_of(error: Exception) -> str:
+    """In a word or two: what the server said, "timeout", "unreachable" or "fault"."""
+    if problem := problem_of(error):
+        return problem.kind.name.lower()
+    if isinstance(error, (openai.APITimeoutError, httpx2.TimeoutException)):
+        return "timeout"
+    return "unreachable" if isinstance(error, openai.APIConnectionError) else "fault"
+
+
 def problem_of(error: Exception) -> Problem | None:
     """What the server itself said; None for a fault of the transport."""
     if isinstance(error, ServerSaid):

@@ -25,6 +25,7 @@ from agents.llm.types import (
     merged,
 )
 from agents.models import Agent
+from agents.telemetry import metrics, traces
 from agents.text import framing
 
 Check = Callable[[], None]
@@ -160,7 +161,8 @@ def complete(messages: list[ChatMessage], config: ModelConfig, *, max_tokens: in
     """One plain answer, whole (for summaries). Raises as `stream`."""
     own_slot = {"extra_body": {"id_slot": len(guided.SLOTS)}} if config.mode == "guided" else {}
     chunks = _Endpoint(config, check, patient=False).chat(messages, max_tokens=max_tokens, **own_slot)
-    return "".join(chunk.content for chunk in chunks).strip()
+    with traces.span("model call", model=config.name):
+        return "".join(chunk.content for chunk in chunks).strip()
 
 
 def _harmless(message: ChatMessage) -> ChatMessage:
@@ -218,6 +220,7 @@ class _Endpoint:
                     yield chunk
             yield from reader.end(time.monotonic() - started)
         except errors.FAULTS as error:
+            metrics.model_failed(model=config.name, kind=errors.kind_of(error))
             problem = errors.problem_of(error)
             if problem and "tools" in request and problem.knows_no_tools:
                 raise _NoTools from error
@@ -225,8 +228,10 @@ class _Endpoint:
         finally:
             pieces.close()  # type: ignore[attr-defined]
         if reader.empty:
+            metrics.model_failed(model=config.name, kind="empty")
             raise errors.empty(config)
         if not called and (reader.refusal.strip() or reader.filtered):
+            metrics.model_failed(model=config.name, kind="refused")
             raise errors.refused(reader.refusal, config)
 
     def raw_chat(

@@ -1,5 +1,6 @@
 """Runs (what one event sets off) and their steps (one model call each)."""
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -70,6 +71,7 @@ class Run(models.Model):
         indexes = [
             models.Index(fields=["status", "id"], name="run_open", condition=Q(status__in=["queued", "running"])),
             models.Index(fields=["agent", "-id"], name="run_newest"),
+            BrinIndex(fields=["created_at"], name="run_by_time", autosummarize=True, pages_per_range=32),
         ]
 
     def __str__(self) -> str:
@@ -124,6 +126,7 @@ class Step(models.Model):
         verbose_name, verbose_name_plural = _("step"), _("steps")
         ordering = ["run", "number"]
         constraints = [models.UniqueConstraint(fields=["run", "number"], name="step_once_per_run")]
+        indexes = [BrinIndex(fields=["created_at"], name="step_by_time", autosummarize=True, pages_per_range=32)]
 
     def __str__(self) -> str:
         return f"step {self.number} of run {self.run_id}"

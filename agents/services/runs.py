@@ -17,6 +17,8 @@ from agents.locks import TRANSIENT, renew_connections
 from agents.models import Agent, Run
 from agents.person import Person, works_for
 from agents.runs import Lease
+from agents.telemetry import traces
+from agents.telemetry.marks import marked
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +38,9 @@ def run_next(*, agent_id: uuid.UUID) -> bool:
         return False
     cancelled = run.cancel_requested_at is not None
     lease = Lease(run.pk, run.lease_token, checked_at=time.monotonic(), cancelled=cancelled)
-    with works_for(Person(run.agent.owner_language, run.agent.owner_zone)), contextlib.closing(lease):
+    told: dict[str, str | int] = {"agent": str(agent_id), "run": run.pk}
+    person = Person(run.agent.owner_language, run.agent.owner_zone)
+    with marked(**told), traces.span("run", **told), works_for(person), contextlib.closing(lease):
         return _work(run, lease)
 
 

@@ -79,9 +79,10 @@ class LineLog:
         if self.secret:
             return
         stamp = time.strftime("%Y-%m-%d %H:%M:%S")
-        self._handler.emit(logging.makeLogRecord({"msg": f"{stamp} {line}"}))
+        structured = line.startswith("{")  # such a line tells its time, and is for programs to read
+        self._handler.emit(logging.makeLogRecord({"msg": line if structured else f"{stamp} {line}"}))
         if not self.quiet:
-            show(f"{self._prefix}{line}")
+            show(line if structured else f"{self._prefix}{line}")
 
 
 class Process(Protocol):

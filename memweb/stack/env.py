@@ -70,6 +70,12 @@ class Env(BaseSettings):
     memweb_backup_dir: Path | None = None  # where daily backups are kept; else in the data folder
     memweb_backup_keep: int = Field(7, ge=0)  # of them; 0: none is made
 
+    # what an operator may look at
+    memweb_metrics_port: int | None = Field(None, ge=1, le=65535)  # for Prometheus; without it nothing is counted
+    memweb_metrics_host: str = "127.0.0.1"
+    memweb_log_format: Literal["plain", "json"] = "plain"
+    otel_exporter_otlp_endpoint: str | None = None  # of an OpenTelemetry collector; without it nothing is traced
+
     # services of your own; without them embedded ones are started
     database_url: str | None = None
     redis_url: str | None = None

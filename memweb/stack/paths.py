@@ -121,6 +121,11 @@ class StackPaths:
         return self.home / "backup_state.json"
 
     @property
+    def metrics(self) -> Path:
+        """In it each process counts for itself."""
+        return self.home / "metrics"
+
+    @property
     def beat_schedule(self) -> Path:
         return self.home / "celerybeat-schedule"
 

@@ -76,6 +76,7 @@ class Plan:
     preloaded: Sequence[str] = ()
     host: str = "127.0.0.1"
     port: int = 8000
+    metrics: tuple[str, int] | None = None  # where Prometheus asks
     silence: float = 25.0  # seconds without a sign of life, after which a process is ended and started again
 
 
@@ -91,6 +92,8 @@ def plan_for(env: Env) -> Plan:
         replace(_program("beat", *_beat(paths)), signs=True),
     ]
     environment = children_environment(env, paths)
+    if env.memweb_metrics_port is not None:
+        programs.append(replace(_program("metrics", "memweb.metrics"), essential=False))
     if not env.has_own_endpoint:
         programs.append(_local_model(env, paths))
         environment["MEMWEB_LOCAL_MODEL_URL"] = f"http://127.0.0.1:{_free_port()}/v1"
@@ -107,6 +110,7 @@ def plan_for(env: Env) -> Plan:
         preloaded=_python(PRELOADED) if sys.platform == "linux" else (),
         host=env.memweb_host,
         port=env.memweb_port,
+        metrics=(env.memweb_metrics_host, env.memweb_metrics_port) if env.memweb_metrics_port is not None else None,
         silence=env.memweb_silence_seconds,
     )
 

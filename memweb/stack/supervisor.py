@@ -128,6 +128,8 @@ class Supervisor:
         plan.paths.model_state.unlink(missing_ok=True)  # it speaks of an earlier process
         if plan.programs:
             check_port(plan.host, plan.port)
+            if plan.metrics:
+                check_port(*plan.metrics, setting="MEMWEB_METRICS_PORT")
         for service in plan.services:
             self._tell(f"Starting {service.name}…")
             service.start()
@@ -268,13 +270,14 @@ class _Signals:
             signal.signal(number, handler)
 
 
-def check_port(host: str, port: int) -> None:
-    """Raises `StackError` when nothing can listen there."""
+def check_port(host: str, port: int, *, setting: str = "MEMWEB_PORT") -> None:
+    """Raises `StackError` when nothing can listen there, as `setting` says."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise StackError(
-            f"“{host}” is no address of this machine ({error.strerror}). Set MEMWEB_HOST to one, as 127.0.0.1."
+            f"“{host}” is no address of this machine ({error.strerror}). "
+            f"Set {setting.replace('PORT', 'HOST')} to one, as 127.0.0.1."
         ) from error
     family, kind, _, _, address = found[0]
     with socket.socket(family, kind) as probe:
@@ -284,7 +287,7 @@ def check_port(host: str, port: int) -> None:
         except OSError as error:
             raise StackError(
                 f"memweb cannot listen on {host}, port {port}: {error.strerror}. Another program may be using it. "
-                f"Choose another port, for example: MEMWEB_PORT={port + 1}"
+                f"Choose another port, for example: {setting}={port + 1}"
             ) from error
 
 

@@ -13,6 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
+from django.utils.timezone import now
 from pytest_django import Settings
 
 from agents import services
@@ -35,6 +36,7 @@ from agents.models import (
     Preferences,
     Quota,
     Run,
+    Step,
     Token,
 )
 from agents.person import person_reads
@@ -399,3 +401,22 @@ def test_the_first_page_tells_how_the_last_backup_went(root: Client, settings: S
         assert ("ago: The &lt;disk&gt; is full." in page) == (said is failed)
     root.force_login(User.objects.create_user("clerk", is_staff=True))
     assert "backup" not in root.get("/admin/").content.decode()
+
+
+def test_how_memweb_is(root: Client, agent: Agent) -> None:
+    empty = root.get("/admin/operation/").content.decode()
+    assert empty.count("Nothing in the last 24 hours.") == 4 and "Why runs failed" not in empty
+    assert "No worker takes the tasks of: background, ingest, runs." in empty
+    ends = [("done", ""), ("done", ""), ("failed", "The <endpoint> is silent.")]
+    for number, (status, error) in enumerate(ends):
+        run = Run.objects.create(
+            agent=agent, trigger="heartbeat", idempotency_key=str(number), status=status, error=error, started_at=now()
+        )
+        Step.objects.create(run=run, number=1, latency=2.0, prompt_tokens=700, queue_start=1, last_seq=1)
+    Run.objects.create(agent=agent, trigger="heartbeat", idempotency_key="waits")
+    page = root.get("/admin/operation/").content.decode()
+    assert "done: 2, stopped: 0, failed: 1" in page and "prompt: 2,100, completion: 0" in page
+    assert "half of them at most: 2, 95 of 100 at most: 2" in page
+    assert "The &lt;endpoint&gt; is silent." in page and "waiting 1 · running 0" in page
+    root.force_login(User.objects.create_user("clerk", is_staff=True))
+    assert root.get("/admin/operation/").status_code == 302

@@ -22,11 +22,12 @@ from agents.broadcast import bus
 from agents.broadcast.events import DocumentChanged, Event, PassagesChanged
 from agents.exceptions import InvalidInput, LLMError
 from agents.external_context import archival_storage
-from agents.ingest import reading, turns, working
+from agents.ingest import cutting, reading, turns, working
 from agents.ingest.cutting import PASSAGE_TOKENS
 from agents.ingest.working import BATCH, MAX_ATTEMPTS
 from agents.llm import embeddings
 from agents.models import Agent, Document, Passage
+from agents.text import tokens
 from tests.agents.reading_files import cuts
 from tests.chat.conftest import pdf
 
@@ -85,6 +86,25 @@ def test_a_text_is_cut_without_losing_a_word(agent: Agent) -> None:
     assert max(document.passages.values_list("tokens", flat=True)) <= PASSAGE_TOKENS
     assert all(text.endswith(".") for text in texts(document))
     assert set(document.passages.values_list("page", flat=True)) == {None}
+
+
+@pytest.mark.parametrize("line", ["灯" * 30_000, "x" * 60_000, "The quay is grey. " * 3_000, "a b " * 10_000])
+def test_the_work_on_a_line_without_end_grows_as_it_does(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[int] = []
+
+    def count(text: str) -> int:
+        counted.append(len(text))
+        return len(text) // 4 + 1
+
+    monkeypatch.setattr(tokens, "count", count)
+    work = []
+    for times in (1, 4):
+        counted.clear()
+        text = f"Before.\n\n{line * times}\n\nAfter."
+        pieces = [cut.text for cut in cutting.cut_text(text)]
+        assert "".join("".join(pieces).split()) == "".join(text.split())
+        work.append(sum(counted))
+    assert work[1] < 6 * work[0]
 
 
 def test_markdown_is_cut_where_its_sections_begin(agent: Agent) -> None:
