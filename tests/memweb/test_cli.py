@@ -44,3 +44,24 @@ def test_status_where_nothing_runs(tmp_path: Path) -> None:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "memweb does not run here. Start it with" in done.stderr
+
+
+def started(tmp_path: Path, name: str, **settings: str) -> str:
+    foreign = ("DATABASE_URL", "REDIS_URL", "OPENAI_BASE_URL")
+    environment = {key: value for key, value in os.environ.items() if key not in foreign} | settings
+    environment |= {"MEMWEB_HOME": str(tmp_path / "home"), "MEMWEB_ENV_FILE": os.devnull}
+    command = [sys.executable, "-m", "memweb", "start", name]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_program_alone_needs_its_services(tmp_path: Path) -> None:
+    assert "DATABASE_URL and OPENAI_BASE_URL or OPENAI_API_KEY must be set" in started(
+        tmp_path, "web", REDIS_URL="redis://"
+    )
+
+
+def test_a_program_that_there_is_not(tmp_path: Path) -> None:
+    own = {"DATABASE_URL": "postgresql://", "REDIS_URL": "redis://", "OPENAI_BASE_URL": "http://"}
+    assert "There is no program worker. There are: upgrade, web, worker-runs," in started(tmp_path, "worker", **own)
