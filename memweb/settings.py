@@ -244,6 +244,16 @@ def _without_tokens(record: logging.LogRecord) -> bool:
 
 
 ENTRANCE = re.compile(r"/enter/[^\s\"']*")
+FORMATS: dict[str, dict[str, object]] = {
+    "plain": {"format": "%(levelname)s %(name)s: %(message)s%(marks)s"},
+    "json": {
+        "()": "pythonjsonlogger.json.JsonFormatter",
+        "format": "%(levelname)s %(name)s %(message)s",
+        "rename_fields": {"levelname": "level", "name": "logger"},
+        "timestamp": "time",
+        "json_ensure_ascii": False,
+    },
+}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -251,20 +261,11 @@ LOGGING = {
         "without tokens": {"()": "django.utils.log.CallbackFilter", "callback": _without_tokens},
         "marks": {"()": "django.utils.log.CallbackFilter", "callback": marks.add},
     },
-    "formatters": {
-        "plain": {"format": "%(levelname)s %(name)s: %(message)s%(marks)s"},
-        "json": {
-            "()": "pythonjsonlogger.json.JsonFormatter",
-            "format": "%(levelname)s %(name)s %(message)s",
-            "rename_fields": {"levelname": "level", "name": "logger"},
-            "timestamp": "time",
-            "json_ensure_ascii": False,
-        },
-    },
+    "formatters": {"chosen": FORMATS[ENV.memweb_log_format]},  # the other is not loaded
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": ENV.memweb_log_format,
+            "formatter": "chosen",
             "filters": ["without tokens", "marks"],
         }
     },
