@@ -117,8 +117,22 @@ class _Attempt:
         except RunCancelled:
             return self._commit_stopped()
         outcome = self._commit(guard)
-        _count(self.config.name, outcome)
+        self._count(outcome)
         return outcome
+
+    def _count(self, outcome: Outcome) -> None:
+        step = outcome.step
+        metrics.step_ended(
+            model=self.config.name,
+            seconds=step.latency,
+            first_token=step.time_to_first_token,
+            prompt=step.prompt_tokens,
+            cached=step.cached_tokens,
+            completion=step.completion_tokens,
+        )
+        known = {schema.name for schema in self.tools.schemas}
+        for call, ok in ((result.call, result.ok) for result in outcome.results if result.call):
+            metrics.function_called(name=call.name if call.name in known else "unknown", ok=ok)
 
     def _ask(self) -> None:
         """Get the model's answer. Faults in the middle of an answer and overflows are tried again, from the start."""
@@ -243,21 +257,6 @@ class _Attempt:
         if result.call:
             message.call_id, message.function = result.call.id, result.call.name[:80]
         return message
-
-
-def _count(model: str, outcome: Outcome) -> None:
-    step = outcome.step
-    metrics.step_ended(
-        model=model,
-        seconds=step.latency,
-        first_token=step.time_to_first_token,
-        prompt=step.prompt_tokens,
-        cached=step.cached_tokens,
-        completion=step.completion_tokens,
-    )
-    for result in outcome.results:
-        if result.call:
-            metrics.function_called(name=result.call.name, ok=result.ok)
 
 
 def _as_row(call: FunctionCall) -> dict[str, Any]:

@@ -35,8 +35,10 @@ def brain(request: Request) -> Answer:
     event = last_event(request)
     if "fail" in str(event.get("message", "")):
         return Answer(status=429, body='{"error": {"message": "Slow down, please: rate limit."}}')
-    if event.get("status") == "OK":
+    if "status" in event:
         return say("Noted.")
+    if "magic" in str(event.get("message", "")):
+        return call("do_magic")
     return call("core_memory_append", label="human", content="Likes tea.")
 
 
@@ -96,22 +98,23 @@ def test_metrics(agent: Agent, tmp_path: Path) -> None:
         runs_worker(model, tmp_path, **wanted) as runs,
         Process("memweb.metrics", log=tmp_path / "metrics.log", **wanted),
     ):
-        for text in ("I like tea.", "Now fail."):
+        for text in ("I like tea.", "Do magic.", "Now fail."):
             ends(services.message_send(agent=agent, text=text))
         until(lambda: answers(f"http://127.0.0.1:{port}/"), "the metrics answer")
         found = scraped(port)
-        assert found["memweb_runs_total", ("", "done")] == 1 and found["memweb_runs_total", ("endpoint", "failed")] == 1
-        assert found["memweb_run_wait_seconds_count", ()] == 2
-        assert found["memweb_step_seconds_count", ("scripted",)] == 2
+        assert found["memweb_runs_total", ("", "done")] == 2 and found["memweb_runs_total", ("endpoint", "failed")] == 1
+        assert found["memweb_run_wait_seconds_count", ()] == 3
+        assert found["memweb_step_seconds_count", ("scripted",)] == 4
         assert found["memweb_tokens_total", ("prompt", "scripted")] > 1000
         assert found["memweb_functions_total", ("core_memory_append", "ok")] == 1
+        assert found["memweb_functions_total", ("unknown", "failed")] == 1
         assert found["memweb_model_errors_total", ("rate", "scripted")] >= 1
         assert found["memweb_database_up", ()] == 1 and found["memweb_agents", ()] == 1
         assert found["memweb_runs_open", ("queued",)] == 0 and found["memweb_run_queue_age_seconds", ()] == 0
         runs.kill()
         services.message_send(agent=agent, text="Anybody?")
         until(lambda: scraped(port)["memweb_run_queue_age_seconds", ()] > 0, "the queue grows old")
-        assert scraped(port)["memweb_runs_total", ("", "done")] == 1, "a dead worker's counts stay"
+        assert scraped(port)["memweb_runs_total", ("", "done")] == 2, "a dead worker's counts stay"
 
 
 def test_files_of_the_dead_are_cleared_away(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def model_failed(*, model: str, kind: str) -> None:
 
 
 def function_called(*, name: str, ok: bool) -> None:
-    """`name` is one that there is."""
+    """`name` is one that there is, or "unknown": a model may think of any."""
     _note(lambda instruments: instruments.functions.labels(name, "ok" if ok else "failed").inc())
 
 
