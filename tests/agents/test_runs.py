@@ -1,5 +1,6 @@
 """Runs: in order, one at a time, taken up again after a crash, stopped, failed and tried again."""
 
+import math
 import socket
 import subprocess
 import sys
@@ -189,14 +190,19 @@ def test_an_overflow_that_stays_fails_with_the_reason(agent: Agent, serve_model:
 
 
 def test_stop_keeps_the_partial_reply_marked(agent: Agent, serve_model: ServeModel) -> None:
-    server = serve_model([say("Once upon a time there was a keeper", piece=4, hang_after=14)])
     services.message_send(agent=agent, text="a story")
     run = runs.claim(agent.pk)
     assert run and run.lease_token
     services.run_cancel(agent=agent)
-    with patch("agents.runs.CHECK_SECONDS", 1.5):
-        lease = Lease(run.pk, run.lease_token)
+    lease = Lease(run.pk, run.lease_token)
+    lease.checked_at = math.inf  # nobody looks for Stop until the model has been asked, and its words have come
+
+    def asked(_request: Request) -> Answer:
         lease.checked_at = time.monotonic()
+        return say("Once upon a time there was a keeper", piece=4, hang_after=14)
+
+    server = serve_model(asked)
+    with patch("agents.runs.CHECK_SECONDS", 1.5):
         list(agent_loop.run(run, lease=lease))
     run.refresh_from_db()
     stopped = agent.messages.get(kind=Kind.ASSISTANT)
