@@ -21,15 +21,17 @@ from reportlab.pdfgen.canvas import Canvas
 from agents.broadcast import bus
 from agents.broadcast.events import DocumentChanged
 from agents.models import Agent
+from chat import throttle
 from memweb.asgi import application
 
 PATIENCE = 20  # seconds; far more than anything here takes
 
 
 @pytest.fixture(autouse=True)
-def nobody_tried_before() -> None:
+def nobody_tried_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """All tests come from one address, whose failures would add up."""
     cache.clear()
+    monkeypatch.setattr(throttle, "time", lambda: 1_800_000_000.0)  # a slow test is no shorter wait
 
 
 @pytest.fixture
