@@ -13,11 +13,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
-from agents.external_context import words
+from agents.external_context import recall_storage, words
 from agents.llm.embeddings import get_embedder
-from agents.models import Document
+from agents.models import Document, Message, Passage
 from agents.schema import missing_migrations
 
 ON_ITS_WAY = timedelta(minutes=10)  # younger than that it may be somebody's work of now
@@ -32,12 +33,12 @@ class Rule:
     remedy: str
 
 
-def _rows(statement: str, **values: Any) -> Callable[[], Iterator[str]]:
+def _rows(statement: str) -> Callable[[], Iterator[str]]:
     """The first column of the rows that `statement` finds."""
 
     def look() -> Iterator[str]:
         with connection.cursor() as cursor:
-            cursor.execute(statement, {"long_ago": timezone.now() - ON_ITS_WAY, **values})
+            cursor.execute(statement, {"long_ago": timezone.now() - ON_ITS_WAY})
             yield from (str(name) for name, *_rest in cursor)
 
     return look
@@ -48,13 +49,28 @@ def _migrations() -> Iterator[str]:
 
 
 def _of_other_models() -> Iterator[str]:
-    statement = """
-        SELECT embedding_model || ': ' || count(*) || ' passages' FROM agents_passage
-        WHERE embedding_model NOT IN ('', %(model)s) GROUP BY embedding_model
-        UNION ALL SELECT embedding_model || ': ' || count(*) || ' messages' FROM agents_message
-        WHERE embedding_model NOT IN ('', %(model)s) GROUP BY embedding_model
-    """
-    yield from _rows(statement, model=get_embedder().name)()
+    known = ["", get_embedder().name]
+    yield from _counted(Passage.objects.exclude(embedding_model__in=known), "embedding_model", "%s: %d passages")
+    yield from _counted(Message.objects.exclude(embedding_model__in=known), "embedding_model", "%s: %d messages")
+
+
+def _not_embedded() -> Iterator[str]:
+    long_ago = timezone.now() - ON_ITS_WAY
+    passages = Passage.objects.filter(embedding_model="", retracted_at=None, created_at__lt=long_ago)
+    yield from _counted(passages, "archive", "archive %s: %d passages")
+    messages = recall_storage.everybodys_not_embedded().filter(created_at__lt=long_ago)
+    yield from _counted(messages, "agent", "agent %s: %d messages")
+
+
+def _in_an_older_form() -> Iterator[str]:
+    yield from _counted(Passage.objects.filter(words.of_older_form()), "archive", "archive %s: %d passages")
+    yield from _counted(Message.objects.filter(words.of_older_form()), "agent", "agent %s: %d messages")
+
+
+def _counted(rows: "QuerySet[Any]", by: str, told: str) -> Iterator[str]:
+    """A line for each value of the column `by`, which says how many rows have it."""
+    for value, count in rows.order_by().values_list(by).annotate(Count("pk")):
+        yield told % (value, count)
 
 
 def _documents_without_file() -> Iterator[str]:
@@ -175,13 +191,7 @@ RULES = (
     ),
     Rule(
         "what is stored has its vector",
-        _rows(
-            "SELECT 'archive ' || archive_id || ': ' || count(*) || ' passages' FROM agents_passage"
-            " WHERE embedding_model = '' AND retracted_at IS NULL AND created_at < %(long_ago)s GROUP BY archive_id"
-            " UNION ALL SELECT 'agent ' || agent_id || ': ' || count(*) || ' messages' FROM agents_message"
-            " WHERE kind IN ('user_message', 'assistant') AND seq IS NOT NULL AND retracted_at IS NULL"
-            " AND context_embedding IS NULL AND content <> '' AND created_at < %(long_ago)s GROUP BY agent_id"
-        ),
+        _not_embedded,
         "Until then it is found by its words alone. memweb asks for it every minute; see `memweb status` and the log "
         "of worker-background for what stands in the way.",
     ),
@@ -192,13 +202,7 @@ RULES = (
     ),
     Rule(
         "texts are indexed in today's form",
-        _rows(
-            "SELECT 'archive ' || archive_id || ': ' || count(*) || ' passages' FROM agents_passage"
-            " WHERE words IS NOT NULL AND words_form < %(form)s GROUP BY archive_id"
-            " UNION ALL SELECT 'agent ' || agent_id || ': ' || count(*) || ' messages' FROM agents_message"
-            " WHERE words IS NOT NULL AND words_form < %(form)s GROUP BY agent_id",
-            form=words.FORM,
-        ),
+        _in_an_older_form,
         "Nothing: they are found all the same, and memweb indexes them anew while it runs.",
     ),
 )

@@ -35,6 +35,7 @@ from agents.exceptions import LeaseLost, RunCancelled
 from agents.locks import TRANSIENT, release_connection, renew_connections
 from agents.models import Agent, Message, Run
 from agents.telemetry import metrics
+from memweb.stack.signs import is_there
 
 logger = logging.getLogger(__name__)
 
@@ -171,7 +172,7 @@ def let_go_of_the_dead() -> Iterable[UUID]:
     """Free what processes of this machine held that are no more; the agents whose runs it were. One query or two."""
     host = _this_machine()
     held = Run.objects.filter(status=Run.Status.RUNNING, held_by__startswith=host)
-    dead = [run for run in held if not _is_alive(int(run.held_by.removeprefix(host)))]
+    dead = [run for run in held if not is_there(int(run.held_by.removeprefix(host)))]
     if dead:
         Run.objects.filter(pk__in=[run.pk for run in dead]).update(lease_until=timezone.now())
     return {run.agent_id for run in dead}
@@ -183,16 +184,6 @@ def _this_process() -> str:
 
 def _this_machine() -> str:
     return f"{socket.gethostname()[:60]}/"
-
-
-def _is_alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # somebody else's
-        return True
-    return True
 
 
 def agents_to_wake(now: datetime, *, patience: timedelta = PATIENCE) -> Iterable[UUID]:

@@ -12,7 +12,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from memweb.stack import catalogue, weights
 from memweb.stack.env import env
 from memweb.stack.model_state import read_state
 from memweb.stack.paths import StackPaths
+from memweb.stack.plan import free_port
 from memweb.stack.postgres import Postgres
 
 Case = dict[str, Any]
@@ -100,7 +100,7 @@ def product() -> Iterator[None]:
         "DATABASE_URL": paths.database_url,
         "REDIS_URL": "redis://127.0.0.1:9/0",  # never reached: nothing is committed
         "MEMWEB_LOCAL_MODEL_FILE": str(file),
-        "MEMWEB_LOCAL_MODEL_URL": f"http://127.0.0.1:{_free_port()}/v1",
+        "MEMWEB_LOCAL_MODEL_URL": f"http://127.0.0.1:{free_port()}/v1",
         "MEMWEB_LOCAL_MODEL_KEY": secrets.token_urlsafe(24),
         "MEMWEB_EMBEDDINGS": "hash",
         "DJANGO_SETTINGS_MODULE": "memweb.settings",
@@ -178,12 +178,6 @@ def _wait_until_ready(server: subprocess.Popen[bytes], paths: StackPaths) -> Non
         if server.poll() is not None or state.stage == "failed":
             raise SystemExit(state.message or "The local model's server ended. Its last lines are above.")
         time.sleep(0.5)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> None:

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,15 +13,14 @@ from pathlib import Path
 
 from memweb.stack.env import PROJECT_FOLDER, env
 from memweb.stack.paths import StackPaths
+from memweb.stack.plan import free_port
 
 
 class Product:
     """A running `memweb up` with these settings and no others."""
 
     def __init__(self, home: Path, settings: Mapping[str, str]) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         own = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE")
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("MEMWEB_", "OPENAI_", *own))},

@@ -19,19 +19,22 @@ class LivingConsumer(Consumer):
         self.timer.call_repeatedly(signs.EVERY, signs.show)
         consumed: Any = self.task_consumer  # type: ignore[attr-defined]
         if any(queue.name == "runs" for queue in consumed.queues):
-            _take_over()
+            _begin_with_runs()
 
     def ensure_connected(self, conn: Connection) -> Connection:
         return super().ensure_connected(_patient(conn))
 
 
-def _take_over() -> None:
+def _begin_with_runs() -> None:
+    """Take up what nobody is at, and load the model's client before it is needed."""
     from agents import maintenance
+    from agents.llm import connection
     from agents.locks import TRANSIENT, release_connection
 
     with suppress(*TRANSIENT):  # a database that is away: the reaper comes to it
         maintenance.take_over()
         release_connection()
+    connection.prepare()
 
 
 class LivingScheduler(PersistentScheduler):

@@ -2,10 +2,9 @@
 
 import os
 import sys
-from typing import Any
 
 from celery import Celery
-from celery.signals import task_failure, worker_ready
+from celery.signals import task_failure
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
 
@@ -14,15 +13,6 @@ app = Celery("memweb")
 sys.path[:] = _path  # it puts the working folder first, where somebody may have an `agents` or `chat` of their own
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-
-
-@worker_ready.connect
-def _prepare(sender: Any, **_: object) -> None:
-    """In the worker that runs agents: load the model's client before it is needed."""
-    if any(queue.name == "runs" for queue in sender.task_consumer.queues):
-        from agents.llm import connection
-
-        connection.prepare()
 
 
 @task_failure.connect

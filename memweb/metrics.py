@@ -21,6 +21,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from memweb.stack.env import env
+from memweb.stack.signs import is_there
 
 OF_OTHER_MACHINES = 24 * 3600  # seconds without a change, after which their files count as left behind
 
@@ -79,13 +80,7 @@ def is_alive(path: Path) -> bool:
         with suppress(FileNotFoundError):
             return time.time() - path.stat().st_mtime < OF_OTHER_MACHINES
         return False
-    try:
-        os.kill(int(process), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return is_there(int(process))
 
 
 def main() -> None:

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 from agents.llm.scripted import ScriptedServer
 from memweb.stack.env import PROJECT_FOLDER
+from memweb.stack.plan import free_port
 from tests.processes import until
 
 PEOPLE = """
@@ -43,9 +43,7 @@ class Product:
         self.model = model
         self.newcomers: list[Newcomer] = []
         self.owners_cookies: list[Any] | None = None
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
         foreign = {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
         self.environment = {name: value for name, value in os.environ.items() if name not in foreign} | {
             "MEMWEB_HOME": str(home),

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -22,6 +21,7 @@ import pytest
 from agents.llm.scripted import ScriptedServer, say
 from memweb import __version__
 from memweb.stack.env import PROJECT_FOLDER
+from memweb.stack.plan import free_port
 from tests.processes import until
 
 PACKAGES = [name for name in ("agents", "api", "chat", "memweb") if (PROJECT_FOLDER / name).is_dir()]
@@ -92,10 +92,8 @@ class Installed:
         (site / "others.pth").write_text("\n".join({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}))
         pip = [sys.executable, "-m", "pip", "--python", str(self.bin / "python"), "--disable-pip-version-check"]
         subprocess.run([*pip, "install", "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.url = f"http://127.0.0.1:{probe.getsockname()[1]}"
-        port = self.url.rpartition(":")[2]
+        port = str(free_port())
+        self.url = f"http://127.0.0.1:{port}"
         self.environment = {"PATH": os.environ["PATH"], "MEMWEB_HOME": str(self.home), "MEMWEB_PORT": port}
 
     def popen(self, *arguments: str, log: Path) -> "subprocess.Popen[bytes]":

@@ -19,6 +19,7 @@ from agents import services
 from agents.llm.scripted import Answer, Request, ScriptedServer, call, last_event, say
 from agents.models import Agent, Run
 from memweb import metrics
+from memweb.stack.plan import free_port
 from tests.conftest import make_agent
 from tests.processes import Process, answers, until, worker
 
@@ -44,13 +45,6 @@ def brain(request: Request) -> Answer:
 
 def runs_worker(model: ScriptedServer, folder: Path, **environment: str) -> Process:
     return worker("runs", folder / "runs.log", threads=2, **{"OPENAI_BASE_URL": model.url, **environment})
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def ends(run: Run) -> None:

@@ -23,10 +23,11 @@ def explain(error: Exception, config: "ModelConfig") -> LLMError:
     where = {"where": config.base_url or _("the OpenAI API"), "model": config.name}
     if problem := problem_of(error):
         return of_problem(problem, config)
-    if isinstance(error, (openai.APITimeoutError, httpx2.TimeoutException)):
+    kind = kind_of(error)
+    if kind == "timeout":
         details = {**where, "seconds": f"{config.timeout:g}"}
         return LLMError(_("%(where)s gave no answer for %(seconds)s seconds.") % details, retryable=True)
-    if isinstance(error, openai.APIConnectionError):
+    if kind == "unreachable":
         sentence = _("%(where)s cannot be reached. Is the server running, and is OPENAI_BASE_URL right?")
         return LLMError(sentence % where, retryable=True)
     text = str(error)[:300] or type(error).__name__

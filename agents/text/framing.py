@@ -6,7 +6,6 @@ Nor does `agents.text.matching`, so that what a model copies out of its prompt i
 """
 
 import re
-from functools import lru_cache
 from xml.sax.saxutils import escape
 
 INDENT = "  "
@@ -21,12 +20,14 @@ _SQUARE = r"INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_\w+|ARGS|CALL_ID|THINK|IMG\w
 _CONTROL = re.compile(
     rf"<(?=[|｜]|/?(?:{_ANGLED})>|<?/?SYS>)|\[(?=/?(?:{_SQUARE})\]|e~\[)|\](?=~[!a-z]*[\]\[])", re.IGNORECASE
 )
+BEGINNINGS = "<[]"  # of what `_CONTROL` finds
 _TAG = re.compile(r"[<＜](?=[\s/\\／]*block\b)", re.IGNORECASE)
 
 
-@lru_cache(maxsize=2000)  # each step sends the whole window again
 def without_control_marks(text: str) -> str:
     """Any text that goes to a model, JSON too, with no mark in it that a chat template gives a meaning."""
+    if not any(sign in text for sign in BEGINNINGS):  # most texts, and each step sends the whole window again
+        return text
     return _CONTROL.sub(rf"\g<0>{UNSEEN}", text)
 
 

@@ -96,7 +96,7 @@ def plan_for(env: Env) -> Plan:
         programs.append(replace(_program("metrics", "memweb.metrics"), essential=False))
     if not env.has_own_endpoint:
         programs.append(_local_model(env, paths))
-        environment["MEMWEB_LOCAL_MODEL_URL"] = f"http://127.0.0.1:{_free_port()}/v1"
+        environment["MEMWEB_LOCAL_MODEL_URL"] = f"http://127.0.0.1:{free_port()}/v1"
         environment["MEMWEB_LOCAL_MODEL_KEY"] = secrets.token_urlsafe(24)
     return Plan(
         paths=paths,
@@ -199,7 +199,8 @@ def _celery(*arguments: str, app: str = "memweb.celery") -> list[str]:
     return ["celery", "-A", app, "--quiet", *arguments]
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One that nothing listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

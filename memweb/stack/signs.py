@@ -34,6 +34,17 @@ def show() -> None:
             os.write(_pipe, b".")
 
 
+def is_there(process: int) -> bool:
+    """Whether a process of this machine has this number, whosever it is."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
+
+
 def write_into(pipe: int) -> None:
     """Where a program that is forked writes its signs."""
     global _pipe

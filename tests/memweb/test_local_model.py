@@ -1,6 +1,5 @@
 import json
 import os
-import socket
 import subprocess
 import sys
 import urllib.error
@@ -14,6 +13,7 @@ from memweb.local_model import SLOTS
 from memweb.stack.env import PROJECT_FOLDER, env
 from memweb.stack.model_state import read_state
 from memweb.stack.paths import StackPaths
+from memweb.stack.plan import free_port
 
 KEY = "a-key-for-this-test"
 
@@ -74,10 +74,7 @@ class Served:
 @pytest.fixture(scope="module")
 def served() -> Iterator[Served]:
     """The real server with the real weights from this machine's MEMWEB_HOME; downloads them once."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/v1"
+    url = f"http://127.0.0.1:{free_port()}/v1"
     with subprocess.Popen(
         command(),
         env=settings(str(env().memweb_home), MEMWEB_LOCAL_MODEL_URL=url),

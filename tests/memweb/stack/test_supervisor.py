@@ -16,6 +16,7 @@ from memweb.stack.children import Child, LineLog
 from memweb.stack.env import PROJECT_FOLDER
 from memweb.stack.local_server import LocalServer, read_local_server, write_local_server
 from memweb.stack.paths import StackPaths
+from memweb.stack.plan import free_port
 from memweb.stack.signs import Pipe, Question, Silence
 from memweb.stack.supervisor import LONGEST_PAUSE, QUICK_DEATHS, Watched
 from tests.processes import until
@@ -24,13 +25,6 @@ pytestmark = pytest.mark.timeout(60)
 
 ANNOUNCE_AND_WAIT = "import os, time; print('pid', os.getpid()); time.sleep(1000)"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {ANNOUNCE_AND_WAIT}"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass
