@@ -1,9 +1,11 @@
 """The agent loop: compile, ask, execute, commit, until the run ends (paper section 2.4: function chaining).
 
 Each step is one transaction: the assistant message, function results and memory writes land together or not at all,
-so a run can be taken up again after any crash at the step that was not committed.
+so a run can be taken up again after any crash at the step that was not committed. Calls that reach outside the database
+follow it, each with a commit of its own (`outside_calls.py`).
 """
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,20 +15,21 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from agents import function_executor, queue_manager, runs
+from agents import function_executor, outside_calls, queue_manager, runs
 from agents.broadcast import bus
 from agents.broadcast.draft import Draft
 from agents.broadcast.events import ContextChanged
 from agents.exceptions import ContextOverflow, LLMError, RunCancelled
-from agents.function_executor import Result
+from agents.function_executor import CheckedCall, Result
 from agents.functions import registry, toolset
+from agents.functions.toolset import Toolset
 from agents.llm import gateway
 from agents.llm.gateway import config_of
 from agents.llm.types import Completion, FunctionCall, Role, Usage
 from agents.locks import release_connection
 from agents.main_context.compile import MainContext, core_memory_tokens, prefix_of
-from agents.main_context.fifo_queue import package_result
-from agents.models import Agent, Message, Run, Step
+from agents.main_context.fifo_queue import result_message
+from agents.models import Agent, Message, OutsideCall, Run, Step
 from agents.prompts import LOOP_STOPPED, NO_CALL_STOPPED, TOO_MANY_STEPS
 from agents.runs import Lease
 from agents.telemetry import metrics, traces
@@ -57,6 +60,12 @@ def run(run: Run, *, lease: Lease) -> Iterator[Outcome]:
     number = run.steps.count()
     guard = _Guard(run.max_steps)
     agent = run.agent  # as it was claimed
+    if run.claims > 1 and (left := outside_calls.left_of(run)):
+        outcome = _OutsideCalls(agent, lease, toolset.of(agent), left).make(guard, number, [])
+        yield outcome
+        if outcome.ended:
+            return
+        agent = _as_it_is(agent)
     while True:
         number += 1
         with marked(step=number), traces.span("step", number=number):
@@ -64,15 +73,19 @@ def run(run: Run, *, lease: Lease) -> Iterator[Outcome]:
         yield outcome
         if outcome.ended:
             return
-        agent = Agent.objects.select_related("summary", "archive").get(pk=run.agent_id)
+        agent = _as_it_is(agent)
+
+
+def _as_it_is(agent: Agent) -> Agent:
+    return Agent.objects.select_related("summary", "archive").get(pk=agent.pk)
 
 
 @dataclass(frozen=True)
-class Stop:
-    """Why a run must end although it wants another step; `alert` tells the model."""
+class End:
+    """The end of a run. `reason`: why it had to be ended although it wanted another step; `alert` tells the model."""
 
-    reason: Run.StopReason
-    alert: str
+    reason: str = ""
+    alert: str = ""
 
 
 class _Guard:
@@ -83,18 +96,20 @@ class _Guard:
         self.last: object = None
         self.times = 0
 
-    def stop(self, number: int, results: list[Result]) -> Stop | None:
-        """None if the run may go on."""
+    def end(self, number: int, results: list[Result]) -> End | None:
+        """None if the run goes on after this step."""
+        if not any(result.wants_step for result in results):
+            return End()
         step = [(r.call and (r.call.name, r.call.arguments), r.text) for r in results]
         self.times = self.times + 1 if step == self.last else 1
         self.last = step
         if self.times >= SAME_CALLS:
             call = results[0].call
             if call is None:
-                return Stop(Run.StopReason.NO_CALL, NO_CALL_STOPPED)
-            return Stop(Run.StopReason.SAME_CALLS, LOOP_STOPPED.format(name=call.name))
+                return End(Run.StopReason.NO_CALL, NO_CALL_STOPPED)
+            return End(Run.StopReason.SAME_CALLS, LOOP_STOPPED.format(name=call.name))
         if number >= self.max_steps:
-            return Stop(Run.StopReason.MAX_STEPS, TOO_MANY_STEPS.format(steps=number))
+            return End(Run.StopReason.MAX_STEPS, TOO_MANY_STEPS.format(steps=number))
         return None
 
 
@@ -170,27 +185,33 @@ class _Attempt:
     def _commit(self, guard: _Guard) -> Outcome:
         """Execute the calls and commit the step. Raises LeaseLost."""
         answer = self.completion
+        checked = function_executor.check(answer, self.tools)
         with transaction.atomic():
             run = self.lease.hold()
             step = self._save_step(answer)
-            results = function_executor.execute(answer, self._function_context(step), self.tools)
-            replies = [result.reply for result in results if result.reply]
-            calls = [_as_row(call) for call in answer.calls]
-            assistant = self._message(step, Kind.ASSISTANT, content="\n\n".join(replies))
-            assistant.inner_monologue, assistant.calls = answer.inner_monologue, calls[: function_executor.MOST_CALLS]
-            stop = guard.stop(self.number, results) if any(r.wants_step for r in results) else None
-            assistant.state = encodable_json(answer.state)
-            remarks = [self._message(step, Kind.NOTICE, content=remark) for remark in answer.remarks]
-            messages = [assistant, *(self._result_message(step, result) for result in results), *remarks]
-            if stop:
-                messages.append(self._message(step, Kind.SYSTEM_ALERT, content=stop.alert))
+            results = function_executor.execute(answer, checked, self._function_context(step))
+            outside = _outside(step, checked, goes_on=any(result.wants_step for result in results))
+            end = None if outside else guard.end(self.number, results)
+            messages = [self._assistant(step, results), *(_result_message(step, result) for result in results)]
+            messages += [_message(step, Kind.NOTICE, remark) for remark in answer.remarks]
+            if end and end.alert:
+                messages.append(_message(step, Kind.SYSTEM_ALERT, end.alert))
             queue_manager.append(self.agent, *messages)
             self._tell_of_context(messages, results)
-            ended = stop is not None or not any(result.wants_step for result in results)
-            if ended:
-                runs.finish(run, Run.Status.DONE, stop_reason=stop.reason if stop else "")
+            if end:
+                runs.finish(run, Run.Status.DONE, stop_reason=end.reason)
         self.draft.drop()
-        return Outcome(step, results, ended)
+        if outside:
+            return _OutsideCalls(self.agent, self.lease, self.tools, outside).make(guard, self.number, results)
+        return Outcome(step, results, ended=end is not None)
+
+    def _assistant(self, step: Step, results: list[Result]) -> Message:
+        answer = self.completion
+        message = _message(step, Kind.ASSISTANT, "\n\n".join(result.reply for result in results if result.reply))
+        calls = [_as_row(call) for call in answer.calls]
+        message.inner_monologue, message.calls = answer.inner_monologue, calls[: function_executor.MOST_CALLS]
+        message.state = encodable_json(answer.state)
+        return message
 
     def _commit_stopped(self) -> Outcome:
         """Commit what was written until somebody pressed Stop, marked as stopped."""
@@ -199,7 +220,7 @@ class _Attempt:
             run = self.lease.hold()
             answer = Completion(inner_monologue=parts["thinking"], calls=(), finish_reason="stopped")
             step = self._save_step(answer)
-            message = self._message(step, Kind.ASSISTANT, content=parts["reply"])
+            message = _message(step, Kind.ASSISTANT, parts["reply"])
             message.inner_monologue, message.stopped = parts["thinking"].strip(), True
             queue_manager.append(self.agent, message)
             self._tell_of_context([message], [])
@@ -247,16 +268,71 @@ class _Attempt:
             now=timezone.now(),
         )
 
-    def _message(self, step: Step, kind: Kind, **fields: str) -> Message:
-        return Message(kind=kind, run=self.run, step=step, created_at=timezone.now(), **fields)
 
-    def _result_message(self, step: Step, result: Result) -> Message:
-        content = package_result(ok=result.ok, message=result.text, time=timezone.now())
-        message = self._message(step, Kind.FUNCTION_RESULT, content=content)
-        message.failed = not result.ok
-        if result.call:
-            message.call_id, message.function = result.call.id, result.call.name[:80]
-        return message
+class _OutsideCalls:
+    """The calls of a committed step that reach outside the database, of one step."""
+
+    def __init__(self, agent: Agent, lease: Lease, tools: Toolset, calls: list[OutsideCall]) -> None:
+        self.agent, self.lease, self.tools, self.calls = agent, lease, tools, calls
+        self.step = calls[0].step
+
+    def make(self, guard: _Guard, number: int, results: list[Result]) -> Outcome:
+        """Make them one after another; `results` are those that the step has already. Raises LeaseLost."""
+        end = None
+        for place, call in enumerate(self.calls):
+            try:
+                ended = outside_calls.carry_out(call, self.agent, self.tools, self.lease)
+            except RunCancelled:
+                return self._stopped(self.calls[place:], results)
+            asked = FunctionCall(id=call.call_id, name=call.function, arguments=call.arguments)
+            results = [*results, Result(asked, ended.ok, ended.text, request_heartbeat=call.goes_on)]
+            with transaction.atomic():
+                run = self.lease.hold()
+                messages = [outside_calls.end(call, ended)]
+                end = guard.end(number, results) if call is self.calls[-1] else None
+                if end and end.alert:
+                    messages.append(_message(self.step, Kind.SYSTEM_ALERT, end.alert))
+                self._append(messages)
+                if end:
+                    runs.finish(run, Run.Status.DONE, stop_reason=end.reason)
+        return Outcome(self.step, results, ended=end is not None)
+
+    def _stopped(self, left: list[OutsideCall], results: list[Result]) -> Outcome:
+        with transaction.atomic():
+            run = self.lease.hold()
+            self._append(outside_calls.give_up(left))
+            runs.finish(run, Run.Status.STOPPED)
+        return Outcome(self.step, results, ended=True)
+
+    def _append(self, messages: list[Message]) -> None:
+        queue_manager.append(self.agent, *messages)
+        bus.publish_on_commit(bus.agent_group(self.agent.pk), ContextChanged())
+
+
+def _outside(step: Step, checked: list[CheckedCall], *, goes_on: bool) -> list[OutsideCall]:
+    """The calls of an answer that wait for its commit, written down. `goes_on`: another step was asked for besides."""
+    calls = [
+        OutsideCall(
+            step=step,
+            position=position,
+            call_id=one.call.id,
+            function=one.call.name,
+            arguments=json.dumps(one.valid.arguments),
+            goes_on=goes_on or one.valid.request_heartbeat,
+        )
+        for position, one in enumerate(checked)
+        if one.is_outside and one.valid
+    ]
+    return OutsideCall.objects.bulk_create(calls) if calls else []
+
+
+def _message(step: Step, kind: Kind, content: str) -> Message:
+    return Message(kind=kind, run_id=step.run_id, step=step, created_at=timezone.now(), content=content)
+
+
+def _result_message(step: Step, result: Result) -> Message:
+    name, call_id = (result.call.name, result.call.id) if result.call else ("", "")
+    return result_message(step, ok=result.ok, text=result.text, name=name, call_id=call_id)
 
 
 def _as_row(call: FunctionCall) -> dict[str, Any]:

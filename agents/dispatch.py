@@ -72,6 +72,11 @@ def index_words() -> None:
     _on_commit("index_words")
 
 
+def look_at_functions(agent_id: UUID) -> None:
+    """Have a worker look at the modules of functions, and tell the agent's pages."""
+    _on_commit("look_at_functions", str(agent_id))
+
+
 def ingest() -> None:
     """Have a worker look for documents to read into passages."""
     _on_commit("ingest")

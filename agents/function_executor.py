@@ -1,6 +1,7 @@
 """The function executor: from what the model wrote to what it is told (paper section 2.3).
 
-The model's mistakes become failed results; only our own faults are raised.
+The model's mistakes become failed results; only our own faults are raised. Functions that reach outside the database
+are called elsewhere, after the step's commit: `outside_calls.py`.
 """
 
 import contextlib
@@ -11,7 +12,7 @@ from django.utils import translation
 
 from agents.exceptions import FunctionError
 from agents.functions import registry
-from agents.functions.registry import Context, ValidCall
+from agents.functions.registry import Context, Function, ValidCall
 from agents.functions.toolset import Toolset
 from agents.llm.types import Completion, FunctionCall, Role
 from agents.prompts import CUT_OFF, NO_FUNCTION_CALL
@@ -44,19 +45,25 @@ class CheckedCall:
     valid: ValidCall | None
     fault: str = ""
 
+    @property
+    def is_outside(self) -> bool:
+        """Whether it may run and reaches outside the database."""
+        return self.valid is not None and not isinstance(self.valid.function, Function)
+
 
 def check(completion: Completion, tools: Toolset) -> list[CheckedCall]:
     """Validate every call before any of them runs."""
     return [_check(call, completion.finish_reason, tools) for call in completion.calls[:MOST_CALLS]]
 
 
-def execute(completion: Completion, context: Context, tools: Toolset) -> list[Result]:
-    """Run the calls in order. Must be inside a transaction; a call that fails leaves nothing behind."""
+def execute(completion: Completion, checked: list[CheckedCall], context: Context) -> list[Result]:
+    """Run the calls that reach no further than the database, in order. Must be inside a transaction; a call that fails
+    leaves nothing behind."""
     if not completion.calls:
         text = CUT_OFF if completion.finish_reason == "length" else NO_FUNCTION_CALL
         return [Result(None, ok=False, text=text, request_heartbeat=True)]
     with translation.override("en"):  # the model's own language, whatever the person's
-        return [_execute(checked, context) for checked in check(completion, tools)]
+        return [_execute(call, context) for call in checked if not call.is_outside]
 
 
 def _check(call: FunctionCall, finish_reason: str, tools: Toolset) -> CheckedCall:
@@ -70,14 +77,14 @@ def _check(call: FunctionCall, finish_reason: str, tools: Toolset) -> CheckedCal
 
 def _execute(checked: CheckedCall, context: Context) -> Result:
     failed = Result(checked.call, ok=False, text=checked.fault, request_heartbeat=True)
-    if checked.valid is None:
+    if checked.valid is None or not isinstance(function := checked.valid.function, Function):
         return failed
-    savepoint = transaction.atomic() if checked.valid.function.writes else contextlib.nullcontext()
+    savepoint = transaction.atomic() if function.writes else contextlib.nullcontext()
     try:
         with traces.span(f"function {checked.call.name}"), savepoint:
-            text = checked.valid.function.body(context, **checked.valid.arguments)
+            text = function.body(context, **checked.valid.arguments)
     except FunctionError as error:
         return replace(failed, text=registry.cut(str(error)))
-    speaks = checked.valid.function.role == Role.SPEAKS
+    speaks = function.role == Role.SPEAKS
     reply = checked.valid.arguments["message"] if speaks else ""
     return Result(checked.call, True, registry.cut(text), checked.valid.request_heartbeat, reply)

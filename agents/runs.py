@@ -27,7 +27,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from agents import dispatch, queue_manager, quotas
+from agents import dispatch, outside_calls, queue_manager, quotas
 from agents.broadcast import bus
 from agents.broadcast.draft import draft_save
 from agents.broadcast.events import ContextChanged, RunChanged, WaitingChanged
@@ -156,8 +156,9 @@ def fail(run: Run, lease: "Lease", reason: str, stop_reason: Run.StopReason) -> 
     """End a run as failed, with a notice in the timeline. Nothing happens if another worker took it over."""
     with contextlib.suppress(LeaseLost), transaction.atomic():
         finish(lease.hold(), Run.Status.FAILED, error=reason, stop_reason=stop_reason)
+        results = outside_calls.give_up(outside_calls.left_of(run))
         notice = Message(kind=Message.Kind.NOTICE, content=reason, failed=True, run=run, created_at=timezone.now())
-        queue_manager.append(run.agent, notice)
+        queue_manager.append(run.agent, *results, notice)
         bus.publish_on_commit(bus.agent_group(run.agent_id), ContextChanged())
     draft_save(run.agent_id, None)
 

@@ -5,8 +5,10 @@ from uuid import UUID
 from celery import shared_task
 
 from agents import dispatch, maintenance, services
+from agents.broadcast import bus
+from agents.broadcast.events import ContextChanged
 from agents.external_context import archival_storage, recall_storage, reindexing, vector_index
-from agents.functions import toolset
+from agents.functions import installed, toolset
 from agents.ingest import turns
 from agents.ingest.working import work
 from agents.llm.gateway import config_of
@@ -59,6 +61,13 @@ def ingest() -> None:
     """Read documents into passages, by turns; one that failed waits for its Retry."""
     while document := turns.take():
         work(document)
+
+
+@shared_task
+def look_at_functions(agent_id: str) -> None:
+    """Write down which functions the modules offer now."""
+    installed.refresh()
+    bus.publish(bus.agent_group(UUID(agent_id)), ContextChanged())
 
 
 @shared_task

@@ -57,6 +57,8 @@ urlpatterns = [
     path("agents/<uuid:agent_id>/turn/delete/", turns.turn_delete, name="turn_delete"),
     # the inspector
     path("agents/<uuid:agent_id>/inspector/<str:name>/", inspector.tab, name="tab"),
+    path("agents/<uuid:agent_id>/functions/look/", inspector.functions_look, name="functions_look"),
+    path("agents/<uuid:agent_id>/functions/<str:name>/", inspector.function_switch, name="function_switch"),
     path("agents/<uuid:agent_id>/gauge/", inspector.gauge, name="gauge"),
     path("agents/<uuid:agent_id>/prompt/", inspector.prompt, name="prompt"),
     path("agents/<uuid:agent_id>/flush/", inspector.flush, name="flush"),

@@ -1,6 +1,7 @@
 """How workers and the clock show the supervisor that they are at work: from the loops that do it."""
 
 from contextlib import suppress
+from threading import Thread
 from typing import Any
 
 from celery.beat import PersistentScheduler
@@ -26,7 +27,7 @@ class LivingConsumer(Consumer):
 
 
 def _begin_with_runs() -> None:
-    """Take up what nobody is at, and load the model's client before it is needed."""
+    """Take up what nobody is at, load the model's client before it is needed, and look at functions of one's own."""
     from agents import maintenance
     from agents.llm import connection
     from agents.locks import TRANSIENT, release_connection
@@ -35,6 +36,16 @@ def _begin_with_runs() -> None:
         maintenance.take_over()
         release_connection()
     connection.prepare()
+    Thread(target=_look_at_functions, daemon=True).start()
+
+
+def _look_at_functions() -> None:
+    from agents.functions import installed
+    from agents.locks import TRANSIENT, release_connection
+
+    with suppress(*TRANSIENT):
+        installed.refresh()
+    release_connection()
 
 
 class LivingScheduler(PersistentScheduler):

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from memweb import __version__
 from memweb.backups import backup, restore
 from memweb.examination import doctor
+from memweb.own_functions import own_functions
 from memweb.stack.env import COMMAND, ENV_FILE, env
 from memweb.stack.exceptions import StackError
 from memweb.stack.local_server import read_local_server
@@ -104,7 +105,7 @@ def manage(arguments: tuple[str, ...]) -> None:
     execute_from_command_line(["memweb manage", *arguments])
 
 
-for command in (*COMMANDS, token, backup, restore, doctor):
+for command in (*COMMANDS, token, backup, restore, doctor, own_functions):
     main.add_command(command)
 
 

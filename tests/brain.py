@@ -1,6 +1,7 @@
 """A scripted model with manners: enough sense to hold the conversations of the tests with the whole product, and of the
 screenshots."""
 
+import json
 import re
 
 from agents.llm.scripted import Answer, Request, call, last_event, say
@@ -42,6 +43,8 @@ def _to_a_trial(text: str) -> Answer | None:
         return Answer(status=400, body='{"error": {"message": "The model is out of order."}}')
     if "never end" in text:
         return say("Still. " * 400, thoughts="On and on.", pause=0.1)
+    if asked := re.fullmatch(r"call (\w+)(?: (\{.*\}))?", text):
+        return call(asked[1], thoughts="They want me to call it.", **json.loads(asked[2] or "{}"))
     if "read only" in text:
         return call("core_memory_append", thoughts="I try.", label="rules", content="x")
     return None

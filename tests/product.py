@@ -40,7 +40,7 @@ class Product:
     """A running `memweb up`."""
 
     def __init__(self, home: Path, model: ScriptedServer) -> None:
-        self.model = model
+        self.home, self.model = home, model
         self.newcomers: list[Newcomer] = []
         self.owners_cookies: list[Any] | None = None
         self.port = free_port()

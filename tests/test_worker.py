@@ -11,7 +11,9 @@ from django.utils import timezone
 
 from agents import maintenance, services
 from agents.llm.scripted import Answer, Request, ScriptedServer, call, last_event, say
-from agents.models import Agent, Message, Run
+from agents.models import Agent, InstalledFunction, Message, Run
+from agents.prompts import CALL_UNKNOWN
+from memweb.stack.signs import is_there
 from tests.conftest import make_agent
 from tests.processes import Process, until, worker
 
@@ -34,6 +36,8 @@ def brain(request: Request) -> Answer:
     text = str(event.get("message", ""))
     if "remember" in text:
         return call("core_memory_append", label="human", content="Likes tea.")
+    if "wait" in text:
+        return call("wait")
     if "hang" in text:
         return say("Here I am again.", hang_after=HANGS.pop() if HANGS else None)
     return say(f"re: {text[:40]}")
@@ -95,6 +99,40 @@ def test_kill_9_in_the_middle_of_a_step_loses_nothing_and_does_nothing_twice(
     assert replies(agent) == ["Here I am again."]
     assert agent.messages.filter(kind=Kind.USER_MESSAGE).count() == 1
     assert run.steps.count() == 1
+
+
+SLOW = """
+import os, time
+from pathlib import Path
+from memweb.functions import function
+
+@function(time_limit=600)
+def wait():
+    Path(os.environ["BEGUN"]).write_text(str(os.getpid()))
+    time.sleep(600)
+"""
+
+
+def test_kill_9_while_a_function_runs_ends_it_and_says_that_nobody_knows(
+    agent: Agent, model: ScriptedServer, tmp_path: Path
+) -> None:
+    (tmp_path / "functions").mkdir()
+    (tmp_path / "functions" / "slow.py").write_text(SLOW)
+    services.function_switch(agent=agent, name="wait", on=True)
+    begun = tmp_path / "begun"
+    settings = {"OPENAI_BASE_URL": model.url, "MEMWEB_HOME": str(tmp_path), "BEGUN": str(begun)}
+    with worker("runs", tmp_path / "first.log", **settings) as first:
+        until(lambda: InstalledFunction.objects.filter(name="wait").exists(), "the worker sees the file")
+        run = services.message_send(agent=agent, text="please wait")
+        until(lambda: begun.exists() and begun.read_text(), "the function is called")
+        first.kill()
+    until(lambda: not is_there(int(begun.read_text())), "the function's process ends with its worker")
+    Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+    with worker("runs", tmp_path / "second.log", **settings):
+        maintenance.reap()
+        until(lambda: done(run), "the run ends")
+    results = agent.messages.filter(kind=Kind.FUNCTION_RESULT, function="wait")
+    assert [CALL_UNKNOWN in row.content for row in results] == [True]
 
 
 def test_summaries_and_embeddings_are_made_in_the_background(

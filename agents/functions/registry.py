@@ -12,22 +12,20 @@ The schema the LLM sees comes from the signature and the docstring, and validate
 function does to whoever must know (`agents.llm.types.Role`).
 """
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from docstring_parser import parse
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ValidationError
 
 from agents.exceptions import FunctionError
 from agents.llm.types import INNER_THOUGHTS, REQUEST_HEARTBEAT, FunctionSchema, Role
 from agents.models import Agent, Run, Step
 from agents.text.clean import storable
+from memweb.functions.signature import reasons, signature_of
 
 RESULT_LIMIT = 3000  # characters
-HEARTBEAT_DESCRIPTION = "True to run another function right after this one."
 
 
 @dataclass(frozen=True)
@@ -68,17 +66,32 @@ class Function:
         try:
             valid = self.arguments.model_validate_json(arguments or "{}")
         except ValidationError as error:
-            raise FunctionError(f"The arguments of {self.schema.name} do not fit: {_reasons(error)}.") from error
+            raise FunctionError(f"The arguments of {self.schema.name} do not fit: {reasons(error)}.") from error
         values = {name: _storable(getattr(valid, name)) for name in type(valid).model_fields}
         values.pop(INNER_THOUGHTS)
         return ValidCall(self, values, request_heartbeat=values.pop(REQUEST_HEARTBEAT))
+
+
+class Offered(Protocol):
+    """What an agent can call: a `Function`, within the step's transaction, or one outside of the database."""
+
+    @property
+    def schema(self) -> FunctionSchema:
+        """As the model is told about it."""
+
+    @property
+    def role(self) -> Role:
+        """What it does, for whoever must know without knowing its name."""
+
+    def validate(self, arguments: str) -> "ValidCall":
+        """Check the JSON that the model wrote. Raises FunctionError with a sentence the model can act on."""
 
 
 @dataclass(frozen=True)
 class ValidCall:
     """A call that may be executed: the function is known and the arguments fit it."""
 
-    function: Function
+    function: Offered
     arguments: dict[str, Any]
     request_heartbeat: bool
 
@@ -90,11 +103,9 @@ def function(*, role: Role = Role.OTHER, heartbeat_default: bool = False) -> Cal
     """Register a function. `heartbeat_default` is what a call without `request_heartbeat` means."""
 
     def register(body: Body) -> Body:
-        arguments = _arguments_model(body, heartbeat_default)
-        doc = parse(inspect.getdoc(body) or "")
-        description = " ".join(part for part in (doc.short_description, doc.long_description) if part)
-        schema = FunctionSchema(body.__name__, description, _parameters(arguments), role)
-        _registry[body.__name__] = Function(body, arguments, schema)
+        signature = signature_of(body, heartbeat_default=heartbeat_default, first=1)
+        schema = FunctionSchema(body.__name__, signature.description, signature.parameters, role)
+        _registry[body.__name__] = Function(body, signature.arguments, schema)
         return body
 
     return register
@@ -114,32 +125,3 @@ def cut(text: str) -> str:
     if len(text) <= RESULT_LIMIT:
         return text
     return f"{text[:RESULT_LIMIT]} … [cut: {len(text):,} characters in all, the first {RESULT_LIMIT:,} are shown]"
-
-
-def _arguments_model(body: Body, heartbeat_default: bool) -> type[BaseModel]:
-    described = {param.arg_name: param.description or "" for param in parse(inspect.getdoc(body) or "").params}
-    fields: dict[str, Any] = {INNER_THOUGHTS: (str, "")}
-    for parameter in list(inspect.signature(body, eval_str=True).parameters.values())[1:]:
-        default = ... if parameter.default is parameter.empty else parameter.default
-        fields[parameter.name] = (parameter.annotation, Field(default, description=described[parameter.name]))
-    fields[REQUEST_HEARTBEAT] = (bool, Field(heartbeat_default, description=HEARTBEAT_DESCRIPTION))
-    return create_model(body.__name__, __config__=ConfigDict(extra="forbid"), **fields)
-
-
-def _parameters(arguments: type[BaseModel]) -> dict[str, Any]:
-    """The JSON schema without pydantic's titles and without `inner_thoughts`, which each mode adds its own way."""
-    properties = arguments.model_json_schema()["properties"]
-    shown = {
-        name: {key: value for key, value in schema.items() if key not in ("title", "default")}
-        for name, schema in properties.items()
-        if name != INNER_THOUGHTS
-    }
-    required = [name for name, field in arguments.model_fields.items() if field.is_required()]
-    return {"type": "object", "properties": shown, "required": [*required, REQUEST_HEARTBEAT]}
-
-
-def _reasons(error: ValidationError) -> str:
-    return "; ".join(
-        f"{'.'.join(map(str, item['loc'])) or 'the whole'}: {item['msg'][0].lower()}{item['msg'][1:]}"
-        for item in error.errors(include_url=False, include_input=False)
-    )

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agents.exceptions import FunctionError
-from agents.functions import registry
-from agents.functions.registry import Function, ValidCall
+from agents.functions import installed, registry
+from agents.functions.registry import Offered, ValidCall
 from agents.llm.types import FunctionSchema, Role
 from agents.models import Agent
 
@@ -14,7 +14,7 @@ from agents.models import Agent
 class Toolset:
     """An agent's functions by name, in the order in which the model is told about them."""
 
-    functions: Mapping[str, Function]
+    functions: Mapping[str, Offered]
 
     @property
     def schemas(self) -> tuple[FunctionSchema, ...]:
@@ -34,6 +34,15 @@ class Toolset:
 
 
 def of(agent: Agent) -> Toolset:
-    """What this agent may call: all registered functions but those that were detached from it."""
-    functions = registry.registered()
-    return Toolset({name: functions[name] for name in functions if name not in agent.detached_functions})
+    """What this agent may call: all of memweb's own but those that were detached from it, then installed ones that it
+    was given. One query for an agent that was given any."""
+    ours = registry.registered()
+    functions: dict[str, Offered] = {name: ours[name] for name in ours if name not in agent.detached_functions}
+    if agent.attached_functions:
+        functions |= installed.by_name(name__in=set(agent.attached_functions) - set(ours))
+    return Toolset(functions)
+
+
+def there_are() -> dict[str, Offered]:
+    """Every function that an agent can be given, by name: memweb's own, then those installed. One query."""
+    return {**registry.registered(), **installed.by_name()}

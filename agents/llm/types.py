@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from memweb.functions.signature import INNER_THOUGHTS as INNER_THOUGHTS
+from memweb.functions.signature import REQUEST_HEARTBEAT as REQUEST_HEARTBEAT
+
 ChatMessage = dict[str, Any]
 """One message in OpenAI's chat form: role, content, tool_calls, tool_call_id."""
 
 SEND_MESSAGE = "send_message"
-INNER_THOUGHTS = "inner_thoughts"
-REQUEST_HEARTBEAT = "request_heartbeat"
 
 
 class Role(StrEnum):

@@ -94,7 +94,7 @@ def core_memory_tokens(agent: Agent) -> int:
 def _fixed_sections(agent: Agent, blocks: list[Block], functions: tuple[FunctionSchema, ...]) -> list[Section]:
     return [
         _section("system_instructions", _instructions(agent)),
-        Section("functions", _functions_text(functions), _functions_tokens(functions)),
+        Section("functions", _functions_text(functions), functions_tokens(functions)),
         _section("core_memory", working_context.render(blocks)),
         _section("summary", fifo_queue.summary_text(agent.summary, agent.queue_start)),
     ]
@@ -197,5 +197,6 @@ def _functions_text(functions: tuple[FunctionSchema, ...]) -> str:
     )
 
 
-def _functions_tokens(functions: tuple[FunctionSchema, ...]) -> int:
+def functions_tokens(functions: tuple[FunctionSchema, ...]) -> int:
+    """What these cost in every prompt."""
     return _counted(_functions_text(functions)) + THOUGHTS_TOKENS * len(functions)

@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from agents.llm.types import INNER_THOUGHTS, ChatMessage
-from agents.models import Agent, Message, Summary
+from agents.models import Agent, Message, Step, Summary
 from agents.models.searched import SearchedQuerySet
 from agents.person import own_time
 from agents.text import tokens
@@ -71,6 +71,15 @@ def package_result(*, ok: bool, message: str, time: datetime) -> str:
     return json.dumps(
         {"status": status, "message": message, "time": stamp(timezone.localtime(time))}, ensure_ascii=False
     )
+
+
+def result_message(step: Step, *, ok: bool, text: str, name: str = "", call_id: str = "") -> Message:
+    """A function's result, not yet in the timeline; without a name, what is answered to no call at all."""
+    now = timezone.now()
+    message = Message(kind=Kind.FUNCTION_RESULT, run_id=step.run_id, step=step, created_at=now, failed=not ok)
+    message.content = package_result(ok=ok, message=text, time=now)
+    message.call_id, message.function = call_id, name[:80]
+    return message
 
 
 def result_text(content: str) -> str:

@@ -24,6 +24,12 @@ NO_FUNCTION_CALL = (
     "or another function to act."
 )
 CUT_OFF = "Your answer was cut off before the arguments were complete, so nothing was done. Call it again, shorter."
+FUNCTION_GONE = "There is no function “{name}” any more, so nothing was done."
+CALL_UNKNOWN = (
+    "The call was begun and then interrupted: nobody knows whether it did its work. It is not repeated by itself. "
+    "Find out before you call it again, or tell the person."
+)
+CALL_NOT_MADE = "The run was ended before this call was made, so nothing was done."
 LOOP_STOPPED = (
     "The run was stopped: {name} was called three times in a row with the same arguments and the same result."
 )

@@ -12,7 +12,8 @@ from agents.services.agents import (
     agent_rename,
     agent_set_model,
     agent_visit,
-    functions_detach,
+    function_switch,
+    functions_choose,
 )
 from agents.services.archives import (
     archive_attach,

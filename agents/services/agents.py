@@ -14,6 +14,7 @@ from agents import queue_manager, quotas
 from agents.broadcast import bus
 from agents.broadcast.events import AgentsChanged, ContextChanged
 from agents.exceptions import InvalidInput, NameTaken
+from agents.functions import registry
 from agents.llm.types import SEND_MESSAGE
 from agents.main_context import system_instructions
 from agents.models import Agent, Archive, Message, Run
@@ -140,14 +141,24 @@ def agent_set_model(*, agent: Agent, model: str | None = None, context_window: i
         bus.publish_on_commit(bus.agent_group(agent.pk), ContextChanged())
 
 
-def functions_detach(*, agent: Agent, names: Collection[str]) -> None:
-    """Offer the agent these functions no more, and all others that are registered. Raises InvalidInput."""
-    if SEND_MESSAGE in names:
+def functions_choose(*, agent: Agent, names: Collection[str]) -> None:
+    """Offer the agent these functions and no others, memweb's own and installed ones. Raises InvalidInput."""
+    if SEND_MESSAGE not in names:
         raise InvalidInput(_("Without %(function)s an agent cannot speak.") % {"function": SEND_MESSAGE})
-    agent.detached_functions = sorted(names)
+    ours = set(registry.registered())
+    detached, attached = sorted(ours - set(names)), sorted(set(names) - ours)
+    if (detached, attached) == (agent.detached_functions, agent.attached_functions):
+        return
+    agent.detached_functions, agent.attached_functions = detached, attached
     with transaction.atomic():
-        agent.save(update_fields=["detached_functions"])
+        agent.save(update_fields=["detached_functions", "attached_functions"])
         bus.publish_on_commit(bus.agent_group(agent.pk), ContextChanged())
+
+
+def function_switch(*, agent: Agent, name: str, on: bool) -> None:
+    """Offer the agent one function more, or one less. Raises InvalidInput."""
+    chosen = (set(registry.registered()) - set(agent.detached_functions)) | set(agent.attached_functions)
+    functions_choose(agent=agent, names=chosen | {name} if on else chosen - {name})
 
 
 def agent_visit(*, agent: Agent) -> None:

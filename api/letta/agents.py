@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, StrictBool
 
 from agents import selectors, services
 from agents.access import owned_by
-from agents.functions import registry
+from agents.functions import registry, toolset
 from agents.llm.types import SEND_MESSAGE
 from agents.main_context import working_context
 from agents.models import Agent, Archive, Block
@@ -153,8 +153,8 @@ def agent_create(request: HttpRequest, payload: AgentCreate) -> HttpResponse:
         for row, block in zip(working_context.blocks_of(agent), payload.memory_blocks or (), strict=False):
             services.block_note(block=row, **block.own())
         wanted = _tools_wanted(payload.tool_ids, [*(payload.tools or ()), SEND_MESSAGE])
-        if not payload.include_base_tools:
-            services.functions_detach(agent=agent, names=set(registry.registered()) - wanted)
+        ours = set(registry.registered()) if payload.include_base_tools else set()
+        services.functions_choose(agent=agent, names=wanted | ours)
         _give(request, agent, payload)
     return answer(shapes.agent(agent_for(request, f"agent-{agent.pk}")))
 
@@ -169,8 +169,9 @@ def _own_name(owner: "User") -> str:
 def _tools_wanted(ids: list[str] | None, names: list[str]) -> set[str]:
     """The functions of these ids and names. Raises Unknown."""
     wanted = [(text, text.removeprefix("tool-")) for text in [*(ids or ()), *names]]
+    there = toolset.there_are()
     for text, name in wanted:
-        if name not in registry.registered():
+        if name not in there:
             raise Unknown("tool", text)
     return {name for _text, name in wanted}
 
@@ -299,7 +300,7 @@ def agent_update(request: HttpRequest, agent_id: str, payload: AgentFields) -> H
             services.agent_set_model(agent=agent, model=model_of(payload.handle() or ""))
         if payload.tool_ids is not None:
             kept = _tools_wanted(payload.tool_ids, [SEND_MESSAGE])
-            services.functions_detach(agent=agent, names=set(registry.registered()) - kept)
+            services.functions_choose(agent=agent, names=kept)
         if payload.block_ids is not None:
             for block in agent.blocks.all():
                 if f"block-{block.pk}" not in payload.block_ids:

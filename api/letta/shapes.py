@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db.models import OuterRef, Subquery, prefetch_related_objects
 
 from agents.functions import registry, toolset
-from agents.functions.registry import Function
+from agents.functions.registry import Function, Offered
 from agents.llm.embeddings import get_embedder
 from agents.llm.gateway import config_of
 from agents.llm.types import Role
@@ -75,20 +75,22 @@ def block(row: Block) -> Shape:
     }
 
 
-def tool(function: Function) -> Shape:
+def tool(function: Offered) -> Shape:
     """A function that agents can call."""
     schema = function.schema
     parameters = schema.parameters
-    memory = function.role == Role.WRITES_CORE_MEMORY
+    kind = "letta_memory_core" if function.role == Role.WRITES_CORE_MEMORY else "letta_core"
+    if not isinstance(function, Function):
+        kind = "custom"
     return {
         "id": written("tool", schema.name),
         "name": schema.name,
         "description": schema.description,
         "json_schema": {"name": schema.name, "description": schema.description, "parameters": parameters},
         "args_json_schema": parameters,
-        "tool_type": "letta_memory_core" if memory else "letta_core",
+        "tool_type": kind,
         "source_type": "python",
-        "tags": ["letta_memory_core" if memory else "letta_core"],
+        "tags": [kind],
         "return_char_limit": registry.RESULT_LIMIT,
         "default_requires_approval": False,
     }

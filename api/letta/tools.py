@@ -8,8 +8,8 @@ from ninja import Query, Router
 from pydantic import BaseModel, Field
 
 from agents import services
-from agents.functions import registry, toolset
-from agents.functions.registry import Function
+from agents.functions import toolset
+from agents.functions.registry import Offered
 from agents.llm.types import Role
 from agents.models import Agent
 from api.access import agent_for
@@ -45,7 +45,7 @@ class ToolListing(Listing):
     search: Text | None = None
 
 
-def _listed(functions: list[Function], asked: Listing) -> list[Shape]:
+def _listed(functions: list[Offered], asked: Listing) -> list[Shape]:
     rows = [shapes.tool(function) for function in functions]
     rows = rows[::-1] if asked.order == "desc" else rows
     ids = [row["id"] for row in rows]
@@ -61,7 +61,7 @@ def _listed(functions: list[Function], asked: Listing) -> list[Shape]:
 @only_known
 def tool_list(request: HttpRequest, asked: Query[ToolListing]) -> HttpResponse:
     """The functions of this installation."""
-    functions = list(registry.registered().values())
+    functions = list(toolset.there_are().values())
     names = [*([asked.name] if asked.name else []), *(asked.names or [])]
     if names:
         functions = [f for f in functions if f.schema.name in names]
@@ -81,8 +81,8 @@ def tool_retrieve(request: HttpRequest, tool_id: str) -> HttpResponse:
     return answer(shapes.tool(_function(tool_id)))
 
 
-def _function(tool_id: str) -> Function:
-    function = registry.registered().get(tool_id.removeprefix("tool-")) if tool_id.startswith("tool-") else None
+def _function(tool_id: str) -> Offered:
+    function = toolset.there_are().get(tool_id.removeprefix("tool-")) if tool_id.startswith("tool-") else None
     if function is None:
         raise Unknown("tool", tool_id)
     return function
@@ -109,10 +109,8 @@ def agent_tool_detach(request: HttpRequest, agent_id: str, tool_id: str) -> Http
     return _changed(agent_for(request, agent_id), _function(tool_id), attached=False)
 
 
-def _changed(agent: Agent, function: Function, *, attached: bool) -> HttpResponse:
+def _changed(agent: Agent, function: Offered, *, attached: bool) -> HttpResponse:
     if function.role == Role.SPEAKS and not attached:
         raise Conflict(_("Without %(function)s an agent cannot speak.") % {"function": function.schema.name})
-    name = {function.schema.name}
-    detached = set(agent.detached_functions)
-    services.functions_detach(agent=agent, names=detached - name if attached else detached | name)
+    services.function_switch(agent=agent, name=function.schema.name, on=attached)
     return answer(shapes.agent(agent))

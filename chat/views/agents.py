@@ -27,6 +27,7 @@ TABS = {
     "recall": _("Recall"),
     "archival": _("Archival"),
     "runs": _("Runs"),
+    "functions": _("Functions"),
 }
 
 

@@ -8,7 +8,8 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
-from agents import selectors, services
+from agents import dispatch, selectors, services
+from agents.exceptions import InvalidInput
 from agents.llm.types import Prompt
 from agents.models import Agent, Step
 from agents.text import tokens
@@ -67,6 +68,15 @@ def memory_tab(request: HttpRequest, agent: Agent) -> Context:
     return {"cards": selectors.block_cards(agent), "attachable": selectors.blocks_to_attach(agent)}
 
 
+def functions_tab(_request: HttpRequest, agent: Agent) -> Context:
+    cards = selectors.function_cards(agent)
+    return {
+        "cards": cards,
+        "broken": selectors.broken_sources(),
+        "tokens": sum(card.tokens for card in cards if card.on),
+    }
+
+
 READERS: dict[str, Callable[[HttpRequest, Agent], Context]] = {
     "context": context_tab,
     "memory": memory_tab,
@@ -74,6 +84,7 @@ READERS: dict[str, Callable[[HttpRequest, Agent], Context]] = {
     "recall": lists.recall,
     "archival": lists.archival,
     "runs": lists.runs,
+    "functions": functions_tab,
 }
 
 
@@ -96,6 +107,27 @@ def prompt(request: HttpRequest, agent_id: UUID) -> HttpResponse:
         view = selectors.context_view(agent)
         context = {"prompt": view.main.prompt, "model": view.config.name, "mode": view.config.mode}
     return render(request, "chat/_prompt.html", {"agent": agent, "step": step, **context})
+
+
+@require_POST
+def function_switch(request: HttpRequest, agent_id: UUID, name: str) -> HttpResponse:
+    """Offer the agent a function, or no more."""
+    agent = agent_for(request, agent_id)
+    error = ""
+    try:
+        services.function_switch(agent=agent, name=name, on="on" in request.POST)
+    except InvalidInput as fault:
+        error = str(fault)
+    context = {"agent": agent, "error": error, **functions_tab(request, agent)}
+    return render(request, "chat/tabs/_functions.html", context)
+
+
+@require_POST
+def functions_look(request: HttpRequest, agent_id: UUID) -> HttpResponse:
+    """Have a worker look at the modules again; it tells the page."""
+    agent = agent_for(request, agent_id)
+    dispatch.look_at_functions(agent.pk)
+    return toast(_("memweb looks at the folder. What is there now is shown in a moment."))
 
 
 @require_POST

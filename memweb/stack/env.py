@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -193,6 +194,16 @@ class Env(BaseSettings):
     def has_own_endpoint(self) -> bool:
         """True when a person configured a model endpoint; else the local model serves."""
         return bool(self.openai_api_key or self.openai_base_url)
+
+
+OURS_ALONE = ("DATABASE_URL", "REDIS_URL", "MEMWEB_SECRET_KEY", "MEMWEB_LOCAL_MODEL_KEY")
+
+
+def surroundings() -> dict[str, str]:
+    """For programs that are not memweb's own: the environment, and what the file of settings holds besides; but not how
+    to come at the rows past memweb."""
+    settings = {**{name: value for name, value in dotenv_values(ENV_FILE).items() if value}, **os.environ}
+    return {name: value for name, value in settings.items() if name not in OURS_ALONE}
 
 
 def _entries(text: str) -> list[str]:

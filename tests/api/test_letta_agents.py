@@ -14,6 +14,8 @@ from letta_client import (
     UnprocessableEntityError,
 )
 
+from tests.product import Product
+
 BLOCKS = [{"label": "persona", "value": "I am Sam."}, {"label": "human", "value": "Name: Ann"}]
 
 
@@ -218,6 +220,20 @@ def test_functions_are_listed_and_taken_away(letta: Any, sam: Any) -> None:
     assert "archival_memory_insert" not in {tool.name for tool in letta.agents.tools.list(sam.id)}
     attached = letta.agents.tools.attach(insert.id, agent_id=sam.id)
     assert "archival_memory_insert" in {tool.name for tool in attached.tools}
+
+
+def test_an_installed_function_is_listed_given_and_taken_away(letta: Any, sam: Any, product: Product) -> None:
+    product.memweb("function", "new", "depth")
+    product.manage("shell", "--no-imports", "-c", "from agents.functions import installed; installed.refresh()")
+    depth = next(iter(letta.tools.list(name="depth")))
+    assert depth.tool_type == "custom" and "times" in depth.json_schema["parameters"]["properties"]
+    assert "depth" not in {tool.name for tool in letta.agents.tools.list(sam.id)}
+    attached = letta.agents.tools.attach(depth.id, agent_id=sam.id)
+    assert "depth" in {tool.name for tool in attached.tools}
+    made = letta.agents.create(tools=["depth"])
+    assert {"depth", "send_message", "core_memory_append"} <= {tool.name for tool in made.tools}
+    detached = letta.agents.tools.detach(depth.id, agent_id=sam.id)
+    assert "depth" not in {tool.name for tool in detached.tools}
 
 
 def test_an_agent_is_made_with_some_functions_alone(letta: Any) -> None:

@@ -14,7 +14,7 @@ from tests.product import Product
 pytestmark = pytest.mark.e2e
 
 AXE = next((PROJECT_FOLDER / "tests" / "e2e" / "vendor").glob("axe-*.min.js")).read_text()
-TABS = ("Context", "Memory", "Queue", "Recall", "Archival", "Runs")
+TABS = ("Context", "Memory", "Queue", "Recall", "Archival", "Runs", "Functions")
 
 
 def violations(page: Page) -> list[str]:

@@ -91,7 +91,7 @@ def addresses(ids: dict[str, Any]) -> list[str]:
         if pattern.name == "tab":
             found += [
                 reverse("tab", args=[ids["agent_id"], tab])
-                for tab in ("context", "memory", "recall", "archival", "runs")
+                for tab in ("context", "memory", "recall", "archival", "runs", "functions")
             ]
         elif names.keys() <= ids.keys():
             found.append(reverse(pattern.name, kwargs={name: ids[name] for name in names}))

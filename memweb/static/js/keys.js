@@ -24,7 +24,7 @@ function onKey(event) {
   const { key, target } = event;
   if ((event.ctrlKey || event.metaKey) && !event.altKey && key.toLowerCase() === "k") openPalette();
   else if (target.id === "palette-query" && ["ArrowDown", "ArrowUp", "Enter"].includes(key)) inPalette(key);
-  else if (event.altKey && /^Digit[1-6]$/.test(event.code)) openTab(Number(event.code.at(-1)) - 1);
+  else if (event.altKey && /^Digit[1-7]$/.test(event.code)) openTab(Number(event.code.at(-1)) - 1);
   else if (event.altKey && event.code === "KeyM") document.getElementById("composer-text").focus();
   else if (event.altKey && event.code === "KeyS") document.getElementById("stop").click();
   else if (event.altKey && event.code === "KeyN") document.getElementById("new-agent").click();

@@ -17,7 +17,7 @@ from agents.exceptions import FunctionError
 from agents.external_context import archival_storage, bm25, hybrid, recall_ranking, recall_storage
 from agents.functions import registry, toolset
 from agents.functions.archival_memory import archival_memory_search
-from agents.functions.registry import Context
+from agents.functions.registry import Context, Function
 from agents.main_context.fifo_queue import package_result
 from agents.models import Agent, Archive, Message, Passage, Run, Step
 from tests.conftest import make_agent
@@ -36,6 +36,7 @@ def run(agent: Agent, name: str, **arguments: object) -> str:
     step = Step.objects.create(run=run, number=1, queue_start=1, last_seq=1)
     context = Context(agent, run, step, {}, run_start_seq=10**9, now=timezone.now())
     call = toolset.of(agent).validate(name, json.dumps(arguments))
+    assert isinstance(call.function, Function)
     return call.function.body(context, **call.arguments)
 
 
