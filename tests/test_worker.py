@@ -49,8 +49,8 @@ def model() -> Iterator[ScriptedServer]:
         yield server
 
 
-def runs_worker(model: ScriptedServer, folder: Path, name: str = "runs") -> Process:
-    return worker("runs", folder / f"{name}.log", OPENAI_BASE_URL=model.url)
+def runs_worker(model: ScriptedServer, folder: Path, name: str = "runs", **environment: str) -> Process:
+    return worker("runs", folder / f"{name}.log", threads=2, OPENAI_BASE_URL=model.url, **environment)
 
 
 def done(run: Run) -> bool:
@@ -120,15 +120,15 @@ def test_kill_9_while_a_function_runs_ends_it_and_says_that_nobody_knows(
     (tmp_path / "functions" / "slow.py").write_text(SLOW)
     services.function_switch(agent=agent, name="wait", on=True)
     begun = tmp_path / "begun"
-    settings = {"OPENAI_BASE_URL": model.url, "MEMWEB_HOME": str(tmp_path), "BEGUN": str(begun)}
-    with worker("runs", tmp_path / "first.log", **settings) as first:
+    settings = {"MEMWEB_HOME": str(tmp_path), "BEGUN": str(begun)}
+    with runs_worker(model, tmp_path, **settings) as first:
         until(lambda: InstalledFunction.objects.filter(name="wait").exists(), "the worker sees the file")
         run = services.message_send(agent=agent, text="please wait")
         until(lambda: begun.exists() and begun.read_text(), "the function is called")
         first.kill()
     until(lambda: not is_there(int(begun.read_text())), "the function's process ends with its worker")
     Run.objects.filter(pk=run.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
-    with worker("runs", tmp_path / "second.log", **settings):
+    with runs_worker(model, tmp_path, "second", **settings):
         maintenance.reap()
         until(lambda: done(run), "the run ends")
     results = agent.messages.filter(kind=Kind.FUNCTION_RESULT, function="wait")

@@ -4,8 +4,10 @@ import json
 import textwrap
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -164,12 +166,12 @@ def test_a_killed_worker_at_each_point(
         call_it(self, *arguments, **more)  # type: ignore[arg-type]
         raise Killed
 
-    broken = {
+    broken: dict[str, AbstractContextManager[Any]] = {
         "before it begins": patch.object(outside_calls, "_begin", side_effect=Killed),
         "while it runs": patch.object(installed.OutsideFunction, "call", killed_after),
         "before its result is written": patch.object(outside_calls, "end", side_effect=Killed),
-    }[point]
-    with broken, pytest.raises(Killed):
+    }
+    with broken[point], pytest.raises(Killed):
         services.run_next(agent_id=counting.pk)
     Run.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     assert services.run_next(agent_id=counting.pk)
