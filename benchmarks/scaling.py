@@ -11,6 +11,7 @@ carry if it were alone. Some minutes.
 import argparse
 import json
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -158,6 +159,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--times", type=int, default=3, help="how often each layout is measured")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the programs are stopped then too
     layouts = [layout for layout in LAYOUTS if not (layout.pooled and missing())]
     if len(layouts) < len(LAYOUTS):
         print(f"Without PgBouncer: {missing()}.")
@@ -169,7 +171,9 @@ def main() -> None:
         try:
             for _ in range(options.times):
                 for layout in layouts:
-                    for name, value in measure(layout, server, model).items():
+                    figures = measure(layout, server, model)
+                    print(layout, {name.strip(): round(value, 1) for name, value in figures.items()}, flush=True)
+                    for name, value in figures.items():
                         taken[name][str(layout)].append(value)
         finally:
             valkey.stop()
