@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import DatabaseError, connection
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from kombu.exceptions import KombuError
 from redis.exceptions import RedisError
 
@@ -29,6 +30,7 @@ LOOKED = "looked-after-at"  # the reaper's last look, in seconds since 1970
 LOOK_PATIENCE = 30.0  # seconds; the clock has it look every five
 EMBED_PATIENCE = timedelta(minutes=10)
 WORKER_PATIENCE = 1.0  # seconds in which a worker says that it is there
+ALIKE = ("SECRET_KEY", "EMBEDDINGS", "EMBEDDING_MODEL", "EMBEDDING_DIMENSION")
 BROKER_FAULTS = (RedisError, KombuError, OSError)
 
 
@@ -92,11 +94,24 @@ def _broker() -> str:
     return ""
 
 
+def settings_alike() -> dict[str, str]:
+    """Of settings that all processes must have alike, on whichever machine: what tells whether they have, no more."""
+    return {f"MEMWEB_{name}": salted_hmac(name, "", secret=str(getattr(settings, name))).hexdigest() for name in ALIKE}
+
+
 def _workers() -> str:
-    answers = current_app.control.inspect(timeout=WORKER_PATIENCE).active_queues() or {}
-    served = {queue["name"] for queues in answers.values() for queue in queues}
-    missing = sorted({*QUEUES.values(), "background"} - served)
-    return f"No worker takes the tasks of: {', '.join(missing)}." if missing else ""
+    """Each worker tells its queues and its settings (`memweb.alive`)."""
+    replies = current_app.control.broadcast("tell", reply=True, timeout=WORKER_PATIENCE) or []
+    workers = {name: told for reply in replies for name, told in reply.items() if "queues" in told}
+    missing = sorted(
+        {*QUEUES.values(), "background"} - {queue for told in workers.values() for queue in told["queues"]}
+    )
+    faults = [f"No worker takes the tasks of: {', '.join(missing)}."] if missing else []
+    own = settings_alike().items()
+    for name, told in sorted(workers.items()):
+        if others := sorted(setting for setting, _ in own - told["settings"].items()):
+            faults.append(f"The worker {name} has another {' and '.join(others)} than this web process.")
+    return " ".join(faults)
 
 
 def _clock() -> str:

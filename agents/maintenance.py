@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.core.cache import cache
+from django.db import IntegrityError
 from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, Max, OuterRef, Q, QuerySet, Value
 from django.utils import timezone
 from redis.exceptions import RedisError
@@ -38,8 +39,9 @@ def reap(thorough: bool = True) -> None:
         if _first_in_a_while(f"summary-asked:{agent_id}:{queue_start}"):
             dispatch.summarize(agent_id, queue_start)
     for agent in _quiet(now):
-        with suppress(QuotaReached):
-            services.heartbeat_send(agent=agent, reason="Timed heartbeat: nothing has happened for a while.")
+        with suppress(QuotaReached, IntegrityError):  # another reaper sent the heartbeat of this silence
+            reason = "Timed heartbeat: nothing has happened for a while."
+            services.heartbeat_send(agent=agent, reason=reason, key=f"silence since {agent.last_active_at.isoformat()}")
 
 
 def take_over() -> None:

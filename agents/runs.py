@@ -11,7 +11,6 @@ first: a run that waits for its model costs a thread and nothing else. The same 
 import contextlib
 import logging
 import os
-import socket
 import threading
 import time
 import uuid
@@ -35,7 +34,7 @@ from agents.exceptions import LeaseLost, RunCancelled
 from agents.locks import TRANSIENT, release_connection, renew_connections
 from agents.models import Agent, Message, Run
 from agents.telemetry import metrics
-from memweb.stack.signs import is_there
+from memweb.stack.signs import is_there, this_machine
 
 logger = logging.getLogger(__name__)
 
@@ -171,20 +170,16 @@ def let_go(run_id: int, token: UUID) -> None:
 
 def let_go_of_the_dead() -> Iterable[UUID]:
     """Free what processes of this machine held that are no more; the agents whose runs it were. One query or two."""
-    host = _this_machine()
-    held = Run.objects.filter(status=Run.Status.RUNNING, held_by__startswith=host)
-    dead = [run for run in held if not is_there(int(run.held_by.removeprefix(host)))]
+    here = f"{this_machine()}/"
+    held = Run.objects.filter(status=Run.Status.RUNNING, held_by__startswith=here)
+    dead = [run for run in held if not is_there(int(run.held_by.removeprefix(here)))]
     if dead:
         Run.objects.filter(pk__in=[run.pk for run in dead]).update(lease_until=timezone.now())
     return {run.agent_id for run in dead}
 
 
 def _this_process() -> str:
-    return f"{_this_machine()}{os.getpid()}"
-
-
-def _this_machine() -> str:
-    return f"{socket.gethostname()[:60]}/"
+    return f"{this_machine()}/{os.getpid()}"
 
 
 def agents_to_wake(now: datetime, *, patience: timedelta = PATIENCE) -> Iterable[UUID]:

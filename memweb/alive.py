@@ -6,6 +6,7 @@ from typing import Any
 
 from celery.beat import PersistentScheduler
 from celery.worker.consumer import Consumer
+from celery.worker.control import inspect_command
 from kombu import Connection
 
 from memweb.stack import signs
@@ -24,6 +25,16 @@ class LivingConsumer(Consumer):
 
     def ensure_connected(self, conn: Connection) -> Connection:
         return super().ensure_connected(_patient(conn))
+
+
+@inspect_command(name="tell")
+def _tell(state: Any) -> dict[str, Any]:
+    """What a web process asks each worker (`agents.health`)."""
+    from agents.health import settings_alike
+
+    consumed = state.consumer.task_consumer
+    queues = [queue.name for queue in consumed.queues] if consumed else []
+    return {"queues": queues, "settings": settings_alike()}
 
 
 def _begin_with_runs() -> None:

@@ -21,6 +21,7 @@ from memweb.stack.exceptions import StackError
 from memweb.stack.local_server import read_local_server
 from memweb.stack.paths import StackPaths
 from memweb.stack.plan import plan_for
+from memweb.stack.pooling import ADVICE, NEED_SESSIONS, shares_sessions
 from memweb.stack.supervisor import Supervisor
 from memweb.terminal.commands import COMMANDS
 from memweb.tokens import token
@@ -53,6 +54,7 @@ def up(quiet: bool) -> None:
 
     Prints an address that logs you in. The first time it fetches the weights of a small model, unless you set another.
     """
+    _check_sessions()
     _run(lambda: Supervisor(plan_for(env()), quiet=quiet))
 
 
@@ -115,7 +117,7 @@ def start(name: str) -> None:
     """Run one of memweb's programs alone, for containers, systemd and more than one machine.
 
     NAME is upgrade, which migrates the database and ends, web, worker-runs, worker-background, worker-ingest, beat
-    (one, whatever the number of machines) or metrics. It is stopped by SIGTERM; whoever started it starts it again.
+    or metrics. It is stopped by SIGTERM; whoever started it starts it again.
     DATABASE_URL, REDIS_URL and OPENAI_BASE_URL or OPENAI_API_KEY must be set.
     """
     missing = [setting for setting, given in _services_of_ones_own().items() if not given]
@@ -125,12 +127,20 @@ def start(name: str) -> None:
     programs = {"upgrade": plan.set_up[0], **{program.name: program for program in plan.programs}}
     if name not in programs:
         raise click.ClickException(f"There is no program {name}. There are: {', '.join(programs)}.")
+    if name in NEED_SESSIONS:
+        _check_sessions()
     try:
         plan.paths.create()
     except (StackError, OSError) as error:
         raise click.ClickException(str(error)) from error
     os.chdir(plan.paths.home)
     os.execve(programs[name].command[0], [*programs[name].command], dict(plan.environment))
+
+
+def _check_sessions() -> None:
+    url = env().database_url
+    if url and shares_sessions(url):
+        raise click.ClickException(ADVICE)
 
 
 def _services_of_ones_own() -> dict[str, bool]:

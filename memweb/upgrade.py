@@ -1,12 +1,17 @@
-"""`python -m memweb.upgrade`: brings the database up to this memweb, after a backup where there is data."""
+"""`python -m memweb.upgrade`: brings the database up to this memweb, after a backup where there is data.
+
+Started on several machines at once, one does it and the others wait.
+"""
 
 import os
 import sys
+import time
 
 import django
 from django.core.management import call_command
 from django.db import connection
 
+from agents.locks import try_lock
 from agents.schema import missing_migrations
 from memweb.stack.backup import kept
 from memweb.stack.env import env
@@ -17,6 +22,19 @@ def main() -> None:
     """Ends with a sentence when the backup fails: nothing is migrated then."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
     django.setup()
+    while not _upgraded():
+        time.sleep(1)  # not in the database: what waits there would be waited for by an index that is built
+
+
+def _upgraded() -> bool:
+    """False while another machine is at it."""
+    with try_lock("upgrade") as acquired:
+        if acquired:
+            _upgrade()
+    return acquired
+
+
+def _upgrade() -> None:
     if env().memweb_backup_keep and _will_change_data():
         try:
             print(f"Backed up before the upgrade: {kept.keep_one(env(), kept.UPGRADE)}")

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from agents import maintenance, services
+from agents import health, maintenance, services
 from agents.llm.scripted import Answer, Request, ScriptedServer, call, last_event, say
 from agents.models import Agent, InstalledFunction, Message, Run
 from agents.prompts import CALL_UNKNOWN
@@ -133,6 +133,21 @@ def test_kill_9_while_a_function_runs_ends_it_and_says_that_nobody_knows(
         until(lambda: done(run), "the run ends")
     results = agent.messages.filter(kind=Kind.FUNCTION_RESULT, function="wait")
     assert [CALL_UNKNOWN in row.content for row in results] == [True]
+
+
+def test_a_worker_with_other_settings_is_told_of(transactional_db: None, tmp_path: Path) -> None:
+    other = {"MEMWEB_SECRET_KEY": "of another machine", "MEMWEB_EMBEDDING_DIMENSION": "8"}
+    odd = worker("background", tmp_path / "odd.log", threads=2, **other)
+    told: list[str] = []
+
+    def both_tell() -> bool:
+        told.append(health.PARTS["workers"]())
+        return "takes the tasks of: ingest." in told[-1]
+
+    with worker("runs", tmp_path / "alike.log"), odd:
+        until(both_tell, "both workers tell their queues")
+    assert "runs@test" not in told[-1]
+    assert "background@test has another MEMWEB_EMBEDDING_DIMENSION and MEMWEB_SECRET_KEY than this" in told[-1]
 
 
 def test_summaries_and_embeddings_are_made_in_the_background(

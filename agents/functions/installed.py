@@ -15,7 +15,6 @@ from agents.exceptions import FunctionError
 from agents.functions import registry
 from agents.functions.registry import ValidCall
 from agents.llm.types import INNER_THOUGHTS, REQUEST_HEARTBEAT, FunctionSchema, Role
-from agents.locks import try_lock
 from agents.models import Agent, FunctionSource, InstalledFunction
 from agents.text.clean import storable
 from memweb.functions import Call, sources
@@ -72,14 +71,12 @@ def by_name(**wanted: object) -> dict[str, OutsideFunction]:
 
 
 def refresh() -> None:
-    """Look at all modules and write down what is there now. Not inside a transaction; a process for each module."""
-    with try_lock("functions") as acquired:
-        if acquired:
-            found = sources.sources(env().memweb_home)
-            FunctionSource.objects.exclude(name__in=[source.name for source in found]).delete()
-            taken = set(registry.registered())
-            for source in found:
-                taken |= _note(source, taken)
+    """Look at all modules, in a process for each, and write down what is there now. Two at once write the same."""
+    found = sources.sources(env().memweb_home)
+    FunctionSource.objects.exclude(name__in=[source.name for source in found]).delete()
+    taken = set(registry.registered())
+    for source in found:
+        taken |= _note(source, taken)
 
 
 def _note(source: Source, taken: set[str]) -> set[str]:

@@ -51,7 +51,7 @@ class Run(models.Model):
     idempotency_key = models.CharField(max_length=64)
     lease_token = models.UUIDField(null=True, blank=True, editable=False)
     lease_until = models.DateTimeField(null=True, blank=True, editable=False)
-    held_by = models.CharField(max_length=80, blank=True, editable=False, db_default="", default="")  # host/process
+    held_by = models.CharField(max_length=80, blank=True, editable=False, db_default="", default="")  # machine/process
     claims = models.PositiveSmallIntegerField(editable=False, db_default=0, default=0)  # one more for each interruption
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     error = models.TextField(blank=True)

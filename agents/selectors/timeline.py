@@ -58,7 +58,7 @@ def timeline_from(agent: Agent, seq: int) -> "SearchedQuerySet[Message]":
 
 
 def timeline_whole(agent: Agent) -> Iterator[Message]:
-    """Every row, oldest first, a few at a time."""
+    """Every row, oldest first, a few at a time. In a transaction, which keeps its cursor whatever pools connections."""
     return _timeline(agent).order_by("seq").iterator(chunk_size=1000)
 
 

@@ -87,6 +87,7 @@ class AgentFile(_Part):
     passages: list[PassageFile]
 
 
+@transaction.atomic
 def agent_export(*, agent: Agent) -> AgentFile:
     """The agent with its memory and its whole conversation. Reads every row once."""
     passages = agent.archive.passages.filter(document=None, retracted_at=None).only("text", "created_at")

@@ -75,9 +75,9 @@ def message_withdraw(*, message: Message) -> str:
     return message.content
 
 
-def heartbeat_send(*, agent: Agent, reason: str) -> Run:
-    """Wake the agent without a message."""
-    return _wake(agent, Run.Trigger.HEARTBEAT, Message.Kind.HEARTBEAT, reason)
+def heartbeat_send(*, agent: Agent, reason: str, key: str = "") -> Run:
+    """Wake the agent without a message. Raises IntegrityError if it was woken with this `key` before."""
+    return _wake(agent, Run.Trigger.HEARTBEAT, Message.Kind.HEARTBEAT, reason, key)
 
 
 def alert_send(*, agent: Agent, text: str) -> Run:
@@ -87,10 +87,10 @@ def alert_send(*, agent: Agent, text: str) -> Run:
     return _wake(agent, Run.Trigger.SYSTEM_ALERT, Message.Kind.SYSTEM_ALERT, text)
 
 
-def _wake(agent: Agent, trigger: Run.Trigger, kind: Message.Kind, text: str) -> Run:
+def _wake(agent: Agent, trigger: Run.Trigger, kind: Message.Kind, text: str, key: str = "") -> Run:
     with transaction.atomic():
         message = Message.objects.create(agent=agent, kind=kind, content=text, created_at=timezone.now())
-        return runs.queue(agent, trigger, event=message, key=uuid.uuid4().hex)
+        return runs.queue(agent, trigger, event=message, key=key or uuid.uuid4().hex)
 
 
 def queue_flush(*, agent: Agent) -> bool:

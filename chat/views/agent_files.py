@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -49,6 +50,7 @@ def agent_import(request: HttpRequest) -> HttpResponse:
     return HttpResponseClientRedirect(reverse("agent", args=[agent.pk]))
 
 
+@transaction.atomic
 def _markdown(agent: Agent) -> str:
     parts = [f"# {agent.name}"]
     for message in selectors.timeline_whole(agent):

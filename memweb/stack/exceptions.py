@@ -15,3 +15,7 @@ class WeightsError(StackError):
 
 class BackupError(StackError):
     """A backup could not be made or put back; nothing half done was left."""
+
+
+class BackupUnderWay(BackupError):
+    """Another is being made at this moment: nothing failed."""

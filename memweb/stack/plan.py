@@ -190,8 +190,12 @@ def _local_model(env: Env, paths: StackPaths) -> Program:
 
 
 def _worker(queue: str, threads: int) -> list[str]:
-    """Threads, not processes: a task mostly waits, and the embedding model must not be forked after use."""
-    options = ["-Q", queue, "-P", "threads", "-c", str(threads), "-n", f"{queue}@%h", "--loglevel", "INFO"]
+    """Threads, not processes: a task mostly waits, and the embedding model must not be forked after use.
+
+    Several of a kind may be started on one machine, or on two of one name: each has a name of its own.
+    """
+    name = f"{queue}-{secrets.token_hex(4)}@%h"
+    options = ["-Q", queue, "-P", "threads", "-c", str(threads), "-n", name, "--loglevel", "INFO"]
     return _celery("worker", *options, *SILENT)
 
 

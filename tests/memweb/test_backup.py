@@ -10,7 +10,9 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -22,9 +24,10 @@ from agents import tasks
 from memweb import beat
 from memweb.stack.backup import database, kept, making, manifest, restoring
 from memweb.stack.env import Env
-from memweb.stack.exceptions import BackupError
+from memweb.stack.exceptions import BackupError, BackupUnderWay
 from memweb.stack.paths import StackPaths
 from memweb.stack.postgres import Postgres
+from tests.processes import until
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("backup")]
 
@@ -140,7 +143,7 @@ def content(url: str) -> dict[str, tuple[int, str]]:
 
 
 def files(media: Path) -> dict[str, str]:
-    found = {path for path in media.rglob("*") if path.is_file()}
+    found = {path for path in media.rglob("*") if path.is_file() and path.name != making.LOCK}
     return {path.relative_to(media).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 
@@ -419,6 +422,37 @@ def test_the_daily_one_is_made_when_due_and_the_oldest_goes(fresh: Fresh, folder
     for backup in made:
         os.utime(backup / manifest.NAME, (1, 1))
     assert kept.is_due(env)
+
+
+def test_of_machines_that_share_documents_one_makes_a_backup_and_the_other_has_not_failed(
+    fresh: Fresh, folder: Path
+) -> None:
+    env = fresh(template="memweb")
+    env.memweb_home.mkdir()
+    (env.memweb_home / "media").symlink_to(folder / "home" / "media")
+    with FileLock(folder / "home" / "media" / making.LOCK), pytest.raises(BackupUnderWay):
+        kept.keep_one(env, kept.DAILY)
+    assert not kept.last(StackPaths(env.memweb_home)).failed_at
+    assert kept.keep_one(env, kept.DAILY).is_dir()
+
+
+def test_two_machines_upgrade_one_after_the_other(fresh: Fresh, tmp_path: Path) -> None:
+    url = url_of(fresh())
+    with psycopg.connect(url, autocommit=True) as other, ThreadPoolExecutor(2) as machines:
+        other.execute("SELECT pg_advisory_lock(hashtext('upgrade'))")
+        started = [
+            machines.submit(run, "-m", "memweb.upgrade", home=tmp_path / name, DATABASE_URL=url) for name in "ab"
+        ]
+        until(lambda: len(sessions(other)) == 2, "both wait")
+        assert other.execute("SELECT to_regclass('django_migrations')").fetchone() == (None,)
+        other.execute("SELECT pg_advisory_unlock_all()")
+        assert all("OK" in one.result().stdout or "No migrations" in one.result().stdout for one in started)
+
+
+def sessions(connection: psycopg.Connection[Any]) -> list[Any]:
+    """Of others, in the same database."""
+    others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    return connection.execute(others + " AND query LIKE 'SELECT pg_try_advisory_lock%'").fetchall()
 
 
 def test_a_daily_one_that_fails_is_noted_and_tried_again_later(fresh: Fresh, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from memweb.stack import binaries
 from memweb.stack.env import Env
 from memweb.stack.exceptions import BackupError
 from memweb.stack.paths import POSTGRES_MAJOR, StackPaths
+from memweb.stack.pooling import ADVICE, shares_sessions
 from memweb.stack.postgres import DISTRIBUTION, Postgres
 
 COMPRESSION = "gzip:1"  # vectors hardly get smaller; more effort only takes longer
@@ -45,6 +46,8 @@ def running(env: Env, paths: StackPaths, *, make: bool = False) -> Iterator[str]
     Without `make` there must be data already.
     """
     if env.database_url is not None:
+        if shares_sessions(env.database_url):
+            raise BackupError(ADVICE)
         yield env.database_url
         return
     try:

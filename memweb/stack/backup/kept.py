@@ -12,7 +12,7 @@ from pathlib import Path
 from memweb.stack.backup import making
 from memweb.stack.backup.manifest import NAME
 from memweb.stack.env import Env
-from memweb.stack.exceptions import StackError
+from memweb.stack.exceptions import BackupUnderWay, StackError
 from memweb.stack.paths import StackPaths, write_whole
 
 DAILY, UPGRADE = "daily", "upgrade"
@@ -50,10 +50,13 @@ def made(paths: StackPaths, backup: Path) -> None:
 
 
 def keep_one(env: Env, kind: str) -> Path:
-    """Make one of this kind and let the oldest of the kind go. Raises `StackError`, which is noted for the admin."""
+    """Make one of this kind and let the oldest of the kind go. Raises `StackError`, which is noted for the admin,
+    and `BackupUnderWay`, which is no fault: another machine may be at it."""
     paths = StackPaths(env.memweb_home)
     try:
         backup, _manifest = making.make(env, folder(env), kind=kind)
+    except BackupUnderWay:
+        raise
     except StackError as error:
         before = last(paths)
         _note(paths, Last(before.made_at, before.folder, _now().isoformat(), str(error)))

@@ -25,11 +25,12 @@ from memweb import __version__
 from memweb.stack.backup import database, manifest
 from memweb.stack.backup.manifest import CHECKSUM, DUMP, FORMAT, KEY, NAME, Count, Entry, Manifest
 from memweb.stack.env import Env
-from memweb.stack.exceptions import BackupError
+from memweb.stack.exceptions import BackupUnderWay
 from memweb.stack.paths import StackPaths, make_folder
 
 PART = ".part"  # ends the name of a backup that is not whole
 HELD = ".backup"  # in the folder of documents: their second names
+LOCK = ".backup.lock"  # likewise: machines that share the documents make one backup at a time
 PATIENCE = "30s"  # for whoever is adding a document
 
 
@@ -65,7 +66,7 @@ def make(env: Env, into: Path, *, kind: str, keys: bool = True) -> tuple[Path, M
     with database.in_plain_words(), database.running(env, paths) as url:
         paths.create()
         into.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _alone(paths.home / "backup.lock"), _alone(into / ".lock"):
+        with _alone(paths.media / LOCK), _alone(into / ".lock"):
             for left_over in into.glob(f"memweb-*{PART}"):  # of one that was killed
                 shutil.rmtree(left_over)
             former = next(reversed(whole_ones(into)), None)
@@ -240,4 +241,4 @@ def _alone(path: Path) -> Iterator[None]:
         with FileLock(path, mode=0o600, timeout=0):
             yield
     except Timeout:
-        raise BackupError(f"Another backup is being made ({path} is held). Wait until it is done.") from None
+        raise BackupUnderWay(f"Another backup is being made ({path} is held). Wait until it is done.") from None

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from memweb import __version__
 from memweb.stack.backup import database, manifest
-from memweb.stack.backup.making import HELD, bar
+from memweb.stack.backup.making import HELD, LOCK, bar
 from memweb.stack.backup.manifest import DUMP, KEY, Manifest
 from memweb.stack.env import Env
 from memweb.stack.exceptions import BackupError
@@ -68,7 +68,7 @@ def _refuse_later(kept: Manifest, known: Collection[str]) -> None:
 
 
 def _refuse_full_home(paths: StackPaths, kept: Manifest, source: Path) -> None:
-    has_documents = any(path.is_file() and HELD not in path.parts for path in paths.media.rglob("*"))
+    has_documents = any(path.is_file() and not {HELD, LOCK} & {*path.parts} for path in paths.media.rglob("*"))
     other_key = paths.secret_key.exists() and not (
         kept.keys and paths.secret_key.read_bytes() == (source / KEY).read_bytes()
     )
