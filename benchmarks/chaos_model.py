@@ -38,8 +38,8 @@ def fact(mark: str) -> str:
 class Model:
     """Decides by mark and seed alone, however requests come in: a run is the same each time as far as it can be."""
 
-    def __init__(self, seed: int, faulty: Collection[str]) -> None:
-        self._seed, self._faulty = seed, set(faulty)
+    def __init__(self, seed: int, faulty: Collection[str], thinking: tuple[float, float] = THINKING) -> None:
+        self._seed, self._faulty, self._thinking = seed, set(faulty), thinking
         self._asked: Counter[str] = Counter()
         self._lock = threading.Lock()
         self.failed: Counter[str] = Counter()
@@ -47,12 +47,12 @@ class Model:
     def __call__(self, request: Request) -> Answer:
         if "tools" not in request:
             return Answer(content="They spoke of the harbour, and of marks that were written down.")
-        mark, wants = _asked_for(request)
+        mark, wants = asked_for(request)
         with self._lock:
             self._asked[mark] += 1
             number = self._asked[mark]
         chance = random.Random(f"{self._seed}:{mark}:{number}")
-        time.sleep(chance.uniform(*THINKING))
+        time.sleep(chance.uniform(*self._thinking))
         if mark in self._faulty and number <= random.Random(f"{self._seed}:{mark}").randint(1, MOST_FAULTS):
             return self._fault(chance)
         if wants == "append":
@@ -77,7 +77,7 @@ class Model:
         }[kind]
 
 
-def _asked_for(request: Request) -> tuple[str, str]:
+def asked_for(request: Request) -> tuple[str, str]:
     """The mark of the message that is being answered, and what is left to do for it."""
     spoken = [text for message in request["messages"] if message["role"] == "user" for text in _messages(message)]
     wants, mark = spoken[-1].split(":")[0].split()

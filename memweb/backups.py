@@ -16,7 +16,7 @@ from memweb.stack.env import COMMAND, PACKAGE_FOLDER, env
 from memweb.stack.exceptions import StackError
 from memweb.stack.paths import StackPaths
 
-NICENESS = 10  # of the daily one: people go first
+NICENESS = 10  # people go first
 
 
 @click.command()
@@ -29,8 +29,8 @@ def backup(into: Path | None, no_keys: bool, daily: bool) -> None:
     Makes a folder named for the time in DIR (by default MEMWEB_BACKUP_DIR, or `backups` in the data folder), reads it
     back and prints its name. Who reads it can read everything: keep it as you would the original.
     """
+    os.nice(NICENESS)
     if daily:
-        os.nice(NICENESS)
         with _plain_words("The daily backup failed: "):
             click.echo(f"The daily backup is {kept.keep_one(env(), kept.DAILY)}.")
         return

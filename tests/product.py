@@ -8,7 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from agents.llm.scripted import ScriptedServer
 from memweb.stack.env import PROJECT_FOLDER
@@ -37,10 +37,13 @@ class Newcomer:
 
 
 class Product:
-    """A running `memweb up`."""
+    """A running `memweb up`, or what another release, whose code is in `folder`, started with `command`."""
 
-    def __init__(self, home: Path, model: ScriptedServer) -> None:
-        self.home, self.model = home, model
+    def __init__(
+        self, home: Path, model: ScriptedServer, *, folder: Path = PROJECT_FOLDER, command: str = "up", **settings: str
+    ) -> None:
+        self.home, self.folder, self.command = home, folder, command
+        self.model = model
         self.newcomers: list[Newcomer] = []
         self.owners_cookies: list[Any] | None = None
         self.port = free_port()
@@ -52,15 +55,17 @@ class Product:
             "MEMWEB_CONTEXT_WINDOW": "8192",
             "MEMWEB_API_REQUESTS_PER_MINUTE": "1000000",
             "OPENAI_BASE_URL": model.url,
+            **settings,
         }
         self.log = home / "output.log"
         self.process: subprocess.Popen[bytes]
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "memweb", "up"]
+        command = [sys.executable, "-m", "memweb", self.command]
+        self.home.mkdir(mode=0o711, exist_ok=True)  # PostgreSQL's own user has to pass
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
-                command, cwd=PROJECT_FOLDER, env=self.environment, stdout=output, stderr=output, start_new_session=True
+                command, cwd=self.folder, env=self.environment, stdout=output, stderr=output, start_new_session=True
             )
         until(lambda: self.process.poll() is not None or "/enter/" in self.output(), "a printed login address", 90)
         assert self.process.poll() is None, self.output()
@@ -68,6 +73,13 @@ class Product:
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)
         self.process.wait(30)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def output(self) -> str:
         return self.log.read_text(errors="replace")
@@ -106,6 +118,6 @@ class Product:
     def _said(self, *arguments: str) -> str:
         command = [sys.executable, *arguments]
         done = subprocess.run(
-            command, cwd=PROJECT_FOLDER, env=self.environment, check=True, capture_output=True, text=True
+            command, cwd=self.folder, env=self.environment, check=True, capture_output=True, text=True
         )
         return done.stdout

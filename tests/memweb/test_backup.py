@@ -3,11 +3,7 @@
 import hashlib
 import json
 import os
-import resource
 import shutil
-import subprocess
-import sys
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +23,7 @@ from memweb.stack.env import Env
 from memweb.stack.exceptions import BackupError, BackupUnderWay
 from memweb.stack.paths import StackPaths
 from memweb.stack.postgres import Postgres
+from tests.homes import content, files, of, open_folder, run
 from tests.processes import until
 
 pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("backup")]
@@ -53,10 +50,8 @@ FILED = "UPDATE filed SET id = nextval('agents_document_id_seq'), file = %s, sha
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    parent = Path(tempfile.mkdtemp(prefix="memweb-test-"))
-    parent.chmod(0o711)  # pytest's own folders are closed to others
-    yield parent
-    shutil.rmtree(parent)
+    with open_folder() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="module")
@@ -102,49 +97,9 @@ def fresh(server: Postgres, folder: Path, tmp_path: Path, request: pytest.Fixtur
         execute(server.url, "DROP DATABASE {} WITH (FORCE)", name)
 
 
-def of(home: Path, url: str | None = None) -> Env:
-    return Env(memweb_home=home, database_url=url, memweb_secret_key=None)
-
-
 def execute(url: str, statement: str, *names: str) -> None:
     with psycopg.connect(make_conninfo(url, dbname="postgres"), autocommit=True) as connection:
         connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
-
-
-def run(*arguments: str, home: Path, code: int = 0, **settings: str) -> subprocess.CompletedProcess[str]:
-    """A program of memweb's; `SMALL_DISK` of one that is to fail is in bytes, the most that it can write to a file."""
-    limit = int(settings.pop("SMALL_DISK", 0))
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE", "MEMWEB"))}
-    environment |= {
-        "MEMWEB_HOME": str(home),
-        "MEMWEB_ENV_FILE": os.devnull,
-        "DJANGO_SETTINGS_MODULE": "memweb.settings",
-    }
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        env=environment | settings,
-        preexec_fn=(lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))) if limit else None,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == code and "Traceback" not in done.stderr, done.stderr
-    return done
-
-
-def content(url: str) -> dict[str, tuple[int, str]]:
-    """Of each table: how many rows, and a checksum over all of them."""
-    query = sql.SQL("SELECT count(*), md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {} AS t")
-    with psycopg.connect(url) as connection:
-        return {
-            name: connection.execute(query.format(sql.Identifier(name))).fetchone() or (0, "")
-            for name in database.tables(connection)
-        }
-
-
-def files(media: Path) -> dict[str, str]:
-    found = {path for path in media.rglob("*") if path.is_file() and path.name != making.LOCK}
-    return {path.relative_to(media).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
 
 
 def url_of(env: Env) -> str:
