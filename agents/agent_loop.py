@@ -44,7 +44,7 @@ Kind = Message.Kind
 
 @dataclass(frozen=True)
 class Outcome:
-    """A committed step. `ended` says that the run is over with it."""
+    """A committed step. `ended` says that the run is over with it, or waits for a person."""
 
     step: Step
     results: list[Result]
@@ -60,7 +60,7 @@ def run(run: Run, *, lease: Lease) -> Iterator[Outcome]:
     number = run.steps.count()
     guard = _Guard(run.max_steps)
     agent = run.agent  # as it was claimed
-    if run.claims > 1 and (left := outside_calls.left_of(run)):
+    if number and (left := outside_calls.left_of(run)):
         outcome = _OutsideCalls(agent, lease, toolset.of(agent), left).make(guard, number, [])
         yield outcome
         if outcome.ended:
@@ -277,10 +277,16 @@ class _OutsideCalls:
         self.step = calls[0].step
 
     def make(self, guard: _Guard, number: int, results: list[Result]) -> Outcome:
-        """Make them one after another; `results` are those that the step has already. Raises LeaseLost."""
+        """Make them one after another, or wait for a person; `results` are those that the step has already.
+
+        Raises LeaseLost.
+        """
+        if not self.lease.cancelled and (to_ask := outside_calls.to_ask(self.calls, self.agent)):
+            return self._ask(to_ask, results)
         end = None
         for place, call in enumerate(self.calls):
             try:
+                self.lease.check()
                 ended = outside_calls.carry_out(call, self.agent, self.tools, self.lease)
             except RunCancelled:
                 return self._stopped(self.calls[place:], results)
@@ -296,6 +302,13 @@ class _OutsideCalls:
                 if end:
                     runs.finish(run, Run.Status.DONE, stop_reason=end.reason)
         return Outcome(self.step, results, ended=end is not None)
+
+    def _ask(self, asked: list[OutsideCall], results: list[Result]) -> Outcome:
+        with transaction.atomic():
+            run = self.lease.hold()
+            outside_calls.ask(asked)
+            runs.pause(run)
+        return Outcome(self.step, results, ended=True)
 
     def _stopped(self, left: list[OutsideCall], results: list[Result]) -> Outcome:
         with transaction.atomic():

@@ -24,7 +24,7 @@ from agents import queue_manager, selectors
 from agents.exceptions import InvalidInput
 from agents.llm.gateway import config_of
 from agents.main_context import working_context
-from agents.models import Agent, Archive
+from agents.models import Agent, Archive, OutsideCall
 from agents.person import own_time
 from agents.prompts import MEMORY_PRESSURE
 from agents.services import (
@@ -32,6 +32,8 @@ from agents.services import (
     agent_instruct,
     alert_send,
     archive_attach,
+    call_approve,
+    call_deny,
     checkpoint_create,
     heartbeat_send,
     messages_pop,
@@ -281,6 +283,28 @@ def _save(call: Call) -> CommandOutcome:
     return CommandOutcome(sentence=_("Saved as the checkpoint “%(name)s”.") % {"name": checkpoint.name})
 
 
+def _allow(call: Call) -> CommandOutcome:
+    if call.argument not in ("", "always"):
+        usage = _("Write /allow, or /allow always so that %(agent)s need not ask again.")
+        raise InvalidInput(usage % {"agent": call.agent.name})
+    asked = _asked(call)
+    call_approve(call=asked, always=call.argument == "always")
+    return CommandOutcome(_("Allowed: %(function)s.") % {"function": asked.function})
+
+
+def _deny(call: Call) -> CommandOutcome:
+    asked = _asked(call)
+    call_deny(call=asked, reason=call.argument)
+    return CommandOutcome(_("Not allowed: %(function)s.") % {"function": asked.function})
+
+
+def _asked(call: Call) -> OutsideCall:
+    asked = selectors.calls_asked(call.agent).first()
+    if asked is None:
+        raise InvalidInput(_("No call waits for your yes."))
+    return asked
+
+
 def _exit(call: Call) -> CommandOutcome:
     return CommandOutcome(sentence=_("Until later."), leave=True)
 
@@ -318,6 +342,8 @@ COMMANDS = {
         Command("systemswap", t("<text>"), t("replace the system instructions; asks first"), _systemswap, "text"),
         Command("attach", t("<archive>"), t("let the agent search an archive"), _attach, "text"),
         Command("save", t("[name]"), t("keep a checkpoint of the agent"), _save, "text"),
+        Command("allow", t("[always]"), t("say yes to the call that waits for it"), _allow, "text"),
+        Command("deny", t("[why]"), t("say no to the call that waits for a yes"), _deny, "text"),
         Command("exit", "", t("leave this conversation"), _exit),
         Command("help", "", t("list the commands"), _help),
     )

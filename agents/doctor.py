@@ -156,7 +156,7 @@ RULES = (
         _rows(
             "SELECT 'run ' || run.id || ' of agent ' || run.agent_id FROM agents_run AS run"
             " WHERE run.status = 'queued' AND run.created_at < %(long_ago)s AND NOT EXISTS ("
-            " SELECT FROM agents_run WHERE agent_id = run.agent_id AND status = 'running')"
+            " SELECT FROM agents_run WHERE agent_id = run.agent_id AND status IN ('running', 'waiting'))"
         ),
         "See `memweb status`: beat or the worker of runs is away, or the person may not run more at once.",
     ),

@@ -4,6 +4,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import IntegrityError
 from django.db.models import DateTimeField, Exists, ExpressionWrapper, F, Max, OuterRef, Q, QuerySet, Value
@@ -33,6 +34,7 @@ def reap(thorough: bool = True) -> None:
         dispatch.ingest()
     if not thorough:
         return
+    services.calls_expire(before=now - settings.APPROVAL_TIME)
     _forget_passages(now)
     _embed_what_was_dropped()
     for agent_id, queue_start in _unsummarised():
@@ -97,4 +99,5 @@ def _quiet(now: datetime) -> "QuerySet[Agent]":
     due_at = F("last_active_at") + F("heartbeat_minutes") * Value(timedelta(minutes=1))
     agents = Agent.objects.annotate(due_at=ExpressionWrapper(due_at, output_field=DateTimeField()))
     due = agents.filter(Q(heartbeats_paused_until=None) | Q(heartbeats_paused_until__lte=now), due_at__lt=now)
-    return due.exclude(Exists(Run.objects.filter(agent=OuterRef("pk"), status=Run.Status.QUEUED)))
+    unfinished = Run.objects.filter(agent=OuterRef("pk"), status__in=(Run.Status.QUEUED, Run.Status.WAITING))
+    return due.exclude(Exists(unfinished))

@@ -102,7 +102,7 @@ def next_to_run(ended: Run) -> UUID | None:
     if not _quotas() or quota_of(ended.agent.owner_id).runs_at_once is None:
         return None
     waiting = Run.objects.filter(agent__owner=ended.agent.owner_id, status=Run.Status.QUEUED).order_by("pk")
-    busy = Run.objects.filter(agent=OuterRef("agent"), status=Run.Status.RUNNING)
+    busy = Run.objects.filter(agent=OuterRef("agent"), status__in=Run.BUSY)
     return waiting.exclude(Exists(busy)).values_list("agent", flat=True).first()
 
 

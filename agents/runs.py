@@ -1,7 +1,7 @@
 """A run's whole life: queued, claimed by one worker, held by its lease, finished or failed; and who looks after it.
 
     queue ──> claim ──> Lease.check, Lease.hold ... ──> finish
-                │                                        fail
+                │ └───────── go_on <── pause ┘           fail
                 └─ a worker dies: the lease ends, `agents_to_wake` lists the run's agent, another worker claims it
 
 All leases of a process are renewed together, in one statement twice a second at most, by whichever of its threads asks
@@ -23,13 +23,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from agents import dispatch, outside_calls, queue_manager, quotas
 from agents.broadcast import bus
 from agents.broadcast.draft import draft_save
-from agents.broadcast.events import ContextChanged, RunChanged, WaitingChanged
+from agents.broadcast.events import CallsAsked, ContextChanged, RunChanged, WaitingChanged
 from agents.exceptions import LeaseLost, RunCancelled
 from agents.locks import TRANSIENT, release_connection, renew_connections
 from agents.models import Agent, Message, Run
@@ -51,8 +51,8 @@ AGENT_WITH_RUNS_SQL = """
     FOR NO KEY UPDATE OF agent
 """
 NEXT_RUN_SQL = """
-    SELECT * FROM agents_run WHERE agent_id = %s AND status IN ('queued', 'running')
-    ORDER BY status = 'running' DESC, id LIMIT 1
+    SELECT * FROM agents_run WHERE agent_id = %s AND status IN ('queued', 'running', 'waiting')
+    ORDER BY status = 'queued', id LIMIT 1
 """
 CLAIM_SQL = """
     UPDATE agents_run SET status = %s, lease_token = %s, lease_until = %s, started_at = %s, held_by = %s,
@@ -64,6 +64,7 @@ FINISH_SQL = """
         lease_token = NULL, lease_until = NULL
     WHERE id = %s
 """
+PAUSE_SQL = "UPDATE agents_run SET status = 'waiting', lease_token = NULL, lease_until = NULL WHERE id = %s"
 HOLD_SQL = """
     SELECT * FROM agents_run WHERE id = %s AND lease_token = %s AND status = 'running' FOR NO KEY UPDATE
 """
@@ -98,8 +99,11 @@ def queue(agent: Agent, trigger: str, *, event: Message | None, key: str, max_st
 
 
 def is_at_work(agent: Agent) -> bool:
-    """Whether one of the agent's runs is running. Ask with the agent's row locked if none may start meanwhile."""
-    return agent.runs.filter(status=Run.Status.RUNNING).exists()
+    """Whether one of the agent's runs is running, or waits for a person in the middle of a step.
+
+    Ask with the agent's row locked if none may start meanwhile.
+    """
+    return agent.runs.filter(status__in=Run.BUSY).exists()
 
 
 def claim(agent_id: UUID) -> Run | None:
@@ -113,7 +117,9 @@ def claim(agent_id: UUID) -> Run | None:
     with transaction.atomic():
         agent = next(iter(Agent.objects.raw(AGENT_WITH_RUNS_SQL, [agent_id])), None)
         run = next(iter(Run.objects.raw(NEXT_RUN_SQL, [agent_id])), None) if agent else None
-        if agent is None or run is None or (run.status == Run.Status.RUNNING and not _is_abandoned(run, now)):
+        if agent is None or run is None or run.status == Run.Status.WAITING:
+            return None
+        if run.status == Run.Status.RUNNING and not _is_abandoned(run, now):
             return None
         if not quotas.may_run(agent):
             return None  # `finish` of another wakes it
@@ -151,6 +157,26 @@ def finish(run: Run, status: Run.Status, *, error: str = "", stop_reason: str = 
     transaction.on_commit(lambda: metrics.run_ended(status=status, reason=stop_reason))
 
 
+def pause(run: Run) -> None:
+    """Have a run that is held wait for a person, in the running transaction.
+
+    No worker is at it then, and none of the agent's other runs begins.
+    """
+    _execute(PAUSE_SQL, [run.pk])
+    if waiting := quotas.next_to_run(run):
+        dispatch.run_agent(waiting)
+    bus.publish_on_commit(bus.agent_group(run.agent_id), CallsAsked())
+    bus.publish_on_commit(bus.agent_group(run.agent_id), RunChanged(run.pk, Run.Status.WAITING))
+
+
+def go_on(run: Run) -> None:
+    """Have a worker go on with a run that waited for a person. In a transaction."""
+    waited = Run.objects.filter(pk=run.pk, status=Run.Status.WAITING)
+    waited.update(status=Run.Status.QUEUED, claims=F("claims") - 1)  # that it waited was no interruption
+    dispatch.run_agent(run.agent_id)
+    bus.publish_on_commit(bus.agent_group(run.agent_id), RunChanged(run.pk, Run.Status.QUEUED))
+
+
 def fail(run: Run, lease: "Lease", reason: str, stop_reason: Run.StopReason) -> None:
     """End a run as failed, with a notice in the timeline. Nothing happens if another worker took it over."""
     with contextlib.suppress(LeaseLost), transaction.atomic():
@@ -186,8 +212,8 @@ def agents_to_wake(now: datetime, *, patience: timedelta = PATIENCE) -> Iterable
     """Agents with a run that no worker is at: abandoned, or queued and not picked up in `patience`. One query."""
     waiting = Q(status=Run.Status.QUEUED, created_at__lt=now - patience)
     abandoned = Q(status=Run.Status.RUNNING, lease_until__lt=now)
-    busy = Run.objects.filter(status=Run.Status.RUNNING, lease_until__gte=now).values("agent")
-    rows = Run.objects.filter(waiting | abandoned).exclude(agent__in=busy)
+    busy = Q(status=Run.Status.RUNNING, lease_until__gte=now) | Q(status=Run.Status.WAITING)
+    rows = Run.objects.filter(waiting | abandoned).exclude(agent__in=Run.objects.filter(busy).values("agent"))
     return rows.values_list("agent", flat=True).distinct()
 
 

@@ -57,6 +57,7 @@ KINDS = {
     "source": t("source"),
     "step": t("step"),
     "tool": t("tool"),
+    "tool call": t("tool call"),
 }
 FINAL = (409, 501)  # sent again, they come to the same
 

@@ -11,7 +11,7 @@ from api.asked import JsonParser
 from api.documentation import Doors, OpenAIDoors, page
 from api.letta import agents, blocks, folders, installation, messages, passages, runs, tools
 from api.openai import chat, responses
-from api.own import commands, events
+from api.own import approvals, commands, events
 from memweb import __version__
 
 ABOUT = """
@@ -47,7 +47,7 @@ openai = OpenAIDoors(
 errors.register(openai)
 for router in (chat.router, responses.router):
     openai.add_router("", router)
-for module in (installation, agents, messages, blocks, passages, folders, tools, runs, commands, events):
+for module in (installation, agents, messages, blocks, passages, folders, tools, runs, commands, events, approvals):
     v1.add_router("", module.router)
 
 

@@ -16,6 +16,7 @@ from agents.broadcast.events import (
     AgentsChanged,
     BlockChanged,
     BlocksChanged,
+    CallsAsked,
     ContextChanged,
     DocumentChanged,
     DraftDelta,
@@ -109,6 +110,7 @@ class AgentConsumer(AsyncWebsocketConsumer):
                 return
             await self._catch_up()
             await self._send_drawn(frames.waiting)
+            await self._send_drawn(frames.asked)
             await self._send_drawn(frames.status)
         if kind in ("resume", "draft"):
             await self._send_drawn(frames.draft)
@@ -130,6 +132,10 @@ class AgentConsumer(AsyncWebsocketConsumer):
 
     async def _waiting_changed(self, _event: WaitingChanged) -> Parts:
         await self._send_drawn(frames.waiting)
+        return ()
+
+    async def _calls_asked(self, _event: CallsAsked) -> Parts:
+        await self._send_drawn(frames.asked)
         return ()
 
     async def _run_changed(self, event: RunChanged) -> Parts:
@@ -222,6 +228,7 @@ ANSWERS: dict[type[Event], Answer] = {
     MessagesAdded: AgentConsumer._messages_added,
     WaitingChanged: AgentConsumer._waiting_changed,
     RunChanged: AgentConsumer._run_changed,
+    CallsAsked: AgentConsumer._calls_asked,
     StepStarted: _passed_on("step"),
     DraftDelta: _passed_on("delta"),
     DraftDropped: _passed_on("dropped"),

@@ -43,6 +43,11 @@ def waiting(agent: Agent) -> str:
     return render_to_string("chat/_waiting.html", {"agent": agent, "waiting": selectors.waiting(agent), "oob": True})
 
 
+def asked(agent: Agent) -> str:
+    """The calls that wait for the person's yes, always the whole list."""
+    return render_to_string("chat/_asked.html", {"agent": agent, "asked": selectors.calls_asked(agent), "oob": True})
+
+
 def status(agent: Agent) -> str:
     """Whether a run is going on."""
     run = selectors.running(agent)

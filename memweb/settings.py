@@ -4,6 +4,7 @@ import contextlib
 import logging
 import re
 import secrets
+from datetime import timedelta
 from pathlib import Path
 
 import django_stubs_ext
@@ -221,6 +222,7 @@ EMBEDDING_MODEL = ENV.memweb_embedding_model
 EMBEDDING_DIMENSION = ENV.memweb_embedding_dimension
 MAX_STEPS_PER_RUN = 25
 LEASE_SECONDS = 15
+APPROVAL_TIME = timedelta(hours=ENV.memweb_approval_hours)
 
 # Their information is a line for each request or each look of the reaper.
 QUIET = (

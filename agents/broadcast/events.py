@@ -3,7 +3,8 @@
 Event
 ├── MessagesAdded       the timeline grew: read on from your last seq
 ├── WaitingChanged      messages that wait for a run came or went
-├── RunChanged          a run was queued, started, ended
+├── RunChanged          a run was queued, started, ended, waits for a person
+├── CallsAsked          calls wait for a person's yes, or no longer
 ├── StepStarted ┐
 ├── DraftDelta  ├       what the model is writing now, not yet committed
 ├── DraftDropped┘
@@ -91,10 +92,15 @@ class WaitingChanged(Event):
 
 @dataclass(frozen=True)
 class RunChanged(Event):
-    """A run was queued, started or ended."""
+    """A run was queued, started or ended, or waits for a person."""
 
     run: int
     status: str
+
+
+@dataclass(frozen=True)
+class CallsAsked(Event):
+    """A call waits for a person's yes or no, or has it."""
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,7 @@ def _note(source: Source, taken: set[str]) -> set[str]:
                 "description": storable(one.description),
                 "parameters": one.parameters,
                 "idempotent": one.idempotent,
+                "ask_first": one.ask_first,
                 "time_limit": one.time_limit,
             }
             InstalledFunction.objects.update_or_create(name=name, defaults=told)

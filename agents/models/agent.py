@@ -82,6 +82,8 @@ class Agent(models.Model):
     detached_functions = models.JSONField(db_default=models.Value([], models.JSONField()), default=list, blank=True)
     # Names of installed functions that it may call besides; one that is not installed now is kept for when it is again.
     attached_functions = models.JSONField(db_default=models.Value([], models.JSONField()), default=list, blank=True)
+    # Names of those of them that are called only when a person has said yes.
+    ask_first = models.JSONField(db_default=models.Value([], models.JSONField()), default=list, blank=True)
     attached_archives = models.ManyToManyField("agents.Archive", related_name="readers", blank=True)
     blocks = models.ManyToManyField("agents.Block", through="agents.AgentBlock", related_name="agents")
 

@@ -30,6 +30,7 @@ class InstalledFunction(models.Model):
     parameters = models.JSONField(default=dict)
     idempotent = models.BooleanField(default=False)  # may be called again where nobody knows whether a call ended
     time_limit = models.FloatField(default=60)
+    ask_first = models.BooleanField(default=False)  # for agents that are given it, until the person says otherwise
 
     class Meta:
         verbose_name, verbose_name_plural = _("function"), _("functions")
@@ -43,8 +44,13 @@ class OutsideCall(models.Model):
     """A call of such a function: committed with the step that asks for it, and ended with its one result.
 
     One that was begun and not ended may have happened or not: nobody knows. `goes_on` says that another step follows,
-    whatever this call brings.
+    whatever this call brings. A call that a person is asked about has `asked_at`, and waits until it has a `decision`.
     """
+
+    class Decision(models.TextChoices):
+        APPROVED = "approved", _("approved")
+        DENIED = "denied", _("denied")
+        EXPIRED = "expired", _("expired")
 
     step = models.ForeignKey("agents.Step", models.CASCADE, related_name="outside_calls")
     position = models.PositiveSmallIntegerField()  # within the answer
@@ -52,6 +58,9 @@ class OutsideCall(models.Model):
     function = models.CharField(max_length=80)
     arguments = models.TextField(blank=True)  # JSON, as the model wrote it
     goes_on = models.BooleanField(default=True)
+    asked_at = models.DateTimeField(null=True, blank=True)
+    decision = models.CharField(max_length=8, choices=Decision.choices, blank=True)
+    reason = models.TextField(blank=True)  # of a denial, for the model
     begun_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
     ok = models.BooleanField(null=True, blank=True)

@@ -15,11 +15,14 @@ class Run(models.Model):
     class Status(models.TextChoices):
         QUEUED = "queued", _("waiting")
         RUNNING = "running", _("running")
+        WAITING = "waiting", _("waiting for a person")
         DONE = "done", _("done")
         STOPPED = "stopped", _("stopped")
         FAILED = "failed", _("failed")
 
-    OPEN = (Status.QUEUED, Status.RUNNING)  # not over yet
+    OPEN = (Status.QUEUED, Status.RUNNING)  # a worker is or will be at it
+    BUSY = (Status.RUNNING, Status.WAITING)  # no other run of the agent may begin
+    UNFINISHED = (*OPEN, Status.WAITING)
 
     class Trigger(models.TextChoices):
         USER_MESSAGE = "user_message", _("message")

@@ -29,6 +29,8 @@ CALL_UNKNOWN = (
     "The call was begun and then interrupted: nobody knows whether it did its work. It is not repeated by itself. "
     "Find out before you call it again, or tell the person."
 )
+CALL_DENIED = "The person did not allow this call, so nothing was done. {reason}"
+CALL_EXPIRED = "Nobody allowed this call in time, so nothing was done."
 CALL_NOT_MADE = "The run was ended before this call was made, so nothing was done."
 LOOP_STOPPED = (
     "The run was stopped: {name} was called three times in a row with the same arguments and the same result."

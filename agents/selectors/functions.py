@@ -11,7 +11,7 @@ from agents.functions.installed import OutsideFunction
 from agents.llm.gateway import config_of
 from agents.llm.types import Role
 from agents.main_context.compile import functions_tokens
-from agents.models import Agent, FunctionSource, Message
+from agents.models import Agent, FunctionSource, Message, OutsideCall, Run
 
 CALLS = 500  # of the agent's newest results that are looked at
 
@@ -26,6 +26,8 @@ class FunctionCard:
     source: str
     tokens: int
     on: bool
+    asks: bool  # a person, before each call
+    can_ask: bool
     always: bool  # it cannot be turned off
     usable: bool  # by the agent's model
     calls: int
@@ -49,6 +51,8 @@ def function_cards(agent: Agent) -> list[FunctionCard]:
             source=function.row.source.name if isinstance(function, OutsideFunction) else "",
             tokens=functions_tokens((function.schema,)),
             on=name in chosen,
+            asks=name in agent.ask_first,
+            can_ask=name in chosen and isinstance(function, OutsideFunction),
             always=function.role == Role.SPEAKS,
             usable=not (guided and isinstance(function, OutsideFunction)),
             calls=calls[name],
@@ -57,6 +61,12 @@ def function_cards(agent: Agent) -> list[FunctionCard]:
         )
         for name, function in toolset.there_are().items()
     ]
+
+
+def calls_asked(agent: Agent) -> "QuerySet[OutsideCall]":
+    """What waits for a person's yes or no, the oldest first."""
+    waiting = OutsideCall.objects.filter(step__run__agent=agent, step__run__status=Run.Status.WAITING)
+    return waiting.filter(ended_at=None, decision="").exclude(asked_at=None)
 
 
 def broken_sources() -> "QuerySet[FunctionSource]":

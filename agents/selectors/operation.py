@@ -55,7 +55,7 @@ def figures_now() -> list[Figure]:
     documents = _by_status(Document, (Document.Status.QUEUED, *turns.BEING_READ))
     return [
         Figure("memweb_agents", "Agents that there are.", {"": Agent.objects.count()}),
-        Figure("memweb_runs_open", "Runs that are not over.", _by_status(Run, Run.OPEN), "status"),
+        Figure("memweb_runs_open", "Runs that are not over.", _by_status(Run, Run.UNFINISHED), "status"),
         Figure("memweb_run_queue_age_seconds", "How long the oldest run waits that could run.", {"": _queue_age()}),
         Figure("memweb_documents_open", "Documents to be read.", documents, "status"),
         Figure("memweb_not_embedded", "What has no vector yet, and is found by its words alone.", behind, "kind"),
@@ -69,7 +69,7 @@ def _by_status(model: type[Run] | type[Document], open_ones: Sequence[str]) -> d
 
 def _queue_age() -> float:
     """Seconds; 0 if none waits. One that waits for an earlier run of its agent is not late."""
-    running = Run.objects.filter(agent=OuterRef("agent"), status=Run.Status.RUNNING)
+    running = Run.objects.filter(agent=OuterRef("agent"), status__in=Run.BUSY)
     waiting = Run.objects.filter(~Exists(running), status=Run.Status.QUEUED)
     since = waiting.aggregate(since=Min("created_at"))["since"]
     return max((timezone.now() - since).total_seconds(), 0.0) if since else 0.0

@@ -12,9 +12,11 @@ from agents.services.agents import (
     agent_rename,
     agent_set_model,
     agent_visit,
+    function_ask_first,
     function_switch,
     functions_choose,
 )
+from agents.services.approvals import NOT_WAITING, call_approve, call_deny, calls_expire
 from agents.services.archives import (
     archive_attach,
     archive_create,

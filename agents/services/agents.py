@@ -17,7 +17,7 @@ from agents.exceptions import InvalidInput, NameTaken
 from agents.functions import registry
 from agents.llm.types import SEND_MESSAGE
 from agents.main_context import system_instructions
-from agents.models import Agent, Archive, Message, Run
+from agents.models import Agent, Archive, InstalledFunction, Message, Run
 from agents.selectors import personas_for
 from agents.services.blocks import BlockSettings, block_attach_new
 from agents.text.clean import typed
@@ -149,9 +149,14 @@ def functions_choose(*, agent: Agent, names: Collection[str]) -> None:
     detached, attached = sorted(ours - set(names)), sorted(set(names) - ours)
     if (detached, attached) == (agent.detached_functions, agent.attached_functions):
         return
+    new = set(attached) - set(agent.attached_functions)
+    asking = (
+        InstalledFunction.objects.filter(name__in=new, ask_first=True).values_list("name", flat=True) if new else ()
+    )
     agent.detached_functions, agent.attached_functions = detached, attached
+    agent.ask_first = sorted((set(agent.ask_first) & set(attached)) | set(asking))
     with transaction.atomic():
-        agent.save(update_fields=["detached_functions", "attached_functions"])
+        agent.save(update_fields=["detached_functions", "attached_functions", "ask_first"])
         bus.publish_on_commit(bus.agent_group(agent.pk), ContextChanged())
 
 
@@ -159,6 +164,16 @@ def function_switch(*, agent: Agent, name: str, on: bool) -> None:
     """Offer the agent one function more, or one less. Raises InvalidInput."""
     chosen = (set(registry.registered()) - set(agent.detached_functions)) | set(agent.attached_functions)
     functions_choose(agent=agent, names=chosen | {name} if on else chosen - {name})
+
+
+def function_ask_first(*, agent: Agent, name: str, ask: bool) -> None:
+    """Have each call of this function wait for a person's yes, or no more. Raises InvalidInput."""
+    if name not in agent.attached_functions:
+        raise InvalidInput(_("memweb asks before functions of your own, when they are on."))
+    agent.ask_first = sorted({*agent.ask_first, name} if ask else {*agent.ask_first} - {name})
+    with transaction.atomic():
+        agent.save(update_fields=["ask_first"])
+        bus.publish_on_commit(bus.agent_group(agent.pk), ContextChanged())
 
 
 def agent_visit(*, agent: Agent) -> None:

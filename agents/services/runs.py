@@ -6,12 +6,15 @@ import time
 import uuid
 from collections.abc import Collection
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from redis.exceptions import RedisError
 
 from agents import agent_loop, dispatch, runs
+from agents.broadcast import bus
+from agents.broadcast.events import CallsAsked
 from agents.exceptions import LeaseLost, LLMError
 from agents.locks import TRANSIENT, renew_connections
 from agents.models import Agent, Run
@@ -81,12 +84,12 @@ def _leave(run: Run, lease: Lease) -> bool:
 
 def run_cancel(*, agent: Agent) -> None:
     """Stop the running run; the worker keeps what was written so far."""
-    _cancel(agent.runs.filter(status=Run.Status.RUNNING))
+    _cancel(agent.runs.filter(status__in=Run.BUSY))
 
 
 def runs_cancel(*, agent: Agent, runs: Collection[int] | None = None) -> list[int]:
     """Stop those of the agent's runs, or all, that are not over; one that waits ends when it begins."""
-    rows = agent.runs.filter(status__in=Run.OPEN)
+    rows = agent.runs.filter(status__in=Run.UNFINISHED)
     rows = rows if runs is None else rows.filter(pk__in=runs)
     ids = list(rows.values_list("pk", flat=True))
     _cancel(agent.runs.filter(pk__in=ids))
@@ -94,4 +97,10 @@ def runs_cancel(*, agent: Agent, runs: Collection[int] | None = None) -> list[in
 
 
 def _cancel(rows: QuerySet[Run]) -> None:
+    """One that waits for a person goes on, so that a worker ends it."""
+    waiting = list(rows.filter(status=Run.Status.WAITING))
     rows.update(cancel_requested_at=timezone.now())
+    with transaction.atomic():
+        for run in waiting:
+            runs.go_on(run)
+            bus.publish_on_commit(bus.agent_group(run.agent_id), CallsAsked())

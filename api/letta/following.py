@@ -11,11 +11,21 @@ from agents.models import Agent, Message, Run, Step
 from api.answers import PING, data, read, when
 from api.ids import step_part, written
 from api.letta import shapes, timeline
+from api.letta.approvals import requests
 from api.letta.shapes import Shape
 from api.listening import agent_listener, ends, some_open, until_ended
 
 ANSWER = (Message.Kind.ASSISTANT, Message.Kind.FUNCTION_RESULT)
 PARTS = {"thinking": ("reasoning_message", "thought", "reasoning"), "reply": ("assistant_message", "said", "content")}
+
+
+@dataclass(frozen=True)
+class Answering:
+    """Runs that answer; of what was said before, up to the seq `after`, nothing is told again."""
+
+    agent: Agent
+    runs: Sequence[int]
+    after: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,15 +52,17 @@ def new_rows(agent: Agent, runs: Sequence[int], seq: int) -> list[Message]:
     return list(rows.order_by("seq"))
 
 
-async def response(agent: Agent, runs: Sequence[int], types: Collection[str]) -> Shape:
+async def response(sent: Answering, types: Collection[str]) -> Shape:
     """Wait for the runs and tell their whole answer, as Letta's `LettaResponse`."""
-    async with agent_listener(agent.pk) as listener:
-        await until_ended(listener, runs)
-    return await read(_response, agent, runs, types)
+    async with agent_listener(sent.agent.pk) as listener:
+        await until_ended(listener, sent.runs)
+    return await read(_response, sent, types)
 
 
-def _response(agent: Agent, runs: Sequence[int], types: Collection[str]) -> Shape:
-    messages = [m for row in timeline.messages_of(new_rows(agent, runs, 0)) for m in row if _wanted(m, types)]
+def _response(sent: Answering, types: Collection[str]) -> Shape:
+    agent, runs = sent.agent, sent.runs
+    rows = timeline.messages_of(new_rows(agent, runs, sent.after))
+    messages = [m for row in [*rows, requests(agent, runs)] for m in row if _wanted(m, types)]
     end = outcome(agent, runs)
     stop: Shape = {"message_type": "stop_reason", "stop_reason": end.stop_reason}
     if end.error:
@@ -96,9 +108,9 @@ class Draft:
         return message | {name: text[len(sent) :]} if len(text) > len(sent) else None
 
 
-async def pieces(agent: Agent, runs: Sequence[int], *, tokens: bool) -> AsyncIterator[Shape | None]:
+async def pieces(sent: Answering, *, tokens: bool) -> AsyncIterator[Shape | None]:
     """The answer's messages, as they come, until the runs have ended; None in place of a long silence."""
-    seq, draft = 0, Draft()
+    agent, runs, seq, draft = sent.agent, sent.runs, sent.after, Draft()
     async with agent_listener(agent.pk) as listener:
         if tokens:
             for piece in _begun(await read(draft_read, agent.pk), runs, draft):
@@ -139,13 +151,17 @@ def _begun(known: dict[str, Any] | None, runs: Sequence[int], draft: Draft) -> I
             yield from draft.take({**known, "part": part, "offset": 0, "text": text})
 
 
-async def stream(agent: Agent, runs: Sequence[int], types: Collection[str], *, tokens: bool) -> AsyncIterator[str]:
+async def stream(sent: Answering, types: Collection[str], *, tokens: bool) -> AsyncIterator[str]:
     """Server-sent events: the messages, then why it stopped, what it took, and `[DONE]`."""
-    async for message in pieces(agent, runs, tokens=tokens):
+    agent, runs = sent.agent, sent.runs
+    async for message in pieces(sent, tokens=tokens):
         if message is None:
             yield PING
         elif _wanted(message, types):
             yield data(message)
+    for request in await read(requests, agent, runs):
+        if _wanted(request, types):
+            yield data(request)
     end = await read(outcome, agent, runs)
     if end.error:
         fault = {"message_type": "error_message", "error_type": end.stop_reason, "message": end.error}

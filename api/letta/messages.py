@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from ninja import Query, Router
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, JsonValue, StrictBool, Tag
 
 from agents import services
 from agents.access import owned_by
@@ -21,7 +21,8 @@ from api.asked import LONGEST_TEXT, MOST_NAMES, Body, Listing, Name, Time, betwe
 from api.errors import Conflict, Unfit, Unknown
 from api.ids import key_of, written
 from api.letta import shapes, timeline
-from api.letta.following import response, stream
+from api.letta.approvals import ApprovalIn, decide
+from api.letta.following import Answering, response, stream
 from api.letta.shapes import Shape
 from api.listening import agent_listener
 from api.sending import Outgoing, send
@@ -69,7 +70,7 @@ class MessageIn(Body):
     NOT_SUPPORTED: ClassVar = frozenset({"batch_item_id", "group_id", "name", "sender_id", "tool_returns", "approvals"})
     NOT_SUPPORTED_VALUES: ClassVar = {
         "role": frozenset({"assistant", "tool"}),
-        "type": frozenset({"approval", "tool_return"}),
+        "type": frozenset({"tool_return"}),
     }
 
     role: Literal["user", "system"]
@@ -80,6 +81,16 @@ class MessageIn(Body):
     def outgoing(self) -> Outgoing:
         """As it is sent."""
         return Outgoing(text_of(self.content), otid=self.otid or "", alert=self.role == "system")
+
+
+def _kind(message: Any) -> str:
+    kind = message.get("type") if isinstance(message, dict) else getattr(message, "type", None)
+    return "approval" if kind == "approval" else "message"
+
+
+AnyMessage = Annotated[
+    Annotated[MessageIn, Tag("message")] | Annotated[ApprovalIn, Tag("approval")], Discriminator(_kind)
+]
 
 
 def text_of(content: Content) -> str:
@@ -102,7 +113,7 @@ class Sending(Body):
         "top_logprobs include_compaction_messages background".split()
     )
 
-    messages: list[MessageIn] | None = Field(None, min_length=1, max_length=100)
+    messages: list[AnyMessage] | None = Field(None, min_length=1, max_length=100)
     input: Content | None = None
     max_steps: int | None = Field(None, ge=1, le=32_000)
     include_return_message_types: list[MessageType] | None = Field(None, max_length=20)
@@ -119,7 +130,14 @@ class Sending(Body):
             return [Outgoing(text_of(self.input))]
         if not self.messages:
             raise Unfit("messages", _("There is no message to send."))
-        return [message.outgoing() for message in self.messages]
+        return [message.outgoing() for message in self.messages if isinstance(message, MessageIn)]
+
+    def approvals(self) -> list[ApprovalIn]:
+        """Decisions about calls that wait. Raises Unfit if there is anything else beside them."""
+        given = [message for message in self.messages or () if isinstance(message, ApprovalIn)]
+        if given and (len(given) < len(self.messages or ()) or self.input is not None):
+            raise Unfit("messages", _("Send approvals alone: a message waits until the run has ended."))
+        return given
 
     def types(self) -> frozenset[str]:
         """The types of messages that are wanted; none named: all."""
@@ -142,9 +160,11 @@ class LettaResponse(BaseModel):
     usage: dict[str, Any]
 
 
-def _sent(request: HttpRequest, agent_id: str, payload: Sending) -> tuple[Agent, list[int]]:
+def _sent(request: HttpRequest, agent_id: str, payload: Sending) -> Answering:
     agent = agent_for(request, agent_id)
-    return agent, [run.pk for run in send(request, agent, payload.outgoing(), payload.max_steps)]
+    if given := payload.approvals():
+        return Answering(agent, decide(agent, given), after=agent.next_seq - 1)
+    return Answering(agent, [run.pk for run in send(request, agent, payload.outgoing(), payload.max_steps)])
 
 
 @router.post("/agents/{agent_id}/messages", response=LettaResponse)
@@ -152,26 +172,26 @@ def _sent(request: HttpRequest, agent_id: str, payload: Sending) -> tuple[Agent,
 async def message_create(request: HttpRequest, agent_id: str, payload: MessagesCreate) -> HttpResponseBase:
     """Say something to the agent and wait for its answer. A run that fails is told in `stop_reason`, with status 200:
     the message was taken, and is not to be sent again."""
-    agent, runs = await read(_sent, request, agent_id, payload)
+    sent = await read(_sent, request, agent_id, payload)
     if payload.streaming:
-        return event_stream(stream(agent, runs, payload.types(), tokens=payload.stream_tokens))
-    return await when_ready(response(agent, runs, payload.types()))
+        return event_stream(stream(sent, payload.types(), tokens=payload.stream_tokens))
+    return await when_ready(response(sent, payload.types()))
 
 
 @router.post("/agents/{agent_id}/messages/stream", response={200: str})
 @only_known
 async def message_stream(request: HttpRequest, agent_id: str, payload: MessagesCreate) -> HttpResponseBase:
     """Say something to the agent; its answer comes as server-sent events."""
-    agent, runs = await read(_sent, request, agent_id, payload)
-    return event_stream(stream(agent, runs, payload.types(), tokens=payload.stream_tokens))
+    sent = await read(_sent, request, agent_id, payload)
+    return event_stream(stream(sent, payload.types(), tokens=payload.stream_tokens))
 
 
 @router.post("/agents/{agent_id}/messages/async", response=dict)
 @only_known
 def message_create_async(request: HttpRequest, agent_id: str, payload: Sending) -> HttpResponse:
     """Say something to the agent. The run is told at once; ask for it by its id."""
-    agent, runs = _sent(request, agent_id, payload)
-    return answer(shapes.run(agent.runs.get(pk=runs[-1])))
+    sent = _sent(request, agent_id, payload)
+    return answer(shapes.run(sent.agent.runs.get(pk=sent.runs[-1])))
 
 
 class MessageListing(Listing):

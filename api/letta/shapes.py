@@ -24,6 +24,7 @@ PROVIDER = "openai"  # the protocol that every endpoint of memweb speaks, whoeve
 STATUS = {
     Run.Status.QUEUED: "created",
     Run.Status.RUNNING: "running",
+    Run.Status.WAITING: "completed",  # so Letta calls it: whoever waits for the run must hear that it asks
     Run.Status.DONE: "completed",
     Run.Status.STOPPED: "cancelled",
     Run.Status.FAILED: "failed",
@@ -221,6 +222,8 @@ def stop_reason(run: Run) -> str | None:
     """Why a run ended; None while it has not."""
     if run.status == Run.Status.STOPPED:
         return "cancelled"
+    if run.status == Run.Status.WAITING:
+        return "requires_approval"
     if run.stop_reason:
         return STOP_REASON[Run.StopReason(run.stop_reason)]
     if run.status == Run.Status.FAILED:

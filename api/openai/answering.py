@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
+from agents import selectors
 from agents.access import owned_by
 from agents.models import Agent, Run
 from api.access import agent_for, person
@@ -19,7 +20,7 @@ from api.answers import read, when_ready
 from api.errors import NotSupported, RunFailed, Unfit, Unknown, answer_of, as_openai
 from api.ids import uuid_of
 from api.letta import following
-from api.letta.following import Outcome
+from api.letta.following import Answering, Outcome
 from api.letta.shapes import Shape
 from api.sending import Outgoing, send
 
@@ -82,23 +83,33 @@ class Reply:
 
 async def reply(agent: Agent, run: Run) -> Reply:
     """Wait for the run. Raises RunFailed: the message was taken, and is not to be sent again."""
-    response = await following.response(agent, [run.pk], {"assistant_message"})
+    response = await following.response(Answering(agent, [run.pk]), {"assistant_message"})
     text = "\n\n".join(message["content"] for message in response["messages"])
     outcome = await read(following.outcome, agent, [run.pk])
     if outcome.error:
         raise RunFailed(outcome.error)
-    return Reply(text, outcome)
+    return Reply(text or await read(_asks, agent, run), outcome)
+
+
+def _asks(agent: Agent, run: Run) -> str:
+    """What is said in place of a reply while a call waits for a yes: this protocol cannot ask. Empty otherwise."""
+    waiting = selectors.calls_asked(agent).filter(step__run=run).values_list("function", flat=True)
+    if not waiting:
+        return ""
+    return _("(I wait for your yes before I call %(functions)s. Say it in memweb.)") % {"functions": ", ".join(waiting)}
 
 
 async def reply_pieces(agent: Agent, run: Run) -> AsyncIterator[str | None]:
     """The reply as it comes; None in place of a long silence. What is said after a pause begins a new paragraph."""
     last = None
-    async for message in following.pieces(agent, [run.pk], tokens=True):
+    async for message in following.pieces(Answering(agent, [run.pk]), tokens=True):
         if message is None:
             yield None
         elif message["message_type"] == "assistant_message":
             yield message["content"] if last in (None, message["id"]) else f"\n\n{message['content']}"
             last = message["id"]
+    if last is None and (sentence := await read(_asks, agent, run)):
+        yield sentence
 
 
 def usage_of(outcome: Outcome) -> Shape:

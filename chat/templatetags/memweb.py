@@ -1,3 +1,4 @@
+import json
 import re
 from datetime import datetime
 
@@ -22,6 +23,15 @@ UNITS = ((86400, "d"), (3600, "h"), (60, "m"))  # seconds
 def item(values: dict[str, str], key: str) -> str:
     """The value of a key that a template has in a variable; empty if there is none."""
     return values.get(key, "")
+
+
+@register.filter
+def pretty_json(text: str) -> str:
+    """JSON for a person to read; other text as it is."""
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+    except ValueError:
+        return text
 
 
 @register.filter

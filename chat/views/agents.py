@@ -66,6 +66,7 @@ def agent_page(request: HttpRequest, agent_id: UUID) -> HttpResponse:
         "last_seq": messages[-1].seq if messages else 0,
         "history": history(agent, at, first_seq) if at and at < first_seq else None,
         "waiting": selectors.waiting(agent),
+        "asked": selectors.calls_asked(agent),
         "run": selectors.running(agent),
         "tabs": TABS,
         "commands": commands.COMMANDS.values(),

@@ -113,9 +113,21 @@ def prompt(request: HttpRequest, agent_id: UUID) -> HttpResponse:
 def function_switch(request: HttpRequest, agent_id: UUID, name: str) -> HttpResponse:
     """Offer the agent a function, or no more."""
     agent = agent_for(request, agent_id)
+    return _functions(request, agent, lambda: services.function_switch(agent=agent, name=name, on="on" in request.POST))
+
+
+@require_POST
+def function_ask_first(request: HttpRequest, agent_id: UUID, name: str) -> HttpResponse:
+    """Ask the person before each call of a function, or no more."""
+    agent = agent_for(request, agent_id)
+    ask = "ask" in request.POST
+    return _functions(request, agent, lambda: services.function_ask_first(agent=agent, name=name, ask=ask))
+
+
+def _functions(request: HttpRequest, agent: Agent, change: Callable[[], None]) -> HttpResponse:
     error = ""
     try:
-        services.function_switch(agent=agent, name=name, on="on" in request.POST)
+        change()
     except InvalidInput as fault:
         error = str(fault)
     context = {"agent": agent, "error": error, **functions_tab(request, agent)}

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from agents import services
+from agents import selectors, services
 from agents.exceptions import InvalidInput
-from agents.models import Run
+from agents.models import OutsideCall, Run
 from agents.services import Hand
 from chat.access import agent_for, part_for
 from chat.answers import asking_about_memory, toast
@@ -54,6 +55,22 @@ def _or_toast(request: HttpRequest, act: Callable[[Hand], HttpResponse]) -> Http
         return asking_about_memory(request, act)
     except InvalidInput as error:
         return toast(str(error))
+
+
+@require_POST
+def call_decide(request: HttpRequest, call_id: int) -> HttpResponse:
+    """Yes or no to a call that the agent may not make by itself."""
+    call = part_for(request, OutsideCall, call_id)
+    decision = request.POST.get("decision")
+    try:
+        if decision in ("approve", "always"):
+            services.call_approve(call=call, always=decision == "always")
+        else:
+            services.call_deny(call=call, reason=request.POST.get("reason", ""))
+    except InvalidInput as error:
+        return toast(str(error))
+    agent = call.step.run.agent
+    return render(request, "chat/_asked.html", {"agent": agent, "asked": selectors.calls_asked(agent)})
 
 
 @require_POST

@@ -10,7 +10,7 @@ from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 import httpx
 
-from memweb.client import agents, commands, documents, memory, runs, talking
+from memweb.client import agents, approvals, commands, documents, memory, runs, talking
 from memweb.client.errors import ConnectionLost, of_transport
 from memweb.client.finding import Server
 from memweb.client.steps import Pause, Request, Steps, opened
@@ -258,6 +258,9 @@ class Calls:
     wait_for_run = Call(runs.wait_for_run)
     stop_run = Call(runs.stop_run)
 
+    list_asked_calls = Call(approvals.list_asked_calls)
+    allow_call = Call(approvals.allow_call)
+    deny_call = Call(approvals.deny_call)
     list_commands = Call(commands.list_commands)
     match_command = Call(commands.match_command)
     run_command = Call(commands.run_command)

@@ -82,7 +82,8 @@ class Dropped(Result):
 
 
 class RunChanged(Result):
-    """A run goes its way: `status` is queued, running, done, stopped or failed."""
+    """A run goes its way: `status` is queued, running, waiting (for a person: see `list_asked_calls`), done,
+    stopped or failed."""
 
     event: Literal["run"] = Field("run", repr=False)
     run_id: str

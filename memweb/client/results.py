@@ -63,6 +63,16 @@ class Passage(Result):
     tags: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
 
 
+class AskedCall(Result):
+    """A call that waits for a yes or no. `arguments` is JSON."""
+
+    number: int
+    function: str
+    arguments: str = "{}"
+    run_id: str = ""
+    asked_at: datetime | None = None
+
+
 class Archive(Result):
     """A named store of passages and documents, which agents may share."""
 

@@ -49,15 +49,17 @@ class OwnFunction:
     signature: Signature
     wants_call: bool
     idempotent: bool
+    ask_first: bool
     time_limit: float
 
 
 _found: dict[str, OwnFunction] = {}
 
 
-def function(*, idempotent: bool = False, time_limit: float = 60) -> Callable[[Body], Body]:
+def function(*, idempotent: bool = False, ask_first: bool = False, time_limit: float = 60) -> Callable[[Body], Body]:
     """Offer a function to agents. `idempotent`: calling it twice does no more than once, so that memweb may call it
-    again where it cannot know whether a call came to its end.
+    again where it cannot know whether a call came to its end. `ask_first`: a person has to say yes to each call, unless
+    they decide otherwise for an agent.
 
     Raises ValueError for a name that models cannot be told, a name that there is already, or a time limit out of range.
     """
@@ -73,7 +75,7 @@ def function(*, idempotent: bool = False, time_limit: float = 60) -> Callable[[B
         hints = list(get_type_hints(body).values())
         wants_call = bool(hints) and hints[0] is Call
         signature = signature_of(body, heartbeat_default=True, first=1 if wants_call else 0)
-        _found[name] = OwnFunction(body, signature, wants_call, idempotent, time_limit)
+        _found[name] = OwnFunction(body, signature, wants_call, idempotent, ask_first, time_limit)
         return body
 
     return offer

@@ -63,6 +63,7 @@ def _described() -> dict[str, Any]:
                 "description": one.signature.description,
                 "parameters": one.signature.parameters,
                 "idempotent": one.idempotent,
+                "ask_first": one.ask_first,
                 "time_limit": one.time_limit,
             }
             for name, one in found().items()

@@ -46,6 +46,7 @@ class Described:
     description: str
     parameters: dict[str, Any]
     idempotent: bool
+    ask_first: bool
     time_limit: float
 
 

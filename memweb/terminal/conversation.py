@@ -131,6 +131,7 @@ class Conversation:
     async def _state(self, state: State) -> None:
         if self.version is None:
             await self._earlier()
+            await self._asked()
         elif state.version != self.version:
             self.screen.note(_("(The conversation was changed meanwhile; /dump shows how it is now.)"))
         self.version = state.version
@@ -153,7 +154,16 @@ class Conversation:
         if _key(message) not in self._shown:  # between the two first answers it may come with both
             self.screen.message(message, self.agent.name)
 
+    async def _asked(self) -> None:
+        for call in await self.client.list_asked_calls(self.agent.id):
+            told = {"agent": self.agent.name, "function": call.function, "arguments": call.arguments}
+            self.screen.note(_("%(agent)s wants to call %(function)s %(arguments)s") % told, "yellow")
+            self.screen.note(_("/allow, /allow always or /deny with a reason answers."))
+
     def _run(self, event: RunChanged) -> None:
+        if event.status == "waiting":
+            self.run_id = None
+            self._begin(self._tried(self._asked()))
         if event.status == "running" or (event.status == "queued" and self.run_id is None):
             self.run_id = event.run_id
         elif event.status in OVER and self.run_id in (None, event.run_id):

@@ -37,7 +37,8 @@ def test_help_lists_every_command_with_its_usage(agent: Agent) -> None:
     heads = [entry.head for entry in command(agent, "/help").entries]
     assert heads == [
         *("/dump [n]", "/memory", "/pop [n]", "/retry", "/rethink <text>", "/rewrite <text>", "/heartbeat"),
-        *("/memorywarning", "/summarize", "/systemswap <text>", "/attach <archive>", "/save [name]", "/exit", "/help"),
+        *("/memorywarning", "/summarize", "/systemswap <text>", "/attach <archive>", "/save [name]", "/allow [always]"),
+        *("/deny [why]", "/exit", "/help"),
     ]
 
 

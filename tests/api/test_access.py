@@ -123,6 +123,8 @@ def things_of(owner: User, mark: str, serve_model: ServeModel) -> Things:
     block = services.block_create(owner=owner, settings=services.BlockSettings(label=mark.lower()), value=mark)
     return {
         "agent_id": f"agent-{agent.pk}",
+        "number": 1,  # of a call that waits
+        "approve": True,
         "conversation_id": f"conversation-{agent.pk}",
         "block_id": f"block-{block.pk}",
         "block_label": "human",

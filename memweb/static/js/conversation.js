@@ -29,7 +29,7 @@ export function startConversation() {
   chat.addEventListener("htmx:wsBeforeMessage", onFrame);
   chat.addEventListener("htmx:wsAfterMessage", onRows);
   document.body.addEventListener("htmx:afterSettle", (event) => {
-    if (event.detail.target.id === "waiting") { following = true; toEnd(); }
+    if (["waiting", "asked"].includes(event.detail.target.id)) { following = true; toEnd(); }
     hint();
   });
   keepPlaceWhenOlderRowsCome(timeline);
