@@ -106,7 +106,7 @@ def numbered(keys: list[int], queries: "Mapping[str, Vector]") -> list[Numbered]
     for number in (number for number in NUMBERS_OF_INDEXES if number < len(keys)):
         there = set(Passage.objects.values_list("archive_id", flat=True))
         Passage.objects.bulk_create(row(archive, vector) for archive in others[:number] if archive not in there)
-        with mock.patch.object(vector_index, "LARGE", 0):
+        with mock.patch.multiple(vector_index, LARGE=0, TOO_LARGE=0):
             vector_index.ensure()
         searches = [taken(partial(search, ours, query)) for query in queries]
         inserts = [taken(row(ours, vector).save) for _query in queries]
@@ -174,7 +174,7 @@ def searched(by_size: Mapping[int, list[int]], queries: "Mapping[str, Vector]") 
         yield of(size, "row by row", keys, queries, 0.0)
     indexed = [keys[0] for keys in by_size.values()]
     needed = [vector_index._Index(ARCHIVAL, "embedding", key) for key in indexed]
-    with mock.patch.object(vector_index, "_needed", lambda: iter(needed)):
+    with mock.patch.object(vector_index, "_needed", lambda present: iter(needed)):
         building = taken(vector_index.ensure) / 1000 / len(indexed)
     for size, key in zip(by_size, indexed, strict=True):
         yield of(size, "index", [key], queries, building)

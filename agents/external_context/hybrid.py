@@ -3,12 +3,12 @@
 Each searched column nominates its best 100 rows (a vector column 100 of each large store), and all nominated rows are
 scored by every column; a storage then ranks these candidates by their scores. Two statements: a plan (how large the
 stores are, how common each word is), and the search. Only a large store has an index of its vectors, which is
-approximate; a small one is searched exactly.
+approximate, and its words are looked up in the index of everybody's; a small one is gone through row by row.
 
 The search for "harbour lights" in the small archive 7, shortened:
 
-    WITH match_0 AS (SELECT id FROM passage                                        -- lookup of the rarer words
-                     WHERE archive_id = 7 AND words @@ '''harbour'' | ''light''' LIMIT 10000),
+    WITH match_0 AS (SELECT id FROM (SELECT id, words FROM passage WHERE archive_id = 7 OFFSET 0) AS row
+                     WHERE words @@ '''harbour'' | ''light''' LIMIT 10000),       -- has the rarer words
          candidate_0 AS (...), term_0 AS (...), occurrence_0 AS (...), weight_0 AS (...), length_0 AS (...),
          best_0 AS (SELECT id FROM ... ORDER BY sum(weight) DESC LIMIT 100),       -- nominated by their words
          scan_1 AS (SELECT id, embedding <=> '[...]' AS distance FROM passage
@@ -39,6 +39,7 @@ from agents.external_context.vector_index import StoreKind
 from agents.llm.embeddings import Vector, get_embedder
 
 Row = TypeVar("Row", bound=models.Model)
+_Selection = tuple[str, tuple[Any, ...]]  # SQL and its parameters
 
 logger = logging.getLogger(__name__)
 
@@ -237,7 +238,7 @@ class _Search(Generic[Row]):
             scans.append(exact.filter(**{f"{store}__in": self._plan.small}).order_by("distance")[:CANDIDATE_LIMIT])
         for rows in scans:
             number = len(self._nominations)
-            self._add_cte(f"scan_{number}", rows.values("id", "distance"))
+            self._add_cte(f"scan_{number}", rows.values("id", "distance").query.sql_with_params())
             # + 0 forces a sort: the planner takes the scan's order for exact
             self._ctes.append(
                 f"nearest_{number} AS (SELECT id FROM scan_{number} ORDER BY distance + 0 LIMIT {CANDIDATE_LIMIT})"
@@ -253,10 +254,10 @@ class _Search(Generic[Row]):
         if not terms.lexemes:
             return
         matches = []
-        for tsquery, limit in terms.lookups(large=bool(self._plan.large)):
-            cast = Cast(Value(tsquery), SearchQueryField())
-            match = CombinedExpression(F(column), "@@", cast, output_field=BooleanField())
-            matches.append(self._rows.filter(match).values("id")[:limit])
+        if self._plan.large:
+            matches += [self._looked_up(column, *lookup) for lookup in terms.lookups(large=True)]
+        if self._plan.small:
+            matches += [self._gone_through(column, *lookup) for lookup in terms.lookups(large=False)]
         self._add_cte(f"match_{number}", *matches)
         quoted = f'"{column}"'
         self._ctes += bm25.ranking_ctes(number, column=quoted, table=self._table, limit=CANDIDATE_LIMIT)
@@ -264,11 +265,25 @@ class _Search(Generic[Row]):
         self._nominations.append(f"best_{number}")
         self._scores.append(f"{bm25.score(number, column=quoted)} AS score_{column}")
 
-    def _add_cte(self, name: str, *selections: "QuerySet[Any, Any]") -> None:
-        """The union of what the querysets select."""
+    def _looked_up(self, column: str, tsquery: str, limit: int) -> _Selection:
+        """Rows of the large stores, by the index of everybody's words."""
+        cast = Cast(Value(tsquery), SearchQueryField())
+        match = CombinedExpression(F(column), "@@", cast, output_field=BooleanField())
+        rows = self._rows.filter(match, **{f"{self._columns.kind.store}__in": self._plan.large})
+        return rows.values("id")[:limit].query.sql_with_params()
+
+    def _gone_through(self, column: str, tsquery: str, limit: int) -> _Selection:
+        """Rows of the small stores, row by row: with many people the index has more of others' rows to pass over than
+        such a store has rows. OFFSET 0 keeps the planner from using it."""
+        rows = self._rows.filter(**{f"{self._columns.kind.store}__in": self._plan.small}).values("id", column)
+        sql, parameters = rows.query.sql_with_params()
+        sql = f'SELECT id FROM ({sql} OFFSET 0) AS row WHERE row."{column}" @@ %s::tsquery LIMIT {limit}'
+        return sql, (*parameters, tsquery)
+
+    def _add_cte(self, name: str, *selections: _Selection) -> None:
+        """The union of what they select."""
         statements = []
-        for rows in selections:
-            sql, parameters = rows.query.sql_with_params()
+        for sql, parameters in selections:
             statements.append(f"({sql})")
             self._cte_parameters += parameters
         self._ctes.append(f"{name} AS MATERIALIZED ({' UNION '.join(statements)})")

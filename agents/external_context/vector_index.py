@@ -1,4 +1,7 @@
-"""HNSW indexes: a large store has one of its own per embedding column, a small one is searched row by row.
+"""HNSW indexes: a large store may have one of its own per embedding column, another is searched row by row.
+
+How many there are does not grow with the people, since each statement on a table looks at all of its indexes: the
+largest stores have one, and every store that is too large to be gone through.
 
 One index over everybody's rows would have to skip those of others, and the more it skips the less it finds. A store is
 what is searched as one: the messages of an agent, the passages of an archive. The columns have no fixed dimension, so
@@ -7,7 +10,7 @@ that another embedding model needs no migration: an index is over a cast, of tha
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +27,9 @@ from agents.models import Message, Passage
 logger = logging.getLogger(__name__)
 
 LARGE = 5_000  # rows; up to that many a search row by row takes about as long as one by index
+TOO_LARGE = 50_000  # rows; a search row by row takes a tenth of a second and more
+MOST = 100  # stores of a kind that are only large; with all that are too large
+STEADY = 2  # times as large must a store be to take another's place: an index is built in two looks at the whole table
 BUILD_MEMORY = "2GB"  # at most: enough for a million rows; beyond it the build is slower, not wrong
 NAME_PREFIX = "vectors_"
 
@@ -89,8 +95,8 @@ def ensure() -> None:
     of a model no longer configured, or left half built. Not inside a transaction; minutes for a million rows."""
     with try_lock("vector indexes") as acquired:
         if acquired:
-            needed = {index.name: index for index in _needed()}
             present = _present()
+            needed = {index.name: index for index in _needed(present)}
             for name in present.keys() - needed.keys() | {name for name, valid in present.items() if not valid}:
                 _drop(name)
                 present.pop(name)
@@ -103,13 +109,23 @@ def ensure() -> None:
                         logger.exception("The index was not built; memweb tries again later")
 
 
-def _needed() -> Iterator[_Index]:
-    """Those of the stores that are large."""
+def _needed(present: Collection[str]) -> Iterator[_Index]:
+    """Those of the stores that are too large, and of the largest others; the largest first."""
     for kind in (RECALL, ARCHIVAL):
-        rows = kind.model._default_manager.order_by()
-        large = rows.values(kind.store).annotate(rows=Count("pk")).filter(rows__gt=LARGE)
-        for store in large.values_list(kind.store, flat=True):
+        for store in _stores(kind, present):
             yield from (_Index(kind, column, store) for column in kind.columns)
+
+
+def _stores(kind: StoreKind, present: Collection[str]) -> list[Any]:
+    rows = kind.model._default_manager.order_by()
+    sizes = rows.values(kind.store).annotate(rows=Count("pk")).filter(rows__gt=LARGE)
+    counted: dict[Any, int] = dict(sizes.values_list(kind.store, "rows"))
+
+    def rank(store: Any) -> int:
+        return counted[store] * (STEADY if kind.index_name(store) in present else 1)
+
+    ranked = sorted(counted, key=rank, reverse=True)
+    return [store for place, store in enumerate(ranked) if place < MOST or counted[store] > TOO_LARGE]
 
 
 @contextmanager

@@ -29,7 +29,9 @@ from agents.models import (
     BlockRevision,
     Checkpoint,
     Document,
+    FunctionSource,
     Human,
+    InstalledFunction,
     Message,
     Passage,
     Persona,
@@ -58,6 +60,7 @@ SEARCHES: dict[type[Model], str] = {
     Preferences: "alice",
     Token: "cron",
     Quota: "alice",
+    FunctionSource: "lake.py",
 }
 
 Fields = dict[str, str]
@@ -115,6 +118,8 @@ def everything(agent: Agent, serve_model: ServeModel, settings: Settings, tmp_pa
     services.checkpoint_create(agent=agent, name="before the storm")
     person_reads(person=agent.owner, language="en")
     Quota.objects.create(user=agent.owner, agents=5)
+    source = FunctionSource.objects.create(name="lake.py", error="It is broken.")
+    InstalledFunction.objects.create(source=source, name="depth")
     services.token_create(owner=agent.owner, name="cron")
     return agent
 

@@ -11,6 +11,7 @@ from pytest_django import Settings
 
 from agents import tasks
 from agents.external_context import archival_storage, vector_index
+from agents.external_context.archival_storage import Filing
 from agents.external_context.vector_index import ARCHIVAL
 from agents.llm.embeddings import get_embedder
 from agents.models import Agent, Archive, Passage
@@ -137,3 +138,51 @@ def test_an_archive_that_goes_takes_its_index_with_it(large: Agent, alice: User)
     other.delete()
     vector_index.ensure()
     assert list(indexes()) == [ARCHIVAL.index_name(large.archive_id)]
+
+
+def archives_with_an_index(*archives: Archive) -> set[str]:
+    there = indexes()
+    return {archive.name for archive in archives if ARCHIVAL.index_name(archive.pk) in there}
+
+
+def test_the_number_of_indexes_does_not_grow_with_the_stores(
+    agent: Agent, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vector_index, "MOST", 2)
+    monkeypatch.setattr(vector_index, "TOO_LARGE", 12)
+    named = [Archive.objects.create(owner=alice, name=name) for name in "abcd"]
+    for archive, size in zip(named, (4, 5, 6, 13), strict=True):
+        archival_storage.insert_all(archive, [Filing(text=f"Key {number}.") for number in range(size)])
+    vector_index.ensure()
+    assert archives_with_an_index(*named) == {"c", "d"}
+    archival_storage.insert_all(named[0], [Filing(text=f"Lamp {number}.") for number in range(4)])  # 8 to 6: too little
+    vector_index.ensure()
+    assert archives_with_an_index(*named) == {"c", "d"}
+    archival_storage.insert_all(named[1], [Filing(text=f"Rope {number}.") for number in range(8)])  # 13: too large
+    vector_index.ensure()
+    assert archives_with_an_index(*named) == {"b", "d"}
+    archival_storage.insert_all(
+        named[0], [Filing(text=f"Sail {number}.") for number in range(5)]
+    )  # three are too large
+    vector_index.ensure()
+    assert archives_with_an_index(*named) == {"a", "b", "d"}
+
+
+def test_the_words_of_a_small_store_are_not_looked_up_among_everybodys(agent: Agent) -> None:
+    archival_storage.insert(agent.archive, "The key of the harbour.")
+    with CaptureQueriesContext(connection) as queries:
+        assert texts(agent, "harbour") == ["The key of the harbour."]
+    (search,) = (query["sql"] for query in queries if "match_0" in query["sql"])
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # the table is so small that no index would be used anyway
+        cursor.execute("SET LOCAL enable_indexscan = off")
+        cursor.execute("EXPLAIN " + search)
+        assert "passage_words" not in "\n".join(row[0] for row in cursor.fetchall())
+
+
+def test_small_and_large_archives_are_searched_together(large: Agent, alice: User) -> None:
+    small = Archive.objects.create(owner=alice, name="small")
+    archival_storage.insert(small, "The key of the observatory hangs there.")
+    large.attached_archives.add(small)
+    found = texts(large, "key of the harbour or observatory")
+    assert {"The key of the observatory hangs there.", "The key of the harbour hangs there."} <= set(found)
