@@ -224,6 +224,7 @@ LEASE_SECONDS = 15
 
 # Their information is a line for each request or each look of the reaper.
 QUIET = (
+    "mcp",
     "opentelemetry",
     "urllib3",
     "httpx",
