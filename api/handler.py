@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 from django.conf import settings
 from django.core.handlers.asgi import ASGIHandler
 
-PREFIXES = ("v1", "openai")
+PREFIXES = ("v1", "openai", "mcp")
 
 
 def is_for_programs(path: str) -> bool:
@@ -36,5 +36,5 @@ class ProgramsHandler(ASGIHandler):
             settings.MIDDLEWARE = pages
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        """By the tidy path."""
-        await super().__call__({**scope, "path": _tidy(scope)}, receive, send)
+        """By the tidy path. `doors` is for a door that is made of others."""
+        await super().__call__({**scope, "path": _tidy(scope), "doors": self}, receive, send)

@@ -10,6 +10,7 @@ from api.access import Bearer
 from api.asked import JsonParser
 from api.documentation import Doors, OpenAIDoors, page
 from api.letta import agents, blocks, folders, installation, messages, passages, runs, tools
+from api.mcp.door import door
 from api.openai import chat, responses
 from api.own import approvals, commands, events
 from memweb import __version__
@@ -66,4 +67,5 @@ urlpatterns = [
     path("v1/docs", page(v1, openai), name="api_documentation"),
     path("v1/", _doors(v1)),
     path("openai/v1/", _doors(openai)),
+    path("mcp", door),
 ]

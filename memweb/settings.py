@@ -226,6 +226,7 @@ APPROVAL_TIME = timedelta(hours=ENV.memweb_approval_hours)
 
 # Their information is a line for each request or each look of the reaper.
 QUIET = (
+    "mcp",
     "opentelemetry",
     "urllib3",
     "httpx",

@@ -32,7 +32,7 @@ UNKNOWN_HERE = frozenset(
 
 
 class BlockOut(BaseModel):
-    """A core memory block. `limit` is in characters."""
+    """A core memory block. `limit` is in characters; `revision` counts the edits of `value`."""
 
     id: str
     label: str
@@ -40,6 +40,7 @@ class BlockOut(BaseModel):
     limit: int
     description: str | None
     read_only: bool
+    revision: int
     tags: list[str]
     metadata: dict[str, Any]
 
@@ -69,7 +70,7 @@ class BlockCreate(Body):
 
 
 class BlockUpdate(Body):
-    """What is not given stays."""
+    """What is not given stays. With `from_revision`, a `value` that was made from an older revision is refused: 409."""
 
     NOT_SUPPORTED: ClassVar = UNKNOWN_HERE
 
@@ -80,6 +81,7 @@ class BlockUpdate(Body):
     read_only: StrictBool | None = None
     tags: list[Name] | None = Field(None, max_length=MOST_NAMES)
     metadata: dict[str, Any] | None = None
+    from_revision: int | None = Field(None, ge=1, le=2**31 - 1)
 
 
 class BlockListing(Listing):
@@ -162,18 +164,18 @@ def block_update(request: HttpRequest, block_id: str, payload: BlockUpdate) -> H
 def updated(request: HttpRequest, row: Block, payload: BlockUpdate) -> Block:
     """All of it or nothing. Raises BlockOverLimit, StaleEdit, InvalidInput."""
     given = payload.model_dump(exclude_none=True)
-    value = given.pop("value", None)
+    value, from_revision = given.pop("value", None), given.pop("from_revision", row.revision)
     own = {name: given.pop(name) for name in ("tags", "metadata") if name in given}
     wider = given.get("limit", 0) > row.limit
     if value is not None and len(value) > given.get("limit", row.limit):
         raise BlockOverLimit(row.label, len(value), given.get("limit", row.limit))
     with transaction.atomic():
         if value is not None and not wider:
-            row = services.block_edit(block=row, value=value, from_revision=row.revision, editor=person(request))
+            row = services.block_edit(block=row, value=value, from_revision=from_revision, editor=person(request))
         if given:
             row = services.block_describe(block=row, settings=BlockSettings(**{**vars(BlockSettings.of(row)), **given}))
         if value is not None and wider:
-            row = services.block_edit(block=row, value=value, from_revision=row.revision, editor=person(request))
+            row = services.block_edit(block=row, value=value, from_revision=from_revision, editor=person(request))
         if own:
             services.block_note(block=row, **own)
     return row

@@ -70,6 +70,7 @@ def block(row: Block) -> Shape:
         "limit": row.limit,
         "description": row.description or None,
         "read_only": row.read_only,
+        "revision": row.revision,
         "metadata": row.metadata,
         "tags": row.tags,
         "is_template": False,

@@ -87,9 +87,12 @@ class Waiting:
 class Awaiting:
     """Carries out steps and streams, and is awaited."""
 
-    def __init__(self, server: Server, language: str, silence: float) -> None:
+    def __init__(
+        self, server: Server, language: str, silence: float, transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
+        """By `transport` where not over the network: to a server in this very process."""
         self.url = server.url
-        self._http = httpx.AsyncClient(**_settings(server, language, silence))
+        self._http = httpx.AsyncClient(**_settings(server, language, silence), transport=transport)
 
     async def carry_out(self, steps: Steps[R]) -> R:
         """Do what `steps` ask for, one after the other."""

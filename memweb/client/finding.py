@@ -33,7 +33,7 @@ def find(base_url: str | None = None, token: str | None = None) -> Server:
     here = running_here()
     if not url:
         if here is None:
-            raise NoServer("No memweb is running on this machine. Start it with `memweb up`, or give its base_url.")
+            raise NoServer("No memweb is running on this machine. Start it with `memweb up`, or say where one is.")
         return Server(here.url, secret or here.token)
     url = url.rstrip("/").removesuffix("/v1")
     if not url.startswith(("http://", "https://")):

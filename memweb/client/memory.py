@@ -15,9 +15,13 @@ def get_block(*, agent_id: str, label: str) -> Steps[Block]:
     return read_as(Block, (yield from ask(get(path("agents", agent_id, "core-memory", "blocks", label)))))
 
 
-def edit_block(*, agent_id: str, label: str, value: str) -> Steps[Block]:
-    """Have a block say something else. The edit is yours in its history."""
-    change = patch(path("agents", agent_id, "core-memory", "blocks", label), {"value": value})
+def edit_block(*, agent_id: str, label: str, value: str, from_revision: int | None = None) -> Steps[Block]:
+    """Have a block say something else. The edit is yours in its history.
+
+    With the `from_revision` that it was made from, it raises NotNow where the block was edited since.
+    """
+    made_from = {} if from_revision is None else {"from_revision": from_revision}
+    change = patch(path("agents", agent_id, "core-memory", "blocks", label), {"value": value, **made_from})
     return read_as(Block, (yield from ask(change)))
 
 

@@ -28,6 +28,7 @@ class Block(Result):
     limit: int | None = None
     description: str | None = None
     read_only: bool | None = None
+    revision: int | None = None  # of its text: how often that was edited
 
 
 class Memory(Result):

@@ -274,4 +274,19 @@ def attach(archive: str, name: str) -> None:
     click.echo(_("%(agent)s searches “%(archive)s” from now on.") % names)
 
 
-COMMANDS = (run, list_agents, create, delete, export_agent, import_agent, load, attach)
+@click.command()
+@click.option("--agent", "name", help="The one agent to show, by its name or id; without it all of yours.")
+@click.option("--url", help="Where memweb answers; else MEMWEB_URL, else the one of this machine.")
+@click.option("--token", help="What opens it; else MEMWEB_TOKEN, else this machine's own.")
+@_sentences
+def mcp(name: str | None, url: str | None, token: str | None) -> None:
+    """Give other assistants your agents' memory as tools.
+
+    Speaks the Model Context Protocol on stdin and stdout; an assistant starts it. Over HTTP: /mcp.
+    """
+    from memweb.mcp.stdio import serve
+
+    serve(name, url, token)
+
+
+COMMANDS = (run, list_agents, create, delete, export_agent, import_agent, load, attach, mcp)

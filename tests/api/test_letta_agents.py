@@ -152,6 +152,19 @@ def test_blocks_of_an_agent_are_read_and_written_by_label(letta: Any, sam: Any) 
         letta.agents.blocks.retrieve("nothing", agent_id=sam.id)
 
 
+@pytest.mark.parametrize("more", [{}, {"limit": 3000}])
+def test_an_edit_from_an_older_revision_is_refused_as_a_whole(letta: Any, sam: Any, more: dict[str, Any]) -> None:
+    assert letta.agents.blocks.retrieve("human", agent_id=sam.id).revision == 1
+    edit = {"value": "Name: Bo", "extra_body": {"from_revision": 1}, **more}
+    assert letta.agents.blocks.update("human", agent_id=sam.id, value="Name: Bob").revision == 2
+    with pytest.raises(ConflictError, match="Nothing was overwritten"):
+        letta.agents.blocks.update("human", agent_id=sam.id, **edit)
+    now = letta.agents.blocks.retrieve("human", agent_id=sam.id)
+    assert (now.value, now.limit, now.revision) == ("Name: Bob", 2000, 2)
+    edit["extra_body"] = {"from_revision": 2}
+    assert letta.agents.blocks.update("human", agent_id=sam.id, **edit).revision == 3
+
+
 def test_exactly_the_limit_is_taken_and_one_more_is_refused_with_both_sizes(letta: Any, sam: Any) -> None:
     block = letta.blocks.create(label="notes", value="x" * 10, limit=10)
     assert letta.blocks.update(block.id, value="y" * 10).value == "y" * 10

@@ -151,14 +151,17 @@ def test_a_run_is_stopped_through_its_agent(small: SmallServer, client: Any) -> 
 
 def test_core_memory(small: SmallServer, client: Any) -> None:
     block = {"id": "block-1", "label": "human", "value": "Bob"}
-    small.answers = [[block], [], block, {**block, "value": "Ann"}, {**block, "id": "block-2"}, AGENT]
+    edited = {**block, "value": "Ann", "revision": 8}
+    small.answers = [[block], [], block, edited, edited, {**block, "id": "block-2"}, AGENT]
     assert [found.label for found in client.list_blocks(AGENT_ID)] == ["human"]
     assert client.get_block(agent_id=AGENT_ID, label="human").value == "Bob"
     assert client.edit_block(agent_id=AGENT_ID, label="human", value="Ann").value == "Ann"
     assert small.asked[3].body == {"value": "Ann"}
+    assert client.edit_block(agent_id=AGENT_ID, label="human", value="Ann", from_revision=7).revision == 8
+    assert small.asked[4].body == {"value": "Ann", "from_revision": 7}
     assert client.add_block(agent_id=AGENT_ID, label="a/b", value="x", limit=10).id == "block-2"
-    assert small.asked[4].body == {"label": "a/b", "value": "x", "limit": 10}
-    assert small.asked[5].path.endswith("/core-memory/blocks/attach/block-2")
+    assert small.asked[5].body == {"label": "a/b", "value": "x", "limit": 10}
+    assert small.asked[6].path.endswith("/core-memory/blocks/attach/block-2")
 
 
 def test_an_id_is_one_part_of_an_address(small: SmallServer, client: Any) -> None:
