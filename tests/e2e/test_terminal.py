@@ -137,6 +137,8 @@ def test_terminal_and_page_show_one_conversation(client: Client, home: Path, own
 
 # What is typed, and what is to be seen then.
 EVERY_COMMAND = [
+    ("/allow", "No call waits for your yes."),
+    ("/deny", "No call waits for your yes."),
     ("/help", "/summarize"),
     ("/memory", "Name: Ada."),
     ("/dump 2", "The last messages"),
@@ -204,6 +206,31 @@ def test_a_program_that_waits_hears_why_an_answer_failed(client: Client, product
     done = ran(command, environment, "run in circles")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Error: ") and len(done.stderr.splitlines()) == 1
+
+
+def test_a_call_that_waits_is_shown_and_answered(client: Client, product: Product, home: Path) -> None:
+    (home / "functions").mkdir(exist_ok=True)
+    (home / "functions" / "horn.py").write_text(
+        "from memweb.functions import function\n@function(ask_first=True)\ndef horn(): return 'Honk.'\n"
+    )
+    product.manage("shell", "--no-imports", "-c", "from agents.functions import installed; installed.refresh()")
+    client.create_agent(name="Careful")
+    product.manage(
+        *("shell", "--no-imports", "-c"),
+        "from agents import services; from agents.models import Agent; "
+        "services.function_switch(agent=Agent.objects.get(name='Careful'), name='horn', on=True)",
+    )
+    with Terminal("run", "--agent", "Careful", home=home) as terminal:
+        terminal.shows("heard nothing yet")
+        terminal.say("call horn")
+        terminal.shows("Careful wants to call horn {}")
+        terminal.say("/allow")
+        terminal.shows("I found this: Honk.")
+        terminal.say("call horn")
+        until(lambda: client.list_asked_calls(client.get_agent("Careful").id), "it asks again")
+        terminal.say("/deny Too loud.")
+        terminal.shows("I found this: The person did not allow this call")
+        terminal.press(CTRL_D)
 
 
 @pytest.fixture
