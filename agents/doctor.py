@@ -74,7 +74,7 @@ def _counted(rows: "QuerySet[Any]", by: str, told: str) -> Iterator[str]:
 
 
 def _documents_without_file() -> Iterator[str]:
-    for pk, name, file in Document.objects.values_list("pk", "name", "file").iterator():
+    for pk, name, file in Document.objects.exclude(file="").values_list("pk", "name", "file").iterator():
         if not Path(settings.MEDIA_ROOT, file).is_file():
             yield f"document {pk}, {name} ({file})"
 

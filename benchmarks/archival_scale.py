@@ -131,7 +131,7 @@ def inserts(owner: "Agent") -> float:
     with connection.cursor() as cursor:
         cursor.execute("SELECT text, v::real[] FROM bench_paragraph ORDER BY random() LIMIT %s", [INSERTED])
         ready = dict(cursor.fetchall())
-    pieces = [(position, None, "", text) for position, text in enumerate(ready)]
+    pieces = [archival_storage.Piece(position, None, "", text) for position, text in enumerate(ready)]
     with document(owner, "") as made:
         embedded = mock.patch.object(get_embedder(), "embed_passages", lambda texts: [ready[text] for text in texts])
         started = time.perf_counter()

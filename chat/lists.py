@@ -22,6 +22,7 @@ from chat.highlight import excerpt
 from chat.parameters import Filters, filters_of, number
 
 PAGE = 30  # rows of a list
+CONVERSATIONS = 50  # of exports, in the list of documents, until more are asked for
 SPARK_RUNS = 30  # runs in the sparkline
 
 Row = TypeVar("Row", bound=Model)
@@ -88,11 +89,18 @@ def archival(request: HttpRequest, agent: Agent) -> Context:
         "kinds": ARCHIVAL_KINDS,
         "archives": selectors.archives_of(agent),
         "attachable": selectors.archives_to_attach(agent),
-        "documents": selectors.documents_of(agent),
+        **documents(request, agent),
         "limit_mb": settings.MAX_UPLOAD_BYTES // 1048576,
         "accepted": kinds.ACCEPTED,
         "kinds_read": ", ".join(kinds.DOCUMENTS),
     }
+
+
+def documents(request: HttpRequest, agent: Agent) -> Context:
+    """The agent's documents; of conversations as many as were asked for."""
+    most = number(request.GET, "conversations") or CONVERSATIONS
+    listed, left = selectors.documents_listed(agent, most)
+    return {"documents": listed, "conversations": most, "more": most + 2 * CONVERSATIONS, "left": left}
 
 
 def _with_origin(agent: Agent, listing: Listing[Passage]) -> Listing[Passage]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet, prefetch_related_objects
@@ -106,10 +107,8 @@ def insert_all(archive: Archive, filings: Sequence[Filing]) -> list[Passage]:
         for filing, text, vector in zip(filings, texts, vectors, strict=True):
             passage = build(archive, text, vector)
             passage.step, passage.tags = filing.step, list(filing.tags)
+            passage.created_at = filing.created_at or passage.created_at
             passage.save()
-            if filing.created_at:  # the row itself says when it was made
-                passage.created_at = filing.created_at
-                passage.save(update_fields=["created_at"])
             passages.append(passage)
         announce(archive)
     return passages
@@ -127,13 +126,27 @@ def rewrite(passage: Passage, text: str) -> Passage:
     return passage
 
 
-def insert_pieces(document: Document, pieces: Sequence[tuple[int, int | None, str, str]]) -> None:
-    """Store a batch of a document's pieces: (position, page, place, text). Those already stored stay as they are."""
-    vectors = get_embedder().embed_passages([text for _, _, _, text in pieces])
+class Piece(NamedTuple):
+    """One passage of a document to be. `position` counts from 0 within it; `said_at` is in seconds since 1970, where
+    it was said at a time."""
+
+    position: int
+    page: int | None
+    place: str
+    text: str
+    said_at: float | None = None
+
+
+def insert_pieces(document: Document, pieces: Sequence[Piece]) -> None:
+    """Store a batch of a document's pieces. Those already stored stay as they are."""
+    vectors = get_embedder().embed_passages([piece.text for piece in pieces])
     batch = []
-    for (position, page, place, text), vector in zip(pieces, vectors, strict=True):
-        passage = build(document.archive, text, vector)
-        passage.document, passage.position, passage.page, passage.place = document, position, page, place
+    for piece, vector in zip(pieces, vectors, strict=True):
+        passage = build(document.archive, piece.text, vector)
+        passage.document, passage.position = document, piece.position
+        passage.page, passage.place = piece.page, piece.place
+        if piece.said_at is not None:
+            passage.created_at = datetime.fromtimestamp(piece.said_at, UTC)
         batch.append(passage)
     Passage.objects.bulk_create(batch, ignore_conflicts=True)
 

@@ -28,11 +28,13 @@ Row = TypeVar("Row")
 
 
 class Cut(NamedTuple):
-    """A piece of a document. `page` counts from 1; `place` names the heading, sheet, rows or keys, or is empty."""
+    """A piece of a document. `page` counts from 1; `place` names the heading, sheet, rows or keys, or is empty;
+    `said_at` is in seconds since 1970, where it was said at a time."""
 
     page: int | None
     place: str
     text: str
+    said_at: float | None = None
 
 
 class Heading(NamedTuple):
@@ -105,6 +107,12 @@ def cut_rows(rows: Iterable[tuple[Row, str]], place: Callable[[Row, Row], str], 
             used += size
     if held:
         yield _joined(held, place, head)
+
+
+def parts(text: str, room: int) -> Iterator[str]:
+    """A text in pieces of at most `room` tokens."""
+    for _start, piece in _pieces(TextSplitter.from_callback(tokens.count, room), storable(text)):
+        yield piece
 
 
 def _pieces(splitter: TextSplitter | MarkdownSplitter, text: str) -> Iterator[tuple[int, str]]:

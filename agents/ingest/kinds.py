@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from agents.text.media_types import EXPORT
+
 OFFICE = "application/vnd.openxmlformats-officedocument."
 OPEN = "application/vnd.oasis.opendocument."
 DOCUMENTS = {
@@ -28,6 +30,7 @@ DOCUMENTS = {
     ".ndjson": "application/x-ndjson",
     ".epub": "application/epub+zip",
     ".eml": "message/rfc822",
+    ".zip": EXPORT,  # no other is taken
 }
 SOURCE = "text/x-source"  # whose lines are counted: code, settings, logs
 SOURCES = (

@@ -18,6 +18,7 @@ CHARACTERS = 100_000_000
 PAGES = 10_000  # or slides
 CHAPTERS = 10_000
 SHEETS = 1_000
+CONVERSATIONS = 50_000  # of an export
 ROWS = 1_048_576  # of a sheet, as many as Excel has
 CELLS = 20_000_000  # of a sheet, with the empty ones that are left out in it
 MEMORY = 1024**3  # bytes a reader may take beyond what it starts with
@@ -96,6 +97,17 @@ def check_cells(count: int) -> None:
             CELLS,
         )
         raise InvalidInput(reason % {"most": f"{CELLS:,}"})
+
+
+def check_conversations(count: int) -> None:
+    """Of an export."""
+    if count > CONVERSATIONS:
+        reason = ngettext(
+            "It has more than %(most)s conversation, the most that is taken of one export.",
+            "It has more than %(most)s conversations, the most that are taken of one export.",
+            CONVERSATIONS,
+        )
+        raise InvalidInput(reason % {"most": f"{CONVERSATIONS:,}"})
 
 
 def too_nested() -> InvalidInput:

@@ -3,7 +3,8 @@
 It loads what reads files, knows no database, has one thread, and forks a process for each document, which takes a few
 milliseconds. Its standard input is a socket to `agents.ingest.reader_process`: a byte and a socket for each document.
 That socket holds what is to be read; what comes back are lines of JSON: `["page", number, of]`, `["cut", page, place,
-text]`, and last `["end"]`, or why there is no end. When the other side closes it, the reading ends, and when the worker
+text, said_at]`, of an export `["conversation", key, title, until, json]`, and last `["end"]`, or why there is no end.
+When the other side closes it, the reading ends, and when the worker
 is gone, everything does.
 """
 
@@ -24,11 +25,12 @@ from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.conf import settings
-from django.utils import translation
+from django.utils import timezone, translation
 
 from agents.exceptions import InvalidInput
 from agents.ingest import limits
 from agents.text import tokens
+from agents.text.media_types import EXPORT
 
 WATCH_INTERVAL = 0.2  # seconds
 CORE_GRACE = 5  # seconds between being told and being killed
@@ -63,6 +65,7 @@ def _load(options: dict[str, Any]) -> None:
     settings.configure(USE_I18N=True, **options)
     apps.populate(())
     importlib.import_module("agents.ingest.reading")
+    importlib.import_module("agents.ingest.exports")
     tokens.count("")
     gc.collect()
     gc.freeze()  # else the collector would write to every object, and nothing stay shared
@@ -114,7 +117,12 @@ def _read(request: dict[str, Any], asked: socket.socket) -> None:
     try:
         _confine(request["seconds"], request["memory"])
         translation.activate(request["language"])
-        _tell_pieces(request, say)
+        timezone.activate(request["zone"])
+        if request["media_type"] == EXPORT:
+            _tell_conversations(request, say)
+        else:
+            _tell_pieces(request, say)
+        say("end")
     except InvalidInput as error:
         say("refused", str(error))
     except MemoryError:
@@ -137,7 +145,12 @@ def _tell_pieces(request: dict[str, Any], say: Any) -> None:
 
     for cut in limits.counted(reading.read(request["path"], request["media_type"], tell)):
         say("cut", *cut)
-    say("end")
+
+
+def _tell_conversations(request: dict[str, Any], say: Any) -> None:
+    exports = importlib.import_module("agents.ingest.exports")
+    for found in exports.conversations(request["path"]):
+        say("conversation", found.key, found.title, found.until, found.as_json())
 
 
 def _confine(seconds: int, memory: int) -> None:

@@ -12,15 +12,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.utils import translation
+from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from agents.exceptions import InvalidInput
 from agents.ingest import limits
 from agents.ingest.cutting import Cut
+from agents.text.media_types import EXPORT
 
 LOOK = 1.0  # seconds of silence after which the caller is asked whether to go on
 CHUNK = 65_536  # bytes
@@ -31,18 +32,40 @@ class ReadingFault(Exception):
     """A fault of ours in the process that read; the text is its traceback."""
 
 
+class Unpacked(NamedTuple):
+    """A conversation of an export: `until` when it goes, and `text`, what its document is made of."""
+
+    key: str
+    title: str
+    until: float | None
+    text: str
+
+
 def read(path: str, media_type: str, tell: Callable[[int, int], None], look: Callable[[], None]) -> Iterator[Cut]:
     """The pieces of a file. `tell` gets the page that comes next, of how many; `look` is called while nothing comes,
     and may raise. Raises InvalidInput with why it cannot be read, or OSError."""
+    for kind, *said in _answers(path, media_type, look):
+        if kind == "cut":
+            yield Cut(*said)
+        else:
+            tell(*said)
+
+
+def unpack(path: str, look: Callable[[], None]) -> Iterator[Unpacked]:
+    """The conversations of an export. Raises as `read`."""
+    for _kind, *said in _answers(path, EXPORT, look):
+        yield Unpacked(*said)
+
+
+def _answers(path: str, media_type: str, look: Callable[[], None]) -> Iterator[list[Any]]:
+    """All that is said up to the end."""
     seconds = limits.seconds(Path(path).stat().st_size)
     request: dict[str, Any] = {"path": path, "media_type": media_type, "language": translation.get_language()}
-    request |= {"seconds": seconds, "memory": limits.MEMORY}
+    request |= {"seconds": seconds, "memory": limits.MEMORY, "zone": timezone.get_current_timezone_name()}
     with _readers.asked_for(request) as answers:
         for kind, *said in _messages(answers, seconds * limits.WAITING, look):
-            if kind == "cut":
-                yield Cut(*said)
-            elif kind == "page":
-                tell(*said)
+            if kind in ("cut", "page", "conversation"):
+                yield [kind, *said]
             elif kind == "end":
                 return
             else:

@@ -16,11 +16,12 @@ from pypdf.errors import PyPdfError
 from striprtf.striprtf import rtf_to_text
 
 from agents.exceptions import InvalidInput
-from agents.ingest import json_files, limits, mail, markup, open_document, slides, tables
+from agents.ingest import conversations, json_files, limits, mail, markup, open_document, slides, tables
 from agents.ingest.cutting import Cut, cut_markdown, cut_source, cut_text, markdown_from_rst
 from agents.ingest.decoding import text_of
 from agents.ingest.kinds import MEDIA_TYPES, SOURCE
 from agents.text.compatibility import plain_forms
+from agents.text.media_types import CONVERSATION
 
 # What the readers meet broken files with. SyntaxError is the base of errors in XML.
 BROKEN = (
@@ -82,5 +83,6 @@ READERS: dict[str, Callable[[str, Tell], Iterator[Cut]]] = {
     MEDIA_TYPES[".jsonl"]: lambda path, _: json_files.json_lines(path),
     MEDIA_TYPES[".epub"]: lambda path, _: markup.epub(path),
     MEDIA_TYPES[".eml"]: lambda path, _: mail.eml(path),
+    CONVERSATION: lambda path, _: conversations.read(path),
     SOURCE: lambda path, _: cut_source(text_of(path)),
 }

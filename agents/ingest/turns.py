@@ -3,9 +3,10 @@
 The rows decide. What is in the broker's queue only wakes a worker, which works as long as there is a document for it.
 """
 
+from datetime import datetime
+
 from django.db import connection, transaction
-from django.db.models import Count, F, IntegerField, Max, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Case, Count, F, IntegerField, Max, Q, QuerySet, When
 from django.utils import timezone
 
 from agents.models import Document
@@ -16,15 +17,21 @@ BEING_READ = (Document.Status.READING, Document.Status.EMBEDDING)
 
 def waiting() -> "QuerySet[Document]":
     """Documents that a worker may begin with now, the next one first: of who has the fewest in work, then of who was
-    served the longest ago."""
-    own = Document.objects.filter(archive__owner=OuterRef("archive__owner")).order_by().values("archive__owner")
-    busy = own.annotate(busy=Count("pk", filter=Q(status__in=BEING_READ))).values("busy")
-    served = own.annotate(served=Max("worked_at", filter=~Q(status=Document.Status.QUEUED))).values("served")
+    served the longest ago; of one person's the conversations of an export last, which may be thousands. Two queries."""
     queued = Document.objects.filter(status=Document.Status.QUEUED)
-    found = queued.annotate(
-        busy=Coalesce(Subquery(busy, output_field=IntegerField()), 0), served=Subquery(served)
-    ).filter(busy__lt=AT_ONCE)
-    return found.order_by("busy", F("served").asc(nulls_first=True), "pk")
+    people = Document.objects.filter(archive__owner__in=queued.values("archive__owner")).order_by()
+    busy = Count("pk", filter=Q(status__in=BEING_READ))
+    served = Max("worked_at", filter=~Q(status=Document.Status.QUEUED))
+    turns = people.values("archive__owner").annotate(busy=busy, served=served).filter(busy__lt=AT_ONCE)
+    order = turns.order_by("busy", F("served").asc(nulls_first=True)).values_list("archive__owner", "busy", "served")
+    places: dict[tuple[int, datetime | None], int] = {}  # who has waited alike is in one place
+    whens = [
+        When(archive__owner=owner, then=places.setdefault((busy, served), len(places))) for owner, busy, served in order
+    ]
+    if not whens:
+        return queued.none()
+    found = queued.annotate(turn=Case(*whens, output_field=IntegerField())).filter(turn__isnull=False)
+    return found.order_by("turn", Case(When(conversation="", then=0), default=1), "pk")
 
 
 def take() -> Document | None:

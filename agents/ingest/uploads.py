@@ -21,6 +21,8 @@ from django.utils.translation import ngettext
 from agents.exceptions import InvalidInput
 from agents.ingest.decoding import is_text
 from agents.ingest.kinds import DOCUMENTS, MEDIA_TYPES, OPEN, media_type_of
+from agents.text.media_types import EXPORT
+from memweb import history
 
 # Members of a ZIP file that tell what it is; of OpenDocument it is the content of one.
 INSIDE = {"word/": ".docx", "ppt/": ".pptx", "xl/": ".xlsx", "META-INF/container.xml": ".epub"}
@@ -58,8 +60,15 @@ def check_upload(file: "UploadedFile[bytes]") -> str:
         raise InvalidInput(_("“%(name)s” is empty.") % {"name": name})
     if size > settings.MAX_UPLOAD_BYTES:
         reason = _("“%(name)s” has %(size)s MB; a file may have at most %(limit)s MB.")
+        if history.is_export(cast(IO[bytes], file)):
+            reason = _(
+                "“%(name)s” has %(size)s MB, and here at most %(limit)s MB are taken. At a terminal an export may have "
+                "any size: memweb load %(name)s --archive NAME"
+            )
         limit = settings.MAX_UPLOAD_BYTES // (1024 * 1024)
         raise InvalidInput(reason % {"name": name, "size": f"{size / 1048576:,.1f}", "limit": limit})
+    if history.is_export(cast(IO[bytes], file)):
+        return EXPORT
     try:
         if suffix not in MEDIA_TYPES and not _is_plain(file.read(HEAD)):
             kinds = ", ".join(DOCUMENTS)
@@ -85,7 +94,15 @@ def sha256_of(file: "UploadedFile[bytes]") -> str:
 
 def _check_content(file: "UploadedFile[bytes]", name: str, suffix: str) -> None:
     head = file.read(HEAD)
-    is_zip, packed = suffix in ZIPS, head.startswith(b"PK\x03\x04")
+    if suffix == ".zip" and head.startswith(b"PK"):
+        raise InvalidInput(
+            _(
+                "“%(name)s” is no export of ChatGPT or Claude: there is no conversations.json in it. Unpack other "
+                "ZIP files and upload what is in them."
+            )
+            % {"name": name}
+        )
+    is_zip, packed = suffix in (*ZIPS, ".zip"), head.startswith(b"PK\x03\x04")
     if is_zip and head.startswith(OLE):
         _refuse_old_office(file, name, suffix)
     if is_zip and packed:

@@ -4,7 +4,6 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import astuple, dataclass
 from itertools import islice
 from typing import IO
 
@@ -15,25 +14,18 @@ from django.utils.translation import ngettext
 from agents import person, quotas
 from agents.exceptions import InvalidInput, LLMError
 from agents.external_context import archival_storage
+from agents.external_context.archival_storage import Piece
+from agents.ingest import unpacking
 from agents.ingest.reader_process import read
 from agents.locks import TRANSIENT, try_lock
 from agents.models import Archive, Document
+from agents.text.media_types import EXPORT
 
 BATCH = 8  # passages between two reports of progress
 MAX_ATTEMPTS = 3
 PAGES_A_REPORT = 10
 
 Status = Document.Status
-
-
-@dataclass(frozen=True)
-class Piece:
-    """One passage to be. `position` counts from 0 within the document."""
-
-    position: int
-    page: int | None
-    place: str
-    text: str
 
 
 class _Deleted(Exception):
@@ -51,6 +43,9 @@ def work(document: Document) -> None:
 def _work(document: Document) -> None:
     try:
         _begin(document)
+        if document.media_type == EXPORT:
+            unpacking.work(document, lambda: _look(document))
+            return
         with tempfile.TemporaryFile("w+", encoding="utf-8") as spool:
             total = _spool(document, spool)
             _store(document, _spooled(spool), total)
@@ -74,7 +69,7 @@ def _spool(document: Document, spool: IO[str]) -> int:
     unreadable or too large at its end."""
     total = 0
     for piece in cut(document):
-        spool.write(json.dumps(astuple(piece)) + "\n")
+        spool.write(json.dumps(piece) + "\n")
         total = piece.position + 1
     if not total:
         raise InvalidInput(_nothing_in(document))
@@ -92,7 +87,7 @@ def _store(document: Document, pieces: Iterator[Piece], total: int) -> None:
     _report(document, status=Status.EMBEDDING, total=total, done=len(done))
     missing = (piece for piece in pieces if piece.position not in done)
     while batch := list(islice(missing, BATCH)):
-        archival_storage.insert_pieces(document, [(p.position, p.page, p.place, p.text) for p in batch])
+        archival_storage.insert_pieces(document, batch)
         # It gets on: a worker that stops now and then is no reason to give the file up.
         _report(document, status=Status.EMBEDDING, done=document.done + len(batch), attempts=0)
 
@@ -121,13 +116,14 @@ def cut(document: Document) -> Iterator[Piece]:
         elif number % PAGES_A_REPORT == 0:
             _report(document, done=number - 1)
 
-    def look() -> None:
-        """It still waits for the reader: no other worker is to take it up."""
-        if not Document.objects.filter(pk=document.pk).update(worked_at=timezone.now()):
-            raise _Deleted
+    for position, cut in enumerate(read(document.file.path, document.media_type, tell, lambda: _look(document))):
+        yield Piece(position, *cut)
 
-    for position, (page, place, text) in enumerate(read(document.file.path, document.media_type, tell, look)):
-        yield Piece(position, page, place, text)
+
+def _look(document: Document) -> None:
+    """It still waits for the reader: no other worker is to take it up."""
+    if not Document.objects.filter(pk=document.pk).update(worked_at=timezone.now()):
+        raise _Deleted
 
 
 def _nothing_in(document: Document) -> str:

@@ -6,6 +6,7 @@ from django.contrib.postgres.search import SearchVectorField
 from django.db import models, transaction
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField
 
@@ -32,7 +33,11 @@ class Archive(models.Model):
 
 
 class Document(models.Model):
-    """A file in an archive. Ingestion counts `done` of `total` in passages once it has read the file."""
+    """A file in an archive. Ingestion counts `done` of `total` in passages once it has read the file.
+
+    An export of another service's chats is unpacked: each conversation in it becomes a document, known again by its
+    `conversation`; the export itself has no file from then on and counts in `conversations` how many it had.
+    """
 
     class Status(models.TextChoices):
         QUEUED = "queued", _("waiting")
@@ -43,7 +48,7 @@ class Document(models.Model):
 
     archive = models.ForeignKey(Archive, models.CASCADE, related_name="documents")
     name = models.CharField(max_length=255)
-    file = models.FileField(upload_to="documents/%Y/%m/")
+    file = models.FileField(upload_to="documents/%Y/%m/", blank=True)
     sha256 = models.CharField(max_length=64)
     media_type = models.CharField(max_length=80)
     size = models.PositiveBigIntegerField(help_text=_("In bytes."))
@@ -55,14 +60,30 @@ class Document(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)  # to read it; a file that takes its worker down is given up
     worked_at = models.DateTimeField(auto_now=True)  # a stale one is taken up again by the reaper
     created_at = models.DateTimeField(auto_now_add=True)
+    conversation = models.CharField(max_length=120, blank=True, db_default="", default="")
+    said_at = models.DateTimeField(null=True, blank=True)  # last, in the conversation
+    conversations = models.PositiveIntegerField(null=True, blank=True)  # of an export that was unpacked
+    added = models.PositiveIntegerField(db_default=0, default=0)  # of these: those that were new or had grown
 
     class Meta:
         verbose_name, verbose_name_plural = _("document"), _("documents")
-        ordering = ["-created_at"]
-        constraints = [models.UniqueConstraint(fields=["archive", "sha256"], name="document_once_per_archive")]
+        ordering = ["-created_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["archive", "sha256"], name="document_once_per_archive"),
+            models.UniqueConstraint(
+                fields=["archive", "conversation"],
+                name="conversation_once_per_archive",
+                condition=~models.Q(conversation=""),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def may_come_again(self) -> bool:
+        """Whether another upload of the same file takes its place: it failed, or is an export that was unpacked."""
+        return self.status == self.Status.FAILED or self.conversations is not None
 
     @property
     def percent(self) -> int:
@@ -94,7 +115,7 @@ class Passage(models.Model):
     tokens = models.PositiveIntegerField(default=0)
     tags = models.JSONField(db_default=models.Value([], models.JSONField()), default=list, blank=True)  # of texts
     step = models.ForeignKey("agents.Step", models.SET_NULL, null=True, blank=True, related_name="passages")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
     retracted_at = models.DateTimeField(null=True, blank=True)
 
     embedding = HalfVectorField(null=True, blank=True)

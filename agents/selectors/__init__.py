@@ -1,7 +1,14 @@
 """Everything that reads for a page, a terminal or the API, one file a subject. Writes are in `agents.services`."""
 
 from agents.selectors.agents import agents_of, humans_for, model_name, personas_for
-from agents.selectors.archives import archives_of, archives_to_attach, documents_of, filed_in, passages_of_kind
+from agents.selectors.archives import (
+    archives_of,
+    archives_to_attach,
+    documents_listed,
+    documents_of,
+    filed_in,
+    passages_of_kind,
+)
 from agents.selectors.blocks import (
     BlockCard,
     MemoryEdit,

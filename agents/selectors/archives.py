@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Literal
 
-from django.db.models import Case, Exists, OuterRef, Q, QuerySet, When
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 
 from agents.models import Agent, Archive, Document, Message, Passage
 from agents.models.searched import SearchedQuerySet
@@ -30,6 +30,17 @@ def documents_of(agent: Agent) -> "QuerySet[Document]":
     """The documents in the archives it searches."""
     searched = Q(archive=agent.archive_id) | Q(archive__in=agent.attached_archives.values("pk"))
     return Document.objects.filter(searched).select_related("archive")
+
+
+def documents_listed(agent: Agent, most: int) -> tuple[list[Document], int]:
+    """All its documents, but of conversations the first `most`: those in work, what failed, then the latest. Also how
+    many are left out. Three queries."""
+    rows = documents_of(agent)
+    conversations = rows.exclude(conversation="")
+    waiting = [Document.Status.QUEUED, Document.Status.READY]
+    order = Case(When(status__in=waiting, then=1), default=0)
+    latest = conversations.order_by(order, F("said_at").desc(nulls_last=True), "-pk")[:most]
+    return [*rows.filter(conversation=""), *latest], max(0, conversations.count() - most)
 
 
 def passages_of_kind(rows: "SearchedQuerySet[Passage]", kind: str, archive: int | None) -> "SearchedQuerySet[Passage]":

@@ -141,13 +141,13 @@ def _announce(archives: Iterable[Archive]) -> None:
 
 def document_add(*, archive: Archive, file: "UploadedFile[bytes]") -> Document:
     """Take an upload and have it ingested. Raises InvalidInput: wrong kind, too large, empty, there already,
-    or no room for it."""
+    or no room for it. An export may come again: what is missing of it is added."""
     media_type = check_upload(file)
     quotas.check_bytes(archive.owner_id, file.size or 0)
     sha256 = sha256_of(file)
     name = (file.name or "document")[-255:]
     same = archive.documents.filter(sha256=sha256).first()
-    if same and same.status != Document.Status.FAILED:
+    if same and not same.may_come_again:
         names = {"name": name, "same": same.name}
         raise InvalidInput(_("“%(name)s” is in this archive already, as “%(same)s”.") % names)
     document = Document(archive=archive, name=name, sha256=sha256, media_type=media_type, size=file.size or 0)

@@ -262,13 +262,13 @@ def file_upload(
     if named and asked.duplicate_handling == "error":
         text = _("There is a file “%(name)s” in this folder already.")
         raise Conflict(text % {"name": file.name})
-    same = archive.documents.filter(sha256=sha256_of(file)).exclude(status=Document.Status.FAILED).first()
-    if same:
+    same = archive.documents.filter(sha256=sha256_of(file)).first()
+    if same and not same.may_come_again:
         return answer(shapes.file(same))
     if named and asked.duplicate_handling == "suffix":
         file.name = _free_name(archive, file.name)
     document = services.document_add(archive=archive, file=file)
-    if named and asked.duplicate_handling == "replace":
+    if named and named != same and asked.duplicate_handling == "replace":
         services.document_delete(document=named)
     return answer(shapes.file(document))
 

@@ -13,6 +13,7 @@ from agents import selectors, services
 from agents.access import owned_by
 from agents.exceptions import InvalidInput, LLMError
 from agents.models import Agent, Archive, Document, Passage
+from chat import lists
 from chat.access import agent_for, part_for, person
 from chat.answers import toast
 from chat.highlight import excerpt
@@ -177,5 +178,4 @@ def document_retry(request: HttpRequest, document_id: int) -> HttpResponse:
 @require_GET
 def documents(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     agent = agent_for(request, agent_id)
-    context = {"agent": agent, "documents": selectors.documents_of(agent)}
-    return render(request, "chat/_documents.html", context)
+    return render(request, "chat/_documents.html", {"agent": agent, **lists.documents(request, agent)})

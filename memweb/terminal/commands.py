@@ -227,21 +227,25 @@ def import_agent(file: Path, name: str | None) -> None:
 @click.option("--archive", required=True, help="The archive, by its name; one that is not there is made.")
 @_sentences
 def load(paths: tuple[Path, ...], archive: str) -> None:
-    """Load files, and all files of folders, into an archive."""
+    """Load files, and all files of folders, into an archive.
+
+    An export of ChatGPT or Claude, of any size, becomes a document for each conversation.
+    """
     from memweb.client import NotFound
+    from memweb.terminal.exports import split
     from memweb.terminal.loading import Bar
 
-    with _client() as client:
+    with split(paths) as (files, conversations), _client() as client:
         try:
             found = client.get_archive(archive)
         except NotFound:
             found = client.create_archive(archive)
         with Bar(_console()) as bar:
-            loaded = client.load_documents(paths, archive_id=found.id, progress=bar.told)
-    _say_what_was_loaded(loaded, found.name)
+            loaded = client.load_documents(files, archive_id=found.id, progress=bar.told)
+    _say_what_was_loaded(loaded, found.name, conversations)
 
 
-def _say_what_was_loaded(loaded: "list[Loaded]", archive: str) -> None:
+def _say_what_was_loaded(loaded: "list[Loaded]", archive: str, conversations: int) -> None:
     from memweb.terminal.language import gettext as _
     from memweb.terminal.language import ngettext
     from memweb.terminal.safe import one_line
@@ -252,6 +256,14 @@ def _say_what_was_loaded(loaded: "list[Loaded]", archive: str) -> None:
     taken = len(loaded) - len(refused)
     text = ngettext("Loaded %(count)d file into “%(archive)s”.", "Loaded %(count)d files into “%(archive)s”.", taken)
     click.echo(text % {"count": taken, "archive": one_line(archive)})
+    if conversations:
+        text = ngettext(
+            "%(count)d conversation is in what was loaded. It is read in the background and found as soon as it is.",
+            "%(count)d conversations are in what was loaded. They are read in the background, and each is found as "
+            "soon as it is.",
+            conversations,
+        )
+        click.echo(text % {"count": conversations})
     if not loaded:
         raise click.ClickException(_("There was no file to load."))
     if refused:

@@ -36,7 +36,7 @@ def lived_in(agent: Agent, serve_model: ServeModel) -> Agent:
     exchange(agent, "I like tea.")
     file = SimpleUploadedFile("harbour.txt", b"The harbour freezes in January.", "text/plain")
     document = services.document_add(archive=agent.archive, file=file)
-    archival_storage.insert_pieces(document, [(0, None, "", "The harbour freezes in January.")])
+    archival_storage.insert_pieces(document, [archival_storage.Piece(0, None, "", "The harbour freezes in January.")])
     list(archival_storage.embed_missing())
     Document.objects.update(status=Document.Status.READY, total=1, worked_at=LONG_AGO)
     list(recall_storage.embed_missing(agent))

@@ -237,19 +237,19 @@ def test_an_endpoint_that_refuses_to_embed_is_said_and_retry_goes_on(
 
 # Interruptions
 
-Insert = Callable[[Document, Sequence[tuple[int, int | None, str, str]]], None]
+Insert = Callable[[Document, Sequence[archival_storage.Piece]], None]
 
 
 def insert_until(batches: int, fault: type[BaseException], seen: list[int]) -> Insert:
     """As the real one, until `fault`; `seen` gets the positions it was given."""
     real = archival_storage.insert_pieces
 
-    def insert(document: Document, pieces: Sequence[tuple[int, int | None, str, str]]) -> None:
+    def insert(document: Document, pieces: Sequence[archival_storage.Piece]) -> None:
         nonlocal batches
         if batches == 0:
             raise fault
         batches -= 1
-        seen.extend(position for position, _, _, _ in pieces)
+        seen.extend(piece.position for piece in pieces)
         real(document, pieces)
 
     return insert
@@ -292,7 +292,7 @@ def test_two_workers_at_one_document_store_nothing_twice(agent: Agent, monkeypat
     document = upload(agent, "log.txt", LONG.encode())
     real = archival_storage.insert_pieces
 
-    def overtaken(same: Document, pieces: Sequence[tuple[int, int | None, str, str]]) -> None:
+    def overtaken(same: Document, pieces: Sequence[archival_storage.Piece]) -> None:
         real(same, pieces)  # the other worker's
         real(same, pieces)
 

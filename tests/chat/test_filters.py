@@ -143,7 +143,7 @@ def test_archival_shows_what_was_filed_added_or_read(browser: Client, agent: Age
     exchange(agent, "File it.")
     services.passage_add(archive=agent.archive, text="An added lamp.")
     document = agent.archive.documents.create(name="log.txt", sha256="x", media_type="text/plain", size=1)
-    archival_storage.insert_pieces(document, [(0, None, "", "A read lamp.")])
+    archival_storage.insert_pieces(document, [archival_storage.Piece(0, None, "", "A read lamp.")])
     texts = {"filed": "A filed lamp.", "added": "An added lamp.", "documents": "A read lamp."}
     for query in ({}, {"q": "lamp"}):
         for kind in texts:

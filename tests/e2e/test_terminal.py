@@ -14,6 +14,7 @@ from playwright.sync_api import Page, expect
 
 from memweb.client import Client, MemwebError, create_client
 from memweb.stack.env import PROJECT_FOLDER
+from tests.agents.exports import claude, many, packed
 from tests.e2e.page import replies, send
 from tests.memweb.terminal.pseudo import CTRL_C, CTRL_D, Terminal
 from tests.processes import until
@@ -84,6 +85,20 @@ def test_documents_are_loaded_found_and_refused_with_a_reason(client: Client, ho
     found = client.search_passages(agent_id=agent.id, query="When was the lamp lit?")
     assert "1871" in found[0].text
     assert [document.status for document in client.list_documents(client.get_archive("papers").id)] == ["completed"]
+
+
+def test_an_export_of_another_service_is_loaded_and_found(client: Client, home: Path, tmp_path: Path) -> None:
+    told = [("human", "My boat is called Zephyrine."), ("assistant", "A fine name.")]
+    (tmp_path / "data.zip").write_bytes(packed(claude("Boats", *told), *many(30, 6, of="claude")))
+    agent = client.get_or_create_agent(name="Heir")
+    with Terminal("load", str(tmp_path / "data.zip"), "--archive", "history", home=home) as terminal:
+        assert terminal.ends() == 0
+        terminal.shows("31 conversations are in what was loaded.")
+    archive = client.get_archive("history")
+    client.attach_archive(agent_id=agent.id, archive_id=archive.id)
+    until(lambda: all(document.is_done for document in client.list_documents(archive.id)), "all are read")
+    assert len(client.list_documents(archive.id)) == 32
+    assert "Zephyrine" in client.search_passages(agent_id=agent.id, query="What is the boat called?")[0].text
 
 
 def test_agents_travel_as_files(client: Client, home: Path, tmp_path: Path) -> None:

@@ -138,7 +138,9 @@ def _held_documents(reader: psycopg.Connection, url: str, media: Path) -> Iterat
             gate.execute("LOCK TABLE agents_document IN SHARE MODE")
             row = reader.execute("SELECT pg_export_snapshot()").fetchone()
             assert row is not None
-            rows = reader.execute("SELECT DISTINCT file, sha256 FROM agents_document ORDER BY file").fetchall()
+            rows = reader.execute(
+                "SELECT DISTINCT file, sha256 FROM agents_document WHERE file <> '' ORDER BY file"
+            ).fetchall()
             documents = [
                 Document(name, sha256, _second_name(media / name, held / str(number)))
                 for number, (name, sha256) in enumerate(rows)

@@ -41,7 +41,8 @@ def test_an_imported_agent_sees_what_the_exported_one_saw(agent: Agent, bob: Use
     assert again.name == "Sam" and again.owner == bob
     assert prompt_of(again) == prompt_of(agent)
     assert [m.content for m in recall_storage.spoken(again)] == [m.content for m in recall_storage.spoken(agent)]
-    assert again.archive.passages.get().text == "The lamp was lit in 1871."
+    filed, there = again.archive.passages.get(), agent.archive.passages.get()
+    assert (filed.text, filed.created_at) == ("The lamp was lit in 1871.", there.created_at)
     assert exchange(again, "Go on").status == Run.Status.DONE
 
 
