@@ -139,7 +139,10 @@ RULES = (
             )
             SELECT 'step ' || step_id || ', call ' || id || ': ' || coalesce(times, 0)
             FROM called FULL JOIN answered USING (agent_id, step_id, id)
-            WHERE times IS DISTINCT FROM 1 OR called.step_id IS NULL
+            WHERE (times IS DISTINCT FROM 1 OR called.step_id IS NULL) AND NOT EXISTS (
+                SELECT FROM agents_step AS step JOIN agents_run AS run ON run.id = step.run_id
+                WHERE step.id = step_id AND run.status IN ('queued', 'running', 'waiting')
+            )
         """),
         "Some model servers refuse such a history. Take the turn back in the page, or edit its message.",
     ),

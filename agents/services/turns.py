@@ -12,14 +12,14 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from agents import runs, selectors
+from agents import queue_manager, runs, selectors
 from agents.broadcast import bus
 from agents.broadcast.events import ContextChanged, TimelineCut
 from agents.exceptions import Conflict, InvalidInput, RollbackConflict
 from agents.external_context import archival_storage
 from agents.main_context import working_context
 from agents.main_context.working_context import Editor
-from agents.models import Agent, Block, BlockRevision, Message, Passage, Run
+from agents.models import Agent, Block, BlockRevision, Message, OutsideCall, Passage, Run
 from agents.services.messages import message_send
 
 if TYPE_CHECKING:
@@ -186,7 +186,18 @@ def _retract(agent: Agent, from_seq: int, hand: Hand) -> int:
     count = messages.update(retracted_at=now)
     _turn_back_window(agent, from_seq)
     _save_cut(agent, from_seq)
+    _tell_what_stays(agent, steps)
     return count
+
+
+def _tell_what_stays(agent: Agent, steps: set[int]) -> None:
+    """What functions did outside of memweb cannot be taken back: the person has to know."""
+    calls = OutsideCall.objects.filter(step__in=steps).exclude(begun_at=None)
+    names = sorted(set(calls.values_list("function", flat=True)))
+    if names:
+        text = _("What was taken back had called %(functions)s. What that did outside of memweb stays done.")
+        content = text % {"functions": ", ".join(names)}
+        queue_manager.append(agent, Message(kind=Message.Kind.NOTICE, content=content, created_at=timezone.now()))
 
 
 def _save_cut(agent: Agent, from_seq: int) -> None:

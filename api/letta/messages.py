@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, ClassVar, Literal
 
+from django.db import transaction
 from django.db.models import prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -163,7 +164,8 @@ class LettaResponse(BaseModel):
 def _sent(request: HttpRequest, agent_id: str, payload: Sending) -> Answering:
     agent = agent_for(request, agent_id)
     if given := payload.approvals():
-        return Answering(agent, decide(agent, given), after=agent.next_seq - 1)
+        with transaction.atomic():
+            return Answering(agent, decide(agent, given), after=agent.next_seq - 1)
     return Answering(agent, [run.pk for run in send(request, agent, payload.outgoing(), payload.max_steps)])
 
 

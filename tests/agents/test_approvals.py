@@ -7,7 +7,7 @@ from unittest.mock import patch
 import pytest
 from django.utils import timezone
 
-from agents import maintenance, runs, selectors, services
+from agents import doctor, maintenance, runs, selectors, services
 from agents.exceptions import InvalidInput
 from agents.functions import installed
 from agents.llm.scripted import Answer, Request, call, last_event, say
@@ -197,3 +197,25 @@ def test_only_functions_of_ones_own_ask(asking: Agent) -> None:
     assert asking.ask_first == ["look", "pay"]
     services.function_switch(agent=asking, name="look", on=False)
     assert asking.ask_first == ["pay"]
+
+
+def test_what_was_done_outside_cannot_be_taken_back_and_that_is_told(
+    asking: Agent, made: list[str], serve_model: ServeModel
+) -> None:
+    serve_model([call("look"), say("Looked."), say("Again.")])
+    exchange(asking, "Look.")
+    services.turn_retry(agent=asking, hand=services.Hand(asking.owner))
+    work(asking)
+    (notice,) = asking.messages.filter(kind=Kind.NOTICE, retracted_at=None)
+    assert "had called look" in notice.content and made == ["look {}"]
+    services.turn_delete(agent=asking, hand=services.Hand(asking.owner))
+    assert asking.messages.filter(kind=Kind.NOTICE, retracted_at=None).count() <= 1
+
+
+def test_a_call_that_waits_breaks_no_rule(asking: Agent, serve_model: ServeModel) -> None:
+    serve_model([call("pay", euros=5)])
+    exchange(asking, "Pay.")
+    rules = {rule.name: rule for rule in doctor.RULES}
+    assert list(rules["a call has one result"].look()) == []
+    Run.objects.update(status=Run.Status.DONE)
+    assert len(list(rules["a call has one result"].look())) == 1
