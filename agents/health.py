@@ -27,6 +27,7 @@ from memweb.stack.model_state import read_state
 KEPT_SECONDS = 5.0  # who asks more often gets the last answer
 LEAST_FREE = 500 * 2**20  # bytes
 LOOKED = "looked-after-at"  # the reaper's last look, in seconds since 1970
+EMBEDDED = "passages-embedded-at"  # likewise
 LOOK_PATIENCE = 30.0  # seconds; the clock has it look every five
 EMBED_PATIENCE = timedelta(minutes=10)
 WORKER_PATIENCE = 1.0  # seconds in which a worker says that it is there
@@ -68,6 +69,14 @@ def note_look() -> None:
     """The reaper was here. So the clock ticks, and a worker takes what it sends."""
     try:
         cache.set(LOOKED, time.time(), 3600)
+    except RedisError:
+        return
+
+
+def note_embedded() -> None:
+    """Passages got their embeddings just now."""
+    try:
+        cache.set(EMBEDDED, time.time(), 3600)
     except RedisError:
         return
 
@@ -137,9 +146,12 @@ def _model() -> str:
 
 
 def _embeddings() -> str:
+    """Many may wait for long, after an import: it is a fault when none of them gets its embedding."""
     old = timezone.now() - EMBED_PATIENCE
     late = archival_storage.not_embedded().filter(created_at__lt=old).count()
-    return f"Passages that have waited ten minutes for their embedding: {late:,}." if late else ""
+    if not late or time.time() - float(cache.get(EMBEDDED, 0)) < EMBED_PATIENCE.total_seconds():
+        return ""
+    return f"No passage got its embedding for ten minutes, and so many wait: {late:,}."
 
 
 PARTS: dict[str, Callable[[], str]] = {

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from celery import shared_task
 
-from agents import dispatch, maintenance, services
+from agents import dispatch, health, maintenance, services
 from agents.broadcast import bus
 from agents.broadcast.events import ContextChanged
 from agents.external_context import archival_storage, recall_storage, reindexing, vector_index
@@ -53,7 +53,7 @@ def embed_messages(agent_id: str) -> None:
 def embed_passages() -> None:
     """Give passages without a vector one."""
     for _done in archival_storage.embed_missing():
-        pass
+        health.note_embedded()
 
 
 @shared_task

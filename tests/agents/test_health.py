@@ -85,7 +85,12 @@ def test_embeddings(agent: Agent) -> None:
     Passage.objects.update(created_at=timezone.now() - timedelta(hours=1))
     assert fault("embeddings") == ""
     Passage.objects.filter(pk=passage.pk).update(embedding=None, embedding_model="")
-    assert fault("embeddings") == "Passages that have waited ten minutes for their embedding: 1."
+    cache.delete(health.EMBEDDED)
+    assert fault("embeddings") == "No passage got its embedding for ten minutes, and so many wait: 1."
+    health.note_embedded()  # of another import, say
+    assert fault("embeddings") == ""
+    cache.delete(health.EMBEDDED)
+    assert fault("embeddings")
 
 
 def test_who_asks_often_gets_the_last_answer(monkeypatch: pytest.MonkeyPatch) -> None:
