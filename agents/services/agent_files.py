@@ -1,7 +1,7 @@
 """An agent as a file: exported whole, and imported as a new agent on this or another installation."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from django.db import DataError, transaction
 from django.utils import timezone
@@ -11,11 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from agents import dispatch, quotas, selectors
 from agents.exceptions import InvalidInput
 from agents.external_context import archival_storage, recall_storage
+from agents.functions import registry
+from agents.llm.types import SEND_MESSAGE
 from agents.main_context import fifo_queue, working_context
 from agents.models import Agent, Message, Passage, Summary
 from agents.models.agent import MIN_CONTEXT_WINDOW
 from agents.person import own_time
-from agents.services.agents import AgentDraft, agent_create
+from agents.services.agents import AgentDraft, agent_create, function_ask_first, functions_choose
 from agents.services.blocks import BlockSettings, block_attach_new
 from agents.text import tokens
 from agents.text.clean import storable
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 FORMAT: Literal["memweb-agent"] = "memweb-agent"
 MOST_BLOCKS = 100
+MOST_FUNCTIONS = 1000
 BATCH = 500  # rows written at once
 
 
@@ -72,11 +75,14 @@ class PassageFile(_Part):
     time: datetime
 
 
+FunctionNames = Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=MOST_FUNCTIONS)]
+
+
 class AgentFile(_Part):
-    """What an exported agent is. Documents are not part of it: upload them again."""
+    """What an exported agent is. Documents are not part of it: upload them again. Version 1 knew no functions."""
 
     format: Literal["memweb-agent"]
-    version: Literal[1]
+    version: Literal[1, 2]
     name: str
     model: str = ""
     context_window: int | None = Field(None, ge=MIN_CONTEXT_WINDOW, le=2_000_000)
@@ -85,6 +91,9 @@ class AgentFile(_Part):
     summary: str = ""
     messages: list[MessageFile]
     passages: list[PassageFile]
+    functions_off: FunctionNames = []  # of memweb's own
+    functions_on: FunctionNames = []  # installed ones, wherever they are
+    functions_ask: FunctionNames = []
 
 
 @transaction.atomic
@@ -93,7 +102,7 @@ def agent_export(*, agent: Agent) -> AgentFile:
     passages = agent.archive.passages.filter(document=None, retracted_at=None).only("text", "created_at")
     return AgentFile(
         format=FORMAT,
-        version=1,
+        version=2,
         name=agent.name,
         model=agent.model,
         context_window=agent.context_window,
@@ -104,6 +113,9 @@ def agent_export(*, agent: Agent) -> AgentFile:
         summary=agent.summary.text if agent.summary else "",
         messages=[_message_file(agent, message) for message in selectors.timeline_whole(agent)],
         passages=[PassageFile(text=p.text, time=p.created_at) for p in passages.order_by("pk").iterator()],
+        functions_off=agent.detached_functions,
+        functions_on=agent.attached_functions,
+        functions_ask=agent.ask_first,
     )
 
 
@@ -157,9 +169,16 @@ def _make(owner: "User", file: AgentFile, name: str) -> Agent:
     _bring_messages(agent, file)
     _bring_passages(agent, file)
     agent.save()
+    functions_choose(agent=agent, names=_functions(file))
+    for function in set(file.functions_ask) & set(agent.attached_functions):  # besides those that ask by themselves
+        function_ask_first(agent=agent, name=function, ask=True)
     dispatch.embed_messages(agent.pk)
     dispatch.embed_passages()
     return agent
+
+
+def _functions(file: AgentFile) -> set[str]:
+    return (set(registry.registered()) - set(file.functions_off)) | set(file.functions_on) | {SEND_MESSAGE}
 
 
 def _bring_messages(agent: Agent, file: AgentFile) -> None:

@@ -10,7 +10,7 @@ from agents import selectors, services, tasks
 from agents.exceptions import InvalidInput
 from agents.external_context import archival_storage, recall_storage
 from agents.llm.scripted import call, say
-from agents.models import Agent, Run
+from agents.models import Agent, FunctionSource, InstalledFunction, Run
 from tests.conftest import ServeModel, exchange
 
 SCRIPT = [
@@ -106,3 +106,32 @@ def test_text_that_no_database_holds_is_cleaned(bob: User, exported: bytes) -> N
     raw = json.dumps({**json.loads(exported), "messages": [message]}).encode()
     kept = services.agent_import(owner=bob, raw=raw).messages.get()
     assert (kept.content, kept.calls[0]["name"]) == ("ab", "xy")
+
+
+def test_the_functions_that_were_chosen_come_along(agent: Agent, bob: User) -> None:
+    source = FunctionSource.objects.create(name="lake.py")
+    for name, asks in (("depth", False), ("drain", True)):
+        InstalledFunction.objects.create(source=source, name=name, ask_first=asks)
+    services.functions_choose(agent=agent, names={"send_message", "depth", "drain", "elsewhere"})
+    services.function_ask_first(agent=agent, name="depth", ask=True)
+    services.function_ask_first(agent=agent, name="drain", ask=False)
+    raw = services.agent_export(agent=agent).model_dump_json().encode()
+    again = services.agent_import(owner=bob, raw=raw)
+    again.refresh_from_db()
+    assert again.detached_functions == agent.detached_functions
+    assert again.attached_functions == ["depth", "drain", "elsewhere"]
+    assert again.ask_first == ["depth", "drain"]  # a file turns off no question that the module wants to be asked
+
+
+def test_a_file_of_version_1_has_every_function_of_memwebs_own(bob: User, exported: bytes) -> None:
+    older = json.loads(exported) | {"version": 1}
+    for name in ("functions_off", "functions_on", "functions_ask"):
+        del older[name]
+    again = services.agent_import(owner=bob, raw=json.dumps(older).encode())
+    assert (again.detached_functions, again.attached_functions) == ([], [])
+
+
+def test_a_file_cannot_silence_an_agent(bob: User, exported: bytes) -> None:
+    raw = json.dumps(json.loads(exported) | {"functions_off": ["send_message", "nothing"]}).encode()
+    again = services.agent_import(owner=bob, raw=raw)
+    assert again.detached_functions == []
