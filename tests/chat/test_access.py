@@ -21,8 +21,10 @@ from agents.models import (
     Document,
     Message,
     OpenSession,
+    OutsideCall,
     Passage,
     Run,
+    Step,
     Token,
 )
 from chat.urls import urlpatterns
@@ -30,7 +32,7 @@ from tests.chat.conftest import Socket
 from tests.conftest import make_agent
 
 OWNED_IDS = {
-    *("agent_id", "archive_id", "block_id", "checkpoint_id", "document_id", "message_id", "passage_id"),
+    *("agent_id", "archive_id", "block_id", "call_id", "checkpoint_id", "document_id", "message_id", "passage_id"),
     *("revision_id", "run_id", "session_id", "token_id"),
 }
 OTHER_PARTS = {"name", "form", "user_id", "token"}  # a tab's, a file's; what a one-time address is made of
@@ -59,10 +61,12 @@ def things(agent: Agent) -> Things:
     file = SimpleUploadedFile("log.txt", b"The lamp burns whale oil.")
     block = agent.blocks.get(label="human")
     run = services.message_send(agent=agent, text="Hello")
+    step = Step.objects.create(run=run, number=1, queue_start=1, last_seq=1)
     return {
         "agent_id": agent.pk,
         "archive_id": services.archive_create(owner=agent.owner, name="Ship logs").pk,
         "block_id": block.pk,
+        "call_id": OutsideCall.objects.create(step=step, position=0, function="pay", asked_at=timezone.now()).pk,
         "checkpoint_id": services.checkpoint_create(agent=agent).pk,
         "message_id": run.event_id,
         "revision_id": block.revisions.get().pk,
@@ -105,6 +109,7 @@ def rows_of(owner: User) -> list[int]:
         Document.objects.filter(archive__owner=owner, status="queued").count(),
         Run.objects.filter(agent__in=mine, cancel_requested_at=None).count(),
         Message.objects.filter(agent__in=mine).count(),
+        OutsideCall.objects.filter(step__run__agent__in=mine, decision="").count(),
         Token.objects.filter(owner=owner, revoked_at=None).count(),
         OpenSession.objects.filter(owner=owner).count(),
     ]

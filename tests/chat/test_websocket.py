@@ -98,7 +98,8 @@ def test_a_page_that_missed_nothing_is_told_what_goes_on(agent: Agent, browser: 
     services.message_send(agent=agent, text="Not yet taken up.")
 
     async def talk(socket: Socket) -> None:
-        waiting, status, draft = await socket.resume(1)
+        waiting, asked, status, draft = await socket.resume(1)
+        assert 'id="asked"' in asked
         assert "Not yet taken up." in waiting and 'id="waiting" hx-swap-oob="true"' in waiting
         assert json.loads(status) == {"type": "status", "running": False, "run": None}
         assert json.loads(draft) == {"type": "draft", "draft": None}
@@ -413,7 +414,7 @@ def test_the_page_as_it_was_drawn_resumes_without_a_reload(
     async def talk(socket: Socket) -> None:
         await socket.say(type="resume", seq=int(place[1]), version=int(place[2]))
         frames = await socket.until(lambda frame: kind(frame) == "draft")
-        assert [kind(frame) for frame in frames] == ["html", "status", "draft"]
+        assert [kind(frame) for frame in frames] == ["html", "html", "status", "draft"]
 
     meet(agent, browser, talk)
 
