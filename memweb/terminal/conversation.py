@@ -131,7 +131,7 @@ class Conversation:
     async def _state(self, state: State) -> None:
         if self.version is None:
             await self._earlier()
-            await self._asked()
+            await self._tried(self._asked())
         elif state.version != self.version:
             self.screen.note(_("(The conversation was changed meanwhile; /dump shows how it is now.)"))
         self.version = state.version

@@ -72,6 +72,8 @@ class FewLines:
         self.listeners.remove(listener)
 
     def _looked_at(self, asked: Asked) -> Any:
+        if asked.path.endswith("/asked"):
+            return []
         if asked.path.endswith("/commands"):
             return COMMANDS
         if asked.path.endswith("/presets"):
