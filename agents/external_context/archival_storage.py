@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet, prefetch_related_objects
+from django.utils import timezone
 
 from agents import quotas
 from agents.broadcast import bus
@@ -179,6 +180,7 @@ def build(archive: Archive, text: str, vector: Vector | None) -> Passage:
     """An unsaved passage; without a vector it is found by its words alone until `embed_missing` comes to it."""
     return Passage(
         archive=archive,
+        created_at=timezone.now(),
         text=text,
         tokens=tokens.count(text),
         embedding=vector,

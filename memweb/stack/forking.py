@@ -141,4 +141,5 @@ class PreloadedParent:
 
     def _why(self) -> str:
         self._child.wait(1)
+        self._child.clear_away()  # its last lines too
         return f"{how_it_ended(self._child)} Its last words:\n{last_words(self._child, 15)}"

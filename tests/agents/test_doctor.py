@@ -12,6 +12,7 @@ from django.db import IntegrityError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
+from pytest_django import Settings
 
 from agents import doctor, services
 from agents.external_context import archival_storage, recall_storage
@@ -30,8 +31,9 @@ def found(name: str) -> list[str]:
 
 
 @pytest.fixture
-def lived_in(agent: Agent, serve_model: ServeModel) -> Agent:
+def lived_in(agent: Agent, serve_model: ServeModel, settings: Settings, tmp_path: Path) -> Agent:
     """An agent that has talked, written to its memory, and has a document."""
+    settings.MEDIA_ROOT = tmp_path
     serve_model([call("core_memory_append", label="human", content="Likes tea."), say("Noted.")])
     exchange(agent, "I like tea.")
     file = SimpleUploadedFile("harbour.txt", b"The harbour freezes in January.", "text/plain")

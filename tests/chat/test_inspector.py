@@ -84,6 +84,7 @@ EMPTY = {
     "recall": "Nothing has been said yet.",
     "archival": "Archival storage is empty.",
     "runs": "No runs yet.",
+    "functions": "What Sam can do.",
 }
 
 
@@ -99,6 +100,7 @@ FULL = {
     "recall": "Your lighthouse is in Finisterre.",
     "archival": "Ada keeps a lighthouse in Finisterre.",
     "runs": "refused the key",
+    "functions": "core_memory_append",
 }
 
 
