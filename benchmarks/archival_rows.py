@@ -1,6 +1,7 @@
 """A large archival store for three agents, put into the database by SQL, of real English and its real embeddings."""
 
 import ast
+import random
 import re
 import sys
 import sysconfig
@@ -15,7 +16,10 @@ import numpy as np
 from tqdm import tqdm
 
 if TYPE_CHECKING:
-    from agents.models import Agent
+    from django.db.models import QuerySet
+
+    from agents.llm.embeddings import Vector
+    from agents.models import Agent, Passage
 
 PARAGRAPHS = 8000  # embedded, for the passages
 SHARES = {"0.1 %": 1000, "10 %": 10, "90 %": 1}
@@ -23,6 +27,8 @@ SHARES = {"0.1 %": 1000, "10 %": 10, "90 %": 1}
 WORDS = range(25, 90)  # of a paragraph
 MAIN, SIDE, REST = 0.8, 0.4, 0.2  # weights
 RESTS = 20_000
+NEAREST = 10
+SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 
 TABLES = """
     CREATE TABLE IF NOT EXISTS bench_paragraph (id integer PRIMARY KEY, text text, v halfvec({dimension}));
@@ -73,6 +79,32 @@ def _prose(file: Path) -> Iterator[str]:
             prose = sum(word.strip(".,;:()'\"").isalpha() for word in words)
             if len(words) in WORDS and text[0].isupper() and text[-1] in ".!" and prose > 0.85 * len(words):
                 yield text
+
+
+def ready(count: int) -> "tuple[list[str], dict[str, Vector]]":
+    """The texts, of which passages can be put together now, and so many queries: sentences of others, embedded."""
+    from agents.llm.embeddings import get_embedder
+
+    texts = paragraphs()
+    random.Random(7).shuffle(texts)
+    prepare(texts[:PARAGRAPHS])
+    others = [SENTENCE.split(text)[0] for text in texts[PARAGRAPHS : PARAGRAPHS + count]]
+    return texts, {text: get_embedder().embed_query(text) for text in others}
+
+
+def recall_at_10(rows: "QuerySet[Passage]", archives: list[int], query: str, vector: "Vector") -> float:
+    """The share of the ten nearest rows that the product's vector arm has among its first ten."""
+    from pgvector.django import CosineDistance
+
+    from agents.external_context import hybrid
+    from agents.external_context.vector_index import ARCHIVAL
+
+    columns = hybrid.SearchColumns(ARCHIVAL, words=(), vectors=("embedding",))
+    candidates = hybrid.candidates(rows, archives, columns, query)
+    retrieved = sorted(candidates, key=lambda candidate: -candidate.scores["embedding"])[:NEAREST]
+    # no index is over the column as it is
+    nearest = set(rows.order_by(CosineDistance("embedding", vector)).values_list("pk", flat=True)[:NEAREST])
+    return len(nearest & {candidate.row.pk for candidate in retrieved}) / len(nearest)
 
 
 def agents() -> "dict[str, Agent]":

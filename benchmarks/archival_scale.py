@@ -14,7 +14,6 @@ the vector index in one process. `--home` keeps the database.
 
 import argparse
 import json
-import random
 import re
 import statistics
 import sys
@@ -30,16 +29,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tqdm import tqdm
 
-from benchmarks.archival_rows import PARAGRAPHS, agents, fill, paragraphs, prepare
+from benchmarks.archival_rows import agents, fill, ready, recall_at_10
 from benchmarks.database import database
 
 if TYPE_CHECKING:
     from agents.llm.embeddings import Vector
     from agents.models import Agent, Document
 
-SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 WARM_UP = 20  # queries, or passages to embed
-NEAREST = 10
 INSERTED, INGESTED = 512, 300  # passages, paragraphs
 
 
@@ -105,19 +102,9 @@ def embedding_time() -> Iterator[list[float]]:
 
 
 def _recall(agent: "Agent", query: str, vector: "Vector") -> float:
-    """The share of the ten nearest rows that the product's vector arm has among its first ten."""
-    from pgvector.django import CosineDistance
+    from agents.external_context import archival_storage
 
-    from agents.external_context import archival_storage, hybrid
-    from agents.external_context.vector_index import ARCHIVAL
-
-    rows = archival_storage.passages_of(agent)
-    columns = hybrid.SearchColumns(ARCHIVAL, words=(), vectors=("embedding",))
-    candidates = hybrid.candidates(rows, archival_storage.archives_of(agent), columns, query)
-    retrieved = sorted(candidates, key=lambda candidate: -candidate.scores["embedding"])[:NEAREST]
-    # no index is over the column as it is
-    nearest = set(rows.order_by(CosineDistance("embedding", vector)).values_list("pk", flat=True)[:NEAREST])
-    return len(nearest & {candidate.row.pk for candidate in retrieved}) / len(nearest)
+    return recall_at_10(archival_storage.passages_of(agent), archival_storage.archives_of(agent), query, vector)
 
 
 def inserts(owner: "Agent") -> float:
@@ -224,13 +211,7 @@ def show(measured: list[Measured], stores: list[Store]) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from agents.llm.embeddings import get_embedder
-
-    texts = paragraphs()
-    random.Random(7).shuffle(texts)
-    prepare(texts[:PARAGRAPHS])
-    others = [SENTENCE.split(text)[0] for text in texts[PARAGRAPHS : PARAGRAPHS + options.queries]]
-    queries = {text: get_embedder().embed_query(text) for text in others}
+    texts, queries = ready(options.queries)
     owners = agents()
     measured, stores = [], []
     for rows in sorted(options.sizes):

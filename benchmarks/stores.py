@@ -12,7 +12,6 @@ of it in memory. `recall@10` compares the ten nearest by vector with those of an
 
 import argparse
 import json
-import random
 import statistics
 import sys
 import time
@@ -28,8 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tqdm import tqdm
 
-from benchmarks.archival_rows import PARAGRAPHS, RESTS, paragraphs, prepare, timed
-from benchmarks.archival_scale import SENTENCE
+from benchmarks.archival_rows import PARAGRAPHS, RESTS, ready, recall_at_10, timed
 from benchmarks.database import database
 
 if TYPE_CHECKING:
@@ -40,7 +38,6 @@ STEEPNESS = 0.3  # the store of rank r has smallest * (stores / r) ** STEEPNESS 
 NUMBERS_OF_INDEXES = (0, 100, 500, 2000)
 SIZES = (5_000, 10_000, 20_000, 50_000)  # of the stores that are searched
 SAMPLE = 4  # stores of each size
-NEAREST = 10
 PASSAGES = f"""
     INSERT INTO agents_passage
         (archive_id, place, position, text, tokens, created_at, embedding, embedding_model, words, words_form)
@@ -201,17 +198,9 @@ def of(size: int, way: str, keys: list[int], queries: "Mapping[str, Vector]", bu
 
 
 def recall(archive: int, query: str, vector: "Vector") -> float:
-    from pgvector.django import CosineDistance
-
-    from agents.external_context import hybrid
-    from agents.external_context.vector_index import ARCHIVAL
     from agents.models import Passage
 
-    rows = Passage.objects.filter(archive=archive, retracted_at=None)
-    columns = hybrid.SearchColumns(ARCHIVAL, words=(), vectors=("embedding",))
-    found = sorted(hybrid.candidates(rows, [archive], columns, query), key=lambda one: -one.scores["embedding"])
-    nearest = set(rows.order_by(CosineDistance("embedding", vector)).values_list("pk", flat=True)[:NEAREST])
-    return len(nearest & {candidate.row.pk for candidate in found[:NEAREST]}) / len(nearest)
+    return recall_at_10(Passage.objects.filter(archive=archive, retracted_at=None), [archive], query, vector)
 
 
 def taken(work: Callable[[], Any]) -> float:
@@ -244,14 +233,9 @@ def show(by_number: list[Numbered], by_size: list[Searched]) -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    from agents.llm.embeddings import get_embedder
     from agents.models import Passage
 
-    texts = paragraphs()
-    random.Random(7).shuffle(texts)
-    prepare(texts[:PARAGRAPHS])
-    others = [SENTENCE.split(text)[0] for text in texts[PARAGRAPHS : PARAGRAPHS + options.queries]]
-    queries = {text: get_embedder().embed_query(text) for text in others}
+    _texts, queries = ready(options.queries)
     keys = archives(options.stores + 1)
     rows = sizes(options.stores, options.smallest, options.largest)
     with embedded(queries):

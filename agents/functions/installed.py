@@ -60,8 +60,6 @@ class OutsideFunction:
             return storable(registry.cut(sources.call(place, name, arguments, by=by, seconds=seconds, check=check)))
         except FunctionFault as fault:
             raise FunctionError(storable(registry.cut(str(fault)))) from fault
-        except OSError as error:  # no process could be started
-            raise FunctionError(f"{name} could not be called: {error.strerror or error}.") from error
 
 
 def by_name(**wanted: object) -> dict[str, OutsideFunction]:

@@ -77,13 +77,16 @@ def call(
 
 
 def _ask(request: dict[str, Any], *, seconds: float, check: Callable[[], None]) -> dict[str, Any]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "memweb.functions.process", str(os.getpid())],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=surroundings(),
-        start_new_session=True,
-    )
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "memweb.functions.process", str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=surroundings(),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise FunctionFault(f"No process could be started for it: {error.strerror or error}.") from error
     try:
         answer = _answer(process, json.dumps(request).encode(), seconds, check)
     finally:
@@ -109,7 +112,10 @@ def _answer(
             raise FunctionFault(f"It did not end within {seconds:g} seconds.")
     if not written or len(written) > LARGEST_ANSWER:
         raise FunctionFault(f"It ended without an answer (exit code {process.returncode}).")
-    answer: dict[str, Any] = json.loads(written)
+    try:
+        answer: dict[str, Any] = json.loads(written)
+    except ValueError as error:  # it was struck down while it wrote
+        raise FunctionFault(f"It ended in the middle of its answer (exit code {process.returncode}).") from error
     return answer
 
 

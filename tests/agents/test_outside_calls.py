@@ -279,6 +279,15 @@ FAULTY = """
     def crashes():
         os._exit(4)
 
+    @function()
+    def breaks_off():
+        for number in range(3, 20):  # whatever the answer is written to
+            try:
+                os.write(number, b'{"result": "ha')
+            except OSError:
+                pass
+        os._exit(0)
+
     @function(time_limit=1)
     def sleeps():
         time.sleep(600)
@@ -305,6 +314,7 @@ FAULTS = {
     ("raises", "{}"): "ValueError: no such lake",
     ("leaves", "{}"): "SystemExit: 3",
     ("crashes", "{}"): "without an answer (exit code 4)",
+    ("breaks_off", "{}"): "in the middle of its answer",
     ("sleeps", "{}"): "did not end within 1 seconds",
     ("writes_much", "{}"): "[cut: ",
     ("nothing", ""): "Done.",
