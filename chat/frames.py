@@ -4,6 +4,7 @@ Frames that start with `{` are read by `conversation.js`; frames that start with
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
@@ -13,7 +14,7 @@ from django.utils.translation import gettext as _
 from agents import selectors
 from agents.broadcast.draft import draft_read
 from agents.llm.types import Section
-from agents.models import Agent
+from agents.models import Agent, Message
 from agents.queue_manager import Marks
 from chat import drawing, timeline
 
@@ -26,7 +27,16 @@ def rows_after(agent: Agent, seq: int) -> tuple[str, int]:
     if not missed.complete:
         return as_json("reload"), missed.last_seq
     context = {"agent": agent, "rows": timeline.rows(missed.messages), "last_seq": missed.last_seq, "fresh": True}
-    return render_to_string("chat/_appended.html", context), missed.last_seq
+    html = render_to_string("chat/_appended.html", context)
+    return html + "".join(edited(agent, pk) for pk in _answered_late(agent, missed.messages)), missed.last_seq
+
+
+def _answered_late(agent: Agent, messages: Sequence[Message]) -> list[int]:
+    """Rows that were drawn before these results of their calls came. No query where there are none."""
+    steps = {message.step_id for message in messages if message.kind == Message.Kind.FUNCTION_RESULT}
+    steps -= {message.step_id for message in messages if message.kind == Message.Kind.ASSISTANT}
+    rows = agent.messages.filter(kind=Message.Kind.ASSISTANT, step__in=steps, retracted_at=None)
+    return list(rows.order_by("seq").values_list("pk", flat=True)) if steps else []
 
 
 def edited(agent: Agent, message: int) -> str:

@@ -27,6 +27,7 @@ class CallView:
     arguments: str
     result: str
     failed: bool
+    answered: bool  # false while its result is still to come
     spoke: bool  # a send_message that was sent: shown as the reply, not as a call
 
 
@@ -88,6 +89,7 @@ def _call(call: dict[str, str], result: Message | None) -> CallView:
         arguments=storable(text),
         result=result_text(result.content) if result else "",
         failed=failed,
+        answered=result is not None,
         spoke=call["name"] == SEND_MESSAGE and not failed,
     )
 

@@ -57,9 +57,11 @@ def test_ask_me_first_in_the_page(page: Page, product: Product) -> None:
     asked = page.locator("#asked .ask")
     expect(asked).to_contain_text("Sam wants to call echo_back")
     expect(asked).to_contain_text('"text": "lamp"')
+    expect(page.locator(".call .outcome").last).to_have_text("…")
     page.reload()
     asked.get_by_role("button", name="Allow", exact=True).click()
     expect(replies(page).last).to_contain_text("I found this: pmal")
+    expect(page.locator(".call .outcome").last).to_have_text("ok")
     expect(asked).to_have_count(0)
 
     send(page, 'call echo_back {"text": "secret"}')
