@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 logger = logging.getLogger(__name__)
 
 # A long document must not hold up summaries, nor these the runs and the reaper.
-QUEUES = {"run_agent": "runs", "ingest": "ingest"}
+QUEUES = {"run_agent": "runs", "look_at_server": "runs", "ingest": "ingest"}
 EMBED_DELAY = 3  # seconds
 
 
@@ -75,6 +75,11 @@ def index_words() -> None:
 def look_at_functions(agent_id: UUID) -> None:
     """Have a worker look at the modules of functions, and tell the agent's pages."""
     _on_commit("look_at_functions", str(agent_id))
+
+
+def look_at_server(source_id: int) -> None:
+    """Have a worker that calls functions ask an MCP server what it offers, or let go of one that is no more."""
+    _on_commit("look_at_server", source_id)
 
 
 def ingest() -> None:

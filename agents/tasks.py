@@ -8,7 +8,7 @@ from agents import dispatch, health, maintenance, services
 from agents.broadcast import bus
 from agents.broadcast.events import ContextChanged
 from agents.external_context import archival_storage, recall_storage, reindexing, vector_index
-from agents.functions import installed, toolset
+from agents.functions import installed, mcp_servers, toolset
 from agents.ingest import turns
 from agents.ingest.working import work
 from agents.llm.gateway import config_of
@@ -68,6 +68,12 @@ def look_at_functions(agent_id: str) -> None:
     """Write down which functions the modules offer now."""
     installed.refresh()
     bus.publish(bus.agent_group(UUID(agent_id)), ContextChanged())
+
+
+@shared_task
+def look_at_server(source_id: int) -> None:
+    """Write down what an MCP server offers now, and tell its owner's pages."""
+    mcp_servers.look(source_id)
 
 
 @shared_task

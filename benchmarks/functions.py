@@ -1,12 +1,16 @@
-"""What functions cost: a step of an agent that was given none, 20 and 100, and one call of a function of one's own.
+"""What functions cost: a step of an agent that was given none, 20 and 100; a call of a function of one's own; a call of
+an MCP server's beside the bare client.
 
     python benchmarks/functions.py [--turns 30] [--json OUT]
 
 Turns are worked on in this process, as a worker does, against a scripted model behind HTTP with a window of 65,536, and
 alternate between the three agents. `call` is the whole of a call: a process that loads the module, calls it and ends.
+Calls of the MCP server (a program of the official package, over stdio) alternate between memweb's keeper and the
+package's own client in this process; the first of each, which start the server, are not counted.
 """
 
 import argparse
+import asyncio
 import json
 import statistics
 import sys
@@ -26,6 +30,7 @@ from benchmarks.database import database
 if TYPE_CHECKING:
     from agents.models import Agent
 
+PROJECT = Path(__file__).resolve().parent.parent
 NUMBERS = (0, 20, 100)
 MODULE = "from memweb.functions import function\n@function()\ndef add(a: int, b: int) -> int:\n    return a + b\n"
 PARAMETERS = {
@@ -103,6 +108,30 @@ def calls(number: int) -> list[float]:
         return [taken(call)[0] for _time in range(number)]
 
 
+async def mcp_calls(number: int) -> dict[str, list[float]]:
+    """By way, in ms: memweb's, and the bare client's."""
+    from mcp import Client, StdioServerParameters
+
+    from memweb.functions import servers
+
+    with TemporaryDirectory() as folder:
+        environment = {"COUNTED": str(Path(folder, "counted")), "PYTHONPATH": str(PROJECT)}
+        command = [sys.executable, str(PROJECT / "tests" / "mcp_server.py")]
+        reach = {"command": command, "env": environment}
+        servers.tools(0, reach)
+        times: dict[str, list[float]] = {"memweb": [], "bare": []}
+        call = partial(servers.call, 0, reach, "lookup", {"word": "heron"}, seconds=60, check=lambda: None)
+        async with Client(StdioServerParameters(command=command[0], args=command[1:], env=environment)) as client:
+            await client.list_tools()
+            for _time in range(number):
+                times["memweb"].append(taken(call)[0])
+                started = time.perf_counter()
+                await client.call_tool("lookup", {"word": "heron"})
+                times["bare"].append(1000 * (time.perf_counter() - started))
+        servers.forget(0)
+    return times
+
+
 def taken(work: Callable[[], Any]) -> tuple[float, float]:
     """In ms: of the clock, and of CPU."""
     started, busy = time.perf_counter(), time.process_time()
@@ -124,12 +153,16 @@ def main() -> None:
         model = stack.enter_context(ScriptedServer(lambda _request: say("Yes.")))
         settings.LLM = replace(settings.LLM, base_url=model.url, mode="tools")
         given, called = measure(options.turns), calls(options.turns)
+    by_mcp = asyncio.run(mcp_calls(10 * options.turns))
     print(f"{'functions given':>16}{'tokens of all':>15}{'step ms':>10}{'CPU ms':>9}")
     for one in given:
         print(f"{one.functions:16}{one.tokens:15,}{one.step:10.1f}{one.cpu:9.1f}")
     print(f"one call of a function of one's own: {statistics.median(called):.0f} ms")
+    ours, bare = (statistics.median(by_mcp[way]) for way in ("memweb", "bare"))
+    print(f"one call of an MCP server's function: {ours:.1f} ms, of the bare client {bare:.1f} ms")
     if options.json:
-        options.json.write_text(json.dumps({"steps": [asdict(one) for one in given], "call": called}, indent=2))
+        steps = [asdict(one) for one in given]
+        options.json.write_text(json.dumps({"steps": steps, "call": called, "mcp": by_mcp}, indent=2))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""Functions of one's own, as an operator sees them: where they come from, and why a module has none."""
+"""Functions that are not memweb's own, as an operator sees them: where they come from, and why a module or a server has
+none. A person's server can be removed here."""
 
 from django.contrib import admin
+from django.http import HttpRequest
 
 from agents.admin.bases import ReadOnly
 from agents.models import FunctionSource, InstalledFunction
@@ -14,7 +16,12 @@ class InstalledFunctionInline(ReadOnly, admin.TabularInline[InstalledFunction, F
 
 @admin.register(FunctionSource)
 class FunctionSourceAdmin(ReadOnly, admin.ModelAdmin[FunctionSource]):
-    list_display = ("name", "error", "looked_at")
+    list_display = ("name", "kind", "owner", "error", "looked_at")
+    list_filter = ("kind",)
+    list_select_related = ("owner",)
     search_fields = ("name", "functions__name")
-    fields = ("name", "place", "error", "looked_at")
+    fields = ("name", "kind", "owner", "place", "error", "looked_at")
     inlines = (InstalledFunctionInline,)
+
+    def has_delete_permission(self, request: HttpRequest, obj: FunctionSource | None = None) -> bool:
+        return bool(obj and obj.kind == FunctionSource.Kind.SERVER and request.user.is_staff)

@@ -39,10 +39,10 @@ def of(agent: Agent) -> Toolset:
     ours = registry.registered()
     functions: dict[str, Offered] = {name: ours[name] for name in ours if name not in agent.detached_functions}
     if agent.attached_functions:
-        functions |= installed.by_name(name__in=set(agent.attached_functions) - set(ours))
+        functions |= installed.by_name(agent.owner_id, name__in=set(agent.attached_functions) - set(ours))
     return Toolset(functions)
 
 
-def there_are() -> dict[str, Offered]:
-    """Every function that an agent can be given, by name: memweb's own, then those installed. One query."""
-    return {**registry.registered(), **installed.by_name()}
+def there_are(owner_id: int) -> dict[str, Offered]:
+    """Every function that this person's agents can be given, by name: memweb's own, then those installed. One query."""
+    return {**registry.registered(), **installed.by_name(owner_id)}

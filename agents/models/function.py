@@ -1,31 +1,71 @@
 """Functions that reach outside the database: which there are, and the calls of them."""
 
+import shlex
+from datetime import timedelta
+
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+LOOK = timedelta(minutes=3)  # after which nobody waits for a look any more
 
 
 class FunctionSource(models.Model):
-    """A module with functions, as a worker last found it. `place` is that of `memweb.functions.sources.Source`."""
+    """Where functions come from, as a worker last found it: a module of the installation, or an MCP server.
 
-    name = models.CharField(max_length=200, unique=True)
+    `place` is that of `memweb.functions.sources.Source`, or of a server {"url": ...} or {"command": [...]}. `secrets`
+    is sealed (`agents.sealing`): the server's {"headers": {...}} or {"env": {...}}. Without an owner it is everybody's.
+    """
+
+    class Kind(models.TextChoices):
+        MODULE = "module", _("module")
+        SERVER = "server", _("MCP server")
+
+    kind = models.CharField(max_length=6, choices=Kind.choices, default=Kind.MODULE)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="function_sources", null=True, blank=True
+    )
+    name = models.CharField(max_length=200)
     place = models.JSONField(default=dict)
-    error = models.TextField(blank=True)  # why it has none, for whoever can mend it
-    looked_at = models.DateTimeField(auto_now=True)
+    secrets = models.TextField(blank=True)
+    error = models.TextField(blank=True)  # why it has none, or fewer, for whoever can mend it
+    asked_at = models.DateTimeField(null=True, blank=True)  # when a look was wanted
+    looked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name, verbose_name_plural = _("source of functions"), _("sources of functions")
         ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["owner", "kind", "name"], name="function_source_once_per_owner"),
+            models.UniqueConstraint(
+                fields=["kind", "name"], name="function_source_of_all_once", condition=Q(owner=None)
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def address(self) -> str:
+        """Of a server, as a person wrote it."""
+        return str(self.place.get("url") or shlex.join(self.place.get("command", ())))
+
+    @property
+    def looking(self) -> bool:
+        """Whether a worker is to look, or looks."""
+        if self.asked_at is None or timezone.now() - self.asked_at > LOOK:
+            return False
+        return self.looked_at is None or self.looked_at < self.asked_at
 
 
 class InstalledFunction(models.Model):
     """A function that agents can be given. `parameters` is a JSON schema (an object), `time_limit` in seconds."""
 
     source = models.ForeignKey(FunctionSource, models.CASCADE, related_name="functions")
-    name = models.CharField(max_length=64, unique=True)
+    name = models.CharField(max_length=64)
+    remote_name = models.CharField(max_length=200, blank=True)  # what its server calls it
     description = models.TextField(blank=True)
     parameters = models.JSONField(default=dict)
     idempotent = models.BooleanField(default=False)  # may be called again where nobody knows whether a call ended
@@ -35,6 +75,8 @@ class InstalledFunction(models.Model):
     class Meta:
         verbose_name, verbose_name_plural = _("function"), _("functions")
         ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["source", "name"], name="function_once_per_source")]
+        indexes = [models.Index(fields=["name"], name="function_by_name")]
 
     def __str__(self) -> str:
         return self.name

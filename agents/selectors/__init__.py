@@ -27,7 +27,7 @@ from agents.selectors.context import (
     step_view,
     steps_of,
 )
-from agents.selectors.functions import FunctionCard, broken_sources, calls_asked, function_cards
+from agents.selectors.functions import FunctionCard, broken_sources, calls_asked, function_cards, servers_of
 from agents.selectors.runs import newest_prompts, running, runs_of
 from agents.selectors.timeline import (
     CatchUp,

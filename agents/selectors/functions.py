@@ -3,8 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from agents.functions import toolset
 from agents.functions.installed import OutsideFunction
@@ -12,6 +13,9 @@ from agents.llm.gateway import config_of
 from agents.llm.types import Role
 from agents.main_context.compile import functions_tokens
 from agents.models import Agent, FunctionSource, Message, OutsideCall, Run
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
 
 CALLS = 500  # of the agent's newest results that are looked at
 
@@ -59,7 +63,7 @@ def function_cards(agent: Agent) -> list[FunctionCard]:
             failed=failed[name],
             called_at=called_at.get(name),
         )
-        for name, function in toolset.there_are().items()
+        for name, function in toolset.there_are(agent.owner_id).items()
     ]
 
 
@@ -69,6 +73,12 @@ def calls_asked(agent: Agent) -> "QuerySet[OutsideCall]":
     return waiting.filter(ended_at=None, decision="").exclude(asked_at=None)
 
 
-def broken_sources() -> "QuerySet[FunctionSource]":
-    """Modules that offer less than they wanted to, with the reason."""
-    return FunctionSource.objects.exclude(error="")
+def broken_sources(agent: Agent) -> "QuerySet[FunctionSource]":
+    """Modules and servers that offer its agent less than they wanted to, with the reason."""
+    return FunctionSource.objects.filter(Q(owner=None) | Q(owner=agent.owner_id)).exclude(error="")
+
+
+def servers_of(person: "User") -> "QuerySet[FunctionSource]":
+    """The MCP servers whose functions their agents can be given, with the number of these as `count`."""
+    servers = FunctionSource.objects.filter(Q(owner=None) | Q(owner=person), kind=FunctionSource.Kind.SERVER)
+    return servers.annotate(count=Count("functions"))

@@ -48,6 +48,15 @@ from agents.services.blocks import (
     blocks_order,
 )
 from agents.services.checkpoints import checkpoint_create, checkpoint_delete, checkpoint_restore
+from agents.services.function_servers import (
+    LONGEST_SERVER_NAME,
+    ServerDraft,
+    may_change,
+    server_add,
+    server_change,
+    server_look,
+    server_remove,
+)
 from agents.services.messages import (
     LONGEST_MESSAGE,
     alert_send,

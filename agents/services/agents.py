@@ -14,10 +14,10 @@ from agents import queue_manager, quotas
 from agents.broadcast import bus
 from agents.broadcast.events import AgentsChanged, ContextChanged
 from agents.exceptions import InvalidInput, NameTaken
-from agents.functions import registry
+from agents.functions import installed, registry
 from agents.llm.types import SEND_MESSAGE
 from agents.main_context import system_instructions
-from agents.models import Agent, Archive, InstalledFunction, Message, Run
+from agents.models import Agent, Archive, Message, Run
 from agents.selectors import personas_for
 from agents.services.blocks import BlockSettings, block_attach_new
 from agents.text.clean import typed
@@ -150,9 +150,7 @@ def functions_choose(*, agent: Agent, names: Collection[str]) -> None:
     if (detached, attached) == (agent.detached_functions, agent.attached_functions):
         return
     new = set(attached) - set(agent.attached_functions)
-    asking = (
-        InstalledFunction.objects.filter(name__in=new, ask_first=True).values_list("name", flat=True) if new else ()
-    )
+    asking = installed.by_name(agent.owner_id, name__in=new, ask_first=True) if new else ()
     agent.detached_functions, agent.attached_functions = detached, attached
     agent.ask_first = sorted((set(agent.ask_first) & set(attached)) | set(asking))
     with transaction.atomic():

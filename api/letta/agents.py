@@ -152,7 +152,7 @@ def agent_create(request: HttpRequest, payload: AgentCreate) -> HttpResponse:
         agent = services.agent_create(owner=owner, draft=AgentDraft(name=name, model=model, blocks=blocks))
         for row, block in zip(working_context.blocks_of(agent), payload.memory_blocks or (), strict=False):
             services.block_note(block=row, **block.own())
-        wanted = _tools_wanted(payload.tool_ids, [*(payload.tools or ()), SEND_MESSAGE])
+        wanted = _tools_wanted(owner.pk, payload.tool_ids, [*(payload.tools or ()), SEND_MESSAGE])
         ours = set(registry.registered()) if payload.include_base_tools else set()
         services.functions_choose(agent=agent, names=wanted | ours)
         _give(request, agent, payload)
@@ -166,10 +166,10 @@ def _own_name(owner: "User") -> str:
     return next(name for name in names if name not in taken)
 
 
-def _tools_wanted(ids: list[str] | None, names: list[str]) -> set[str]:
+def _tools_wanted(owner_id: int, ids: list[str] | None, names: list[str]) -> set[str]:
     """The functions of these ids and names. Raises Unknown."""
     wanted = [(text, text.removeprefix("tool-")) for text in [*(ids or ()), *names]]
-    there = toolset.there_are()
+    there = toolset.there_are(owner_id)
     for text, name in wanted:
         if name not in there:
             raise Unknown("tool", text)
@@ -299,7 +299,7 @@ def agent_update(request: HttpRequest, agent_id: str, payload: AgentFields) -> H
         if payload.handle() is not None:
             services.agent_set_model(agent=agent, model=model_of(payload.handle() or ""))
         if payload.tool_ids is not None:
-            kept = _tools_wanted(payload.tool_ids, [SEND_MESSAGE])
+            kept = _tools_wanted(agent.owner_id, payload.tool_ids, [SEND_MESSAGE])
             services.functions_choose(agent=agent, names=kept)
         if payload.block_ids is not None:
             for block in agent.blocks.all():

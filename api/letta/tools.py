@@ -12,7 +12,7 @@ from agents.functions import toolset
 from agents.functions.registry import Offered
 from agents.llm.types import Role
 from agents.models import Agent
-from api.access import agent_for
+from api.access import agent_for, person
 from api.answers import answer
 from api.asked import MOST_NAMES, Listing, Name, only_known
 from api.asked import Query as Text
@@ -61,7 +61,7 @@ def _listed(functions: list[Offered], asked: Listing) -> list[Shape]:
 @only_known
 def tool_list(request: HttpRequest, asked: Query[ToolListing]) -> HttpResponse:
     """The functions of this installation."""
-    functions = list(toolset.there_are().values())
+    functions = list(toolset.there_are(person(request).pk).values())
     names = [*([asked.name] if asked.name else []), *(asked.names or [])]
     if names:
         functions = [f for f in functions if f.schema.name in names]
@@ -78,11 +78,12 @@ def tool_list(request: HttpRequest, asked: Query[ToolListing]) -> HttpResponse:
 @only_known
 def tool_retrieve(request: HttpRequest, tool_id: str) -> HttpResponse:
     """One function."""
-    return answer(shapes.tool(_function(tool_id)))
+    return answer(shapes.tool(_function(request, tool_id)))
 
 
-def _function(tool_id: str) -> Offered:
-    function = toolset.there_are().get(tool_id.removeprefix("tool-")) if tool_id.startswith("tool-") else None
+def _function(request: HttpRequest, tool_id: str) -> Offered:
+    there = toolset.there_are(person(request).pk)
+    function = there.get(tool_id.removeprefix("tool-")) if tool_id.startswith("tool-") else None
     if function is None:
         raise Unknown("tool", tool_id)
     return function
@@ -99,14 +100,14 @@ def agent_tool_list(request: HttpRequest, agent_id: str, asked: Query[Listing]) 
 @only_known
 def agent_tool_attach(request: HttpRequest, agent_id: str, tool_id: str) -> HttpResponse:
     """Offer the agent a function."""
-    return _changed(agent_for(request, agent_id), _function(tool_id), attached=True)
+    return _changed(agent_for(request, agent_id), _function(request, tool_id), attached=True)
 
 
 @router.patch("/agents/{agent_id}/tools/detach/{tool_id}", response=dict)
 @only_known
 def agent_tool_detach(request: HttpRequest, agent_id: str, tool_id: str) -> HttpResponse:
     """Offer the agent a function no more. It keeps `send_message`: it could not speak without."""
-    return _changed(agent_for(request, agent_id), _function(tool_id), attached=False)
+    return _changed(agent_for(request, agent_id), _function(request, tool_id), attached=False)
 
 
 def _changed(agent: Agent, function: Offered, *, attached: bool) -> HttpResponse:

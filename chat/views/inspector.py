@@ -72,7 +72,7 @@ def functions_tab(_request: HttpRequest, agent: Agent) -> Context:
     cards = selectors.function_cards(agent)
     return {
         "cards": cards,
-        "broken": selectors.broken_sources(),
+        "broken": selectors.broken_sources(agent),
         "tokens": sum(card.tokens for card in cards if card.on),
     }
 

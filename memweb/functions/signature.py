@@ -1,6 +1,7 @@
 """What a model is told about a Python function, and how what it sends back is checked: from types and docstring."""
 
 import inspect
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 INNER_THOUGHTS = "inner_thoughts"
 REQUEST_HEARTBEAT = "request_heartbeat"
 HEARTBEAT_DESCRIPTION = "True to run another function right after this one."
+
+MOST_PARTS = 20_000  # of a schema
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,13 @@ def _parameters(arguments: type[BaseModel]) -> dict[str, Any]:
 
 def inlined(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema with what it refers to in the place of each reference: modes put schemas inside others, where a
-    reference would lead nowhere. What contains itself is left open."""
+    reference would lead nowhere. What contains itself is left open. Raises ValueError for one that grows too large."""
     definitions = schema.get("$defs", {})
+    parts = itertools.count(1)
 
     def whole(part: Any, within: tuple[str, ...]) -> Any:
+        if next(parts) > MOST_PARTS:
+            raise ValueError(f"A schema has at most {MOST_PARTS:,} parts")
         if isinstance(part, list):
             return [whole(item, within) for item in part]
         if not isinstance(part, dict):

@@ -48,6 +48,7 @@ class Described:
     idempotent: bool
     ask_first: bool
     time_limit: float
+    remote_name: str = ""  # where its source has another one for it
 
 
 def sources(home: Path) -> list[Source]:

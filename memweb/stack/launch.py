@@ -2,11 +2,13 @@
 
 Run by path, not as a module of the package, so it imports the standard library only. UID:GID is `-` to keep the user.
 On Linux the kernel sends SIGNAL when the parent dies (PDEATHSIG) and this process becomes the program. Elsewhere it
-stays as a watch that asks five times a second whether the parent is still there, and passes signals on.
+stays as a watch that asks five times a second whether the parent is still there, and passes signals on. A limit of
+memory that the parent set for itself is not the program's.
 """
 
 import ctypes
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -20,6 +22,8 @@ FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
 
 def main(arguments: list[str]) -> int:
     parent, death_signal, user, *program = arguments
+    most = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     if user != "-":
         drop_to(user)
     if sys.platform == "linux":

@@ -33,11 +33,13 @@ from tests.conftest import make_agent
 
 OWNED_IDS = {
     *("agent_id", "archive_id", "block_id", "call_id", "checkpoint_id", "document_id", "message_id", "passage_id"),
-    *("revision_id", "run_id", "session_id", "token_id"),
+    *("revision_id", "run_id", "server_id", "session_id", "token_id"),
 }
 OTHER_PARTS = {"name", "form", "user_id", "token"}  # a tab's, a file's; what a one-time address is made of
 OPEN_TO_ALL = {"login", "login_code", "sign_up", "enter"}
 REFUSED_METHOD = 405
+
+SERVER = services.ServerDraft("weather", "https://example.org/mcp")
 
 Things = dict[str, Any]
 
@@ -77,6 +79,7 @@ def things(agent: Agent) -> Things:
         "name": "memory",
         "user_id": agent.owner_id,
         "token": "x",
+        "server_id": services.server_add(person=agent.owner, draft=SERVER).pk,
         "session_id": open_session(agent.owner).pk,
         "token_id": services.token_create(owner=agent.owner, name="cron")[0].pk,
     }

@@ -1,0 +1,478 @@
+"""MCP servers: what they offer is found, called outside of every transaction, and hurts nobody when it is broken."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import httpx
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from mcp_types import Tool
+from pytest_django import Settings
+
+from agents import outside_calls, selectors, services
+from agents.exceptions import InvalidInput
+from agents.functions import installed, mcp_servers, toolset
+from agents.llm.scripted import Answer, call, say
+from agents.models import Agent, FunctionSource, InstalledFunction, Message, OutsideCall, Run
+from agents.prompts import CALL_UNKNOWN
+from agents.services import ServerDraft
+from memweb.functions import public_hosts, servers
+from memweb.functions.mcp_tools import functions_of
+from memweb.functions.sources import FunctionFault
+from memweb.stack.env import Env
+from memweb.stack.plan import free_port
+from tests.conftest import ServeModel, exchange, make_agent
+
+PROGRAM = Path(__file__).parent.parent / "mcp_server.py"
+STDIO = f"{sys.executable} {PROGRAM}"
+Kind = Message.Kind
+Add = Callable[..., FunctionSource]
+
+
+class Killed(BaseException):
+    """As if the worker were no more."""
+
+
+@pytest.fixture
+def counted(tmp_path: Path) -> Path:
+    path = tmp_path / "counted"
+    path.touch()
+    return path
+
+
+@pytest.fixture
+def staff(alice: User) -> User:
+    alice.is_staff = True
+    alice.save()
+    return alice
+
+
+@pytest.fixture
+def add(staff: User, counted: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Add]:
+    """Add a server and have a worker look at it."""
+    monkeypatch.setattr(mcp_servers, "env", lambda: Env(memweb_home=tmp_path, memweb_mcp_allow_private=True))
+    secrets = f"COUNTED={counted}\nPYTHONPATH={PROGRAM.parent.parent}"
+    made = []
+
+    def add(address: str = STDIO, name: str = "counting", secrets: str = secrets, **more: Any) -> FunctionSource:
+        draft = ServerDraft(
+            name, address, secrets if not address.startswith("http") else more.pop("headers", ""), **more
+        )
+        server = services.server_add(person=staff, draft=draft)
+        made.append(server.pk)
+        return look(server)
+
+    yield add
+    for pk in made:
+        servers.forget(pk)
+
+
+@pytest.fixture
+def by_http(counted: Path) -> Iterator[str]:
+    """The address of such a server over HTTP."""
+    port = free_port()
+    process = subprocess.Popen([sys.executable, str(PROGRAM), str(port)], env={**os.environ, "COUNTED": str(counted)})
+    try:
+        wait_for(f"http://127.0.0.1:{port}/mcp")
+        yield f"http://127.0.0.1:{port}/mcp"
+    finally:
+        process.kill()
+        process.wait()
+
+
+def wait_for(url: str) -> None:
+    with httpx.Client(transport=httpx.HTTPTransport(retries=0)) as client:
+        for _attempt in range(2000):
+            try:
+                client.get(url)
+                return
+            except httpx.ConnectError:
+                subprocess.run(["sleep", "0.02"], check=True)
+    raise AssertionError("no server")
+
+
+def look(server: FunctionSource) -> FunctionSource:
+    mcp_servers.look(server.pk)
+    server.refresh_from_db()
+    return server
+
+
+def turned_on(agent: Agent, *names: str) -> Agent:
+    for name in names:
+        services.function_switch(agent=agent, name=name, on=True)
+        if name in agent.ask_first:
+            services.function_ask_first(agent=agent, name=name, ask=False)
+    return agent
+
+
+def results(agent: Agent) -> list[str]:
+    rows = agent.messages.filter(kind=Kind.FUNCTION_RESULT).order_by("seq")
+    return [json.loads(row.content)["message"] for row in rows]
+
+
+def runs(pid: int) -> bool:
+    """Whether there is such a process that is no zombie."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+def answered_once(agent: Agent) -> bool:
+    asked = [one["id"] for row in agent.messages.filter(kind=Kind.ASSISTANT) for one in row.calls]
+    given = list(agent.messages.filter(kind=Kind.FUNCTION_RESULT).values_list("call_id", flat=True))
+    return sorted(asked) == sorted(given) and not OutsideCall.objects.filter(ended_at=None).exists()
+
+
+@pytest.mark.parametrize("way", ["stdio", "http"])
+def test_an_agent_calls_the_functions_of_a_server(
+    way: str, request: pytest.FixtureRequest, agent: Agent, add: Add, counted: Path, serve_model: ServeModel
+) -> None:
+    server = add(STDIO if way == "stdio" else request.getfixturevalue("by_http"))
+    assert server.error == "" and not server.looking and server.looked_at
+    asks = dict(server.functions.values_list("name", "ask_first"))
+    assert asks["count"] and not asks["lookup"] and len(asks) == 6
+    turned_on(agent, "count", "lookup")
+    model = serve_model([call("count", word="heron"), call("lookup", word="heron"), say("Done.")])
+    assert exchange(agent, "Count heron.").status == Run.Status.DONE
+    assert results(agent)[:2] == ["Counted heron.", "heron is a bird."]
+    assert counted.read_text() == "heron\n" and answered_once(agent)
+    told = {tool["function"]["name"]: tool["function"] for tool in model.requests[0]["tools"]}
+    assert told["count"]["description"] == "Write a word down." and "word" in told["count"]["parameters"]["properties"]
+    card = next(card for card in selectors.function_cards(agent) if card.name == "count")
+    assert (card.source, card.on, card.calls, card.asks) == ("counting", True, 1, False) and card.tokens > 10
+
+
+def test_what_may_change_something_asks_first(agent: Agent, add: Add, counted: Path, serve_model: ServeModel) -> None:
+    add()
+    for name in ("count", "lookup"):
+        services.function_switch(agent=agent, name=name, on=True)
+    assert agent.ask_first == ["count"]
+    serve_model([call("count", word="heron"), say("Done.")])
+    assert exchange(agent, "Count.").status == Run.Status.WAITING and counted.read_text() == ""
+    services.call_approve(call=OutsideCall.objects.get())
+    services.run_next(agent_id=agent.pk)
+    assert counted.read_text() == "heron\n" and answered_once(agent)
+
+
+@pytest.mark.parametrize("point", ["before it begins", "while it runs", "before its result is written"])
+@pytest.mark.parametrize("way", ["stdio", "http"])
+def test_a_worker_killed_at_each_point_calls_nothing_twice(
+    way: str,
+    point: str,
+    request: pytest.FixtureRequest,
+    agent: Agent,
+    add: Add,
+    counted: Path,
+    serve_model: ServeModel,
+) -> None:
+    add(STDIO if way == "stdio" else request.getfixturevalue("by_http"))
+    turned_on(agent, "count")
+    serve_model([Answer(calls=(("count", '{"word": "one"}'), ("count", '{"word": "two"}'))), say("Done.")])
+    services.message_send(agent=agent, text="Count both.")
+    call_it = installed.OutsideFunction.call
+
+    def killed_after(self: installed.OutsideFunction, *arguments: str, **more: object) -> str:
+        call_it(self, *arguments, **more)  # type: ignore[arg-type]
+        raise Killed
+
+    broken: dict[str, AbstractContextManager[Any]] = {
+        "before it begins": patch.object(outside_calls, "_begin", side_effect=Killed),
+        "while it runs": patch.object(installed.OutsideFunction, "call", killed_after),
+        "before its result is written": patch.object(outside_calls, "end", side_effect=Killed),
+    }
+    with broken[point], pytest.raises(Killed):
+        services.run_next(agent_id=agent.pk)
+    Run.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    services.run_next(agent_id=agent.pk)
+    assert sorted(counted.read_text().split()) == ["one", "two"] and answered_once(agent)
+    assert (results(agent)[0] == CALL_UNKNOWN) is (point != "before it begins")
+
+
+def test_a_server_that_dies_is_started_anew(agent: Agent, add: Add, counted: Path, serve_model: ServeModel) -> None:
+    add()
+    turned_on(agent, "end", "lookup")
+    serve_model([call("end"), call("lookup", word="heron"), say("Done.")])
+    exchange(agent, "End it.")
+    died, after, _said = results(agent)
+    assert "Nobody knows whether it was carried out. Its last words: I am tired" in died
+    assert after == "heron is a bird." and counted.read_text() == "end\n" and answered_once(agent)
+
+
+def test_a_keeper_that_is_killed_in_the_middle_of_a_call(
+    agent: Agent, add: Add, counted: Path, serve_model: ServeModel
+) -> None:
+    """Its server goes with it, and the next call finds another."""
+    server = add()
+    turned_on(agent, "count_slowly", "lookup")
+    keeper = servers._kept[server.pk]
+    server_pid = int(Path(f"{counted}.pid").read_text())
+
+    def check() -> None:
+        if counted.read_text():
+            os.kill(keeper._process.pid, signal.SIGKILL)
+
+    function = toolset.of(agent).functions["count_slowly"]
+    assert isinstance(function, installed.OutsideFunction)
+    with pytest.raises(Exception, match="Nobody knows whether it was carried out"):
+        function.call('{"word": "once"}', agent=agent, call_id="1", check=check)
+    serve_model([call("lookup", word="heron"), say("Done.")])
+    exchange(agent, "Look.")
+    assert results(agent)[0] == "heron is a bird." and counted.read_text() == "once\n"
+    assert int(Path(f"{counted}.pid").read_text()) != server_pid and not runs(server_pid)
+
+
+def test_a_call_that_takes_too_long_fails_and_a_stopped_one_ends(agent: Agent, add: Add, counted: Path) -> None:
+    server = add()
+    server.functions.filter(name="count_slowly").update(time_limit=0.5)
+    function = installed.by_name(agent.owner_id)["count_slowly"]
+    with pytest.raises(Exception, match=r"did not end within 0.5 seconds. Nobody knows"):
+        function.call('{"word": "one"}', agent=agent, call_id="1", check=lambda: None)
+    server.functions.filter(name="count_slowly").update(time_limit=600)
+    function = installed.by_name(agent.owner_id)["count_slowly"]
+
+    def stop() -> None:
+        if "two" in counted.read_text():
+            raise Killed
+
+    with pytest.raises(Killed):
+        function.call('{"word": "two"}', agent=agent, call_id="2", check=stop)
+    quick = installed.by_name(agent.owner_id)["lookup"]
+    assert quick.call('{"word": "owl"}', agent=agent, call_id="3", check=lambda: None) == "owl is a bird."
+
+
+def test_results_are_texts_and_mistakes_are_failed_results(agent: Agent, add: Add, serve_model: ServeModel) -> None:
+    add()
+    turned_on(agent, "picture", "lookup")
+    serve_model([call("picture"), call("lookup", bird="heron"), call("lookup", word="owl"), say("Done.")])
+    exchange(agent, "Go.")
+    shown, wrong, right, _said = results(agent)
+    assert shown == "Here.\n\n[image/png, 3 bytes: not shown]" and "word" in wrong and right == "owl is a bird."
+    assert list(agent.messages.filter(kind=Kind.FUNCTION_RESULT, failed=True).values_list("content", flat=True)) != []
+
+
+# What is no server, and what is a bad one
+
+PROGRAMS = {
+    "no_such_program --flag": "There is no program “no_such_program”",
+    "true": "It is no MCP server.",
+    "cat": "It is no MCP server.",
+    "yes": "It writes what is no message of MCP.",
+    """sh -c "echo hello; echo 'Error: no key' >&2; exit 1" """: "Its last words: Error: no key",
+}
+
+
+@pytest.mark.parametrize("command", PROGRAMS)
+def test_a_program_that_is_no_server_is_reported(add: Add, command: str) -> None:
+    server = add(command)
+    assert PROGRAMS[command] in server.error and not server.looking and not server.functions.exists()
+
+
+def test_an_address_where_nobody_answers(add: Add) -> None:
+    port = free_port()
+    assert add(f"http://127.0.0.1:{port}/mcp").error == f"No server answers at http://127.0.0.1:{port}/mcp."
+
+
+def test_a_server_that_is_away_keeps_its_functions(agent: Agent, add: Add) -> None:
+    server = add()
+    server.place = {"command": ["true"]}
+    server.save()
+    assert "no MCP server" in look(server).error and server.functions.count() == 6
+
+
+def tool(name: str = "ok", schema: Any = None, **more: Any) -> Tool:
+    return Tool(name=name, input_schema=schema or {"type": "object", "properties": {}}, **more)
+
+
+NESTED: dict[str, Any] = {}
+for _level in range(3000):
+    NESTED = {"type": "object", "properties": {"a": NESTED}}
+DOUBLING = {
+    "type": "object",
+    "properties": {"a": {"$ref": "#/$defs/d0"}},
+    "$defs": {f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)} | {"d40": {"type": "string"}},
+}
+UNUSABLE = {
+    "no object": (tool("bad", {"type": "string"}), "its schema is no object"),
+    "no type": (tool("bad", {"type": "object", "properties": {"a": {"type": 12}}}), "its schema is broken"),
+    "a list for properties": (tool("bad", {"type": "object", "properties": ["a"]}), "its schema is broken"),
+    "too deep": (tool("bad", NESTED), "too deep or too large"),
+    "doubling": (tool("bad", DOUBLING), "too deep or too large"),
+    "too long": (
+        tool("bad", {"type": "object", "properties": {"a": {"type": "string", "description": "x" * 30_000}}}),
+        "more than 20,000 characters",
+    ),
+    "our name": (
+        tool("bad", {"type": "object", "properties": {"request_heartbeat": {"type": "string"}}}),
+        "uses the name request_heartbeat",
+    ),
+    "no name": (tool("…"), "no name that a model can be told"),
+    "a name twice": (tool("ok."), "another tool with the name ok_"),
+}
+
+
+@pytest.mark.parametrize("kind", UNUSABLE)
+def test_a_tool_with_a_broken_schema_is_left_out_alone(kind: str) -> None:
+    bad, reason = UNUSABLE[kind]
+    found = functions_of([tool("ok/"), bad])
+    assert [one["name"] for one in found["functions"]] == ["ok_"] and len(found["left_out"]) == 1
+    assert reason in found["left_out"][0]
+
+
+def test_a_schema_that_refers_to_itself_is_usable() -> None:
+    tree = {"type": "object", "properties": {"children": {"type": "array", "items": {"$ref": "#/$defs/Tree"}}}}
+    schema = {"type": "object", "properties": {"tree": {"$ref": "#/$defs/Tree"}}, "$defs": {"Tree": tree}}
+    (one,) = functions_of([tool("grow", schema, description="Grow.")])["functions"]
+    assert one["parameters"]["properties"]["tree"]["properties"]["children"] == {"type": "array", "items": {}}
+    assert one["parameters"]["required"] == ["request_heartbeat"] and one["ask_first"]
+
+
+# Names
+
+
+def test_names_that_clash_get_the_servers_name_before_them_and_keep_it(agent: Agent, add: Add) -> None:
+    first, second = add(), add(name="other")
+    assert {"count", "lookup"} <= set(first.functions.values_list("name", flat=True))
+    assert {"other_count", "other_lookup"} <= set(second.functions.values_list("name", flat=True))
+    services.server_remove(server=first)
+    look(second)
+    assert "other_count" in second.functions.values_list("name", flat=True)
+    mine = turned_on(agent, "other_count")
+    assert toolset.of(mine).functions["other_count"].schema.description == "Write a word down."
+
+
+def test_a_function_that_becomes_one_that_changes_things_asks_from_then_on(agent: Agent, add: Add) -> None:
+    server = add()
+    server.functions.filter(name="count").update(ask_first=False)
+    services.function_switch(agent=agent, name="count", on=True)
+    assert agent.ask_first == []
+    look(server)
+    agent.refresh_from_db()
+    assert agent.ask_first == ["count"]
+
+
+def test_a_server_is_its_owners_alone_unless_it_is_shared(agent: Agent, bob: User, add: Add) -> None:
+    add()
+    theirs = make_agent(bob, "Bee")
+    assert "count" not in {card.name for card in selectors.function_cards(theirs)}
+    turned_on(theirs, "count")
+    assert "count" not in toolset.of(theirs).functions and "count" in toolset.there_are(agent.owner_id)
+    add(name="all", shared=True)
+    assert "all_lookup" in toolset.there_are(agent.owner_id)
+    assert {"all_count", "all_lookup"} <= set(toolset.there_are(bob.pk))
+
+
+# Secrets, and where it may lead
+
+
+def test_secrets_are_stored_sealed_and_reach_the_server(
+    add: Add, by_http: str, agent: Agent, settings: Settings
+) -> None:
+    server = add(by_http, headers="Authorization: Bearer s3cret")
+    assert "s3cret" not in server.secrets and server.secrets
+    asked = installed.by_name(agent.owner_id)["who_asks"]
+    assert asked.call("{}", agent=agent, call_id="1", check=lambda: None) == "Bearer s3cret"
+    settings.SECRET_KEY = "another"
+    with pytest.raises(Exception, match="stored with another secret key"):
+        asked.call("{}", agent=agent, call_id="2", check=lambda: None)
+
+
+def test_secrets_stay_when_they_are_left_empty_and_go_with_another_host(staff: User, add: Add, by_http: str) -> None:
+    server = add(by_http, headers="Authorization: Bearer s3cret")
+    kept = server.secrets
+    changed = services.server_change(person=staff, server=server, draft=ServerDraft("n", by_http + "?x=1"))
+    assert changed.secrets == kept and changed.looking
+    gone = services.server_change(person=staff, server=server, draft=ServerDraft("n", "https://example.org/mcp"))
+    assert gone.secrets == ""
+
+
+def test_private_networks_are_refused_unless_the_operator_allows_them(
+    add: Add, by_http: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(mcp_servers, "env", lambda: Env(memweb_home=tmp_path))
+    server = add(by_http)
+    assert "127.0.0.1 is an address of a private network" in server.error and not server.functions.exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        *((address, True) for address in ("8.8.8.8", "2606:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8")),
+        *((address, False) for address in ("127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.5.5", "169.254.169.254")),
+        *((address, False) for address in ("0.0.0.0", "100.64.0.1", "224.0.0.1", "::1", "fe80::1%eth0", "fd00::1")),
+        *((address, False) for address in ("::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:7f00:1::", "::", "ff02::1")),
+    ],
+)
+def test_which_addresses_are_public(address: str, public: bool) -> None:
+    assert public_hosts.is_public(address) is public
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.1", "0x7f000001", "2130706433", "[::1]".strip("[]")])
+def test_another_way_to_write_this_machine_is_no_public_address(host: str) -> None:
+    with pytest.raises(public_hosts.NotPublic):
+        public_hosts.public_address(host)
+
+
+def test_only_staff_can_have_programs_run(alice: User, staff: User, agent: Agent, add: Add, bob: User) -> None:
+    with pytest.raises(InvalidInput, match="Only staff"):
+        services.server_add(person=bob, draft=ServerDraft("mine", "npx some-server"))
+    with pytest.raises(InvalidInput, match="Only staff"):
+        services.server_add(person=bob, draft=ServerDraft("mine", "https://example.org/mcp", shared=True))
+    add()
+    staff.is_staff = False
+    staff.save()
+    with pytest.raises(Exception, match="Only staff may have programs run"):
+        installed.by_name(agent.owner_id)["lookup"].call("{}", agent=agent, call_id="1", check=lambda: None)
+
+
+WRONG = {
+    ("", "https://example.org/mcp", ""): "A name has",
+    ("two words", "https://example.org/mcp", ""): "A name has",
+    ("n" * 33, "https://example.org/mcp", ""): "A name has",
+    ("ok", "", ""): "Write the server's URL",
+    ("ok", "https://", ""): "This is no URL",
+    ("ok", "https://exa mple.org", ""): "This is no URL",
+    ("ok", "http://[::1", ""): "This is no URL",
+    ("ok", "https://example.org:port/", ""): "This is no URL",
+    ("ok", "https://me:secret@example.org/mcp", ""): "Leave the password out",
+    ("ok", "npx 'some", ""): "quotation mark",
+    ("ok", "https://example.org/mcp", "Authorization Bearer x"): "Line 1 is not understood",
+    ("ok", "https://example.org/mcp", "A: b\nB: ü"): "Line 2 is not understood",
+    ("ok", "npx server", "A: b"): "Line 1 is not understood",
+}
+
+
+@pytest.mark.parametrize("written", WRONG)
+def test_what_a_server_cannot_be_is_said(staff: User, written: tuple[str, str, str]) -> None:
+    with pytest.raises(InvalidInput, match=WRONG[written]):
+        services.server_add(person=staff, draft=ServerDraft(*written))
+    assert not FunctionSource.objects.exists()
+
+
+def test_a_name_is_taken_once(staff: User) -> None:
+    services.server_add(person=staff, draft=ServerDraft("one", "https://example.org/mcp"))
+    with pytest.raises(InvalidInput, match="a server called “one” already"):
+        services.server_add(person=staff, draft=ServerDraft("one", "https://example.org/other"))
+
+
+def test_looking_at_modules_leaves_servers_alone(add: Add, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = add()
+    monkeypatch.setattr(installed, "env", lambda: Env(memweb_home=tmp_path))
+    installed.refresh()
+    assert FunctionSource.objects.filter(pk=server.pk).exists() and InstalledFunction.objects.count() == 6
+
+
+def test_a_faulty_answer_of_a_keeper_is_a_fault_of_this_call() -> None:
+    with pytest.raises(FunctionFault, match="no program"):
+        servers.tools(-1, {"command": ["no_such_program"]})
+    servers.forget(-1)
