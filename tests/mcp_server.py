@@ -4,6 +4,7 @@ Words are written into the file COUNTED, so that a test sees how often a functio
 beside it.
 """
 
+import asyncio
 import os
 import sys
 import time
@@ -36,6 +37,21 @@ def count_slowly(word: str, seconds: float = 600) -> str:
     count(word)
     time.sleep(seconds)
     return "Counted slowly."
+
+
+@server.tool()
+async def count_twice(word: str) -> str:
+    """Write a word down, and half a second later again."""
+    count(word)
+    await asyncio.sleep(0.5)
+    return count(word)
+
+
+@server.tool(annotations=ToolAnnotations(read_only_hint=True))
+async def hang() -> str:
+    """Answer nothing any more, to nobody."""
+    time.sleep(600)  # that is the point
+    return "never"
 
 
 @server.tool()

@@ -20,7 +20,7 @@ from mcp_types import Tool
 from pytest_django import Settings
 
 from agents import outside_calls, selectors, services
-from agents.exceptions import InvalidInput
+from agents.exceptions import FunctionError, InvalidInput
 from agents.functions import installed, mcp_servers, toolset
 from agents.llm.scripted import Answer, call, say
 from agents.models import Agent, FunctionSource, InstalledFunction, Message, OutsideCall, Run
@@ -115,6 +115,10 @@ def turned_on(agent: Agent, *names: str) -> Agent:
     return agent
 
 
+def called(agent: Agent, name: str, arguments: str, check: Callable[[], None] = lambda: None) -> str:
+    return installed.by_name(agent.owner_id)[name].call(arguments, agent=agent, call_id="1", check=check)
+
+
 def results(agent: Agent) -> list[str]:
     rows = agent.messages.filter(kind=Kind.FUNCTION_RESULT).order_by("seq")
     return [json.loads(row.content)["message"] for row in rows]
@@ -141,7 +145,7 @@ def test_an_agent_calls_the_functions_of_a_server(
     server = add(STDIO if way == "stdio" else request.getfixturevalue("by_http"))
     assert server.error == "" and not server.looking and server.looked_at
     asks = dict(server.functions.values_list("name", "ask_first"))
-    assert asks["count"] and not asks["lookup"] and len(asks) == 6
+    assert asks["count"] and not asks["lookup"] and len(asks) == 8
     turned_on(agent, "count", "lookup")
     model = serve_model([call("count", word="heron"), call("lookup", word="heron"), say("Done.")])
     assert exchange(agent, "Count heron.").status == Run.Status.DONE
@@ -222,33 +226,37 @@ def test_a_keeper_that_is_killed_in_the_middle_of_a_call(
         if counted.read_text():
             os.kill(keeper._process.pid, signal.SIGKILL)
 
-    function = toolset.of(agent).functions["count_slowly"]
-    assert isinstance(function, installed.OutsideFunction)
-    with pytest.raises(Exception, match="Nobody knows whether it was carried out"):
-        function.call('{"word": "once"}', agent=agent, call_id="1", check=check)
+    with pytest.raises(FunctionError, match="Nobody knows whether it was carried out"):
+        called(agent, "count_slowly", '{"word": "once"}', check)
     serve_model([call("lookup", word="heron"), say("Done.")])
     exchange(agent, "Look.")
     assert results(agent)[0] == "heron is a bird." and counted.read_text() == "once\n"
     assert int(Path(f"{counted}.pid").read_text()) != server_pid and not runs(server_pid)
 
 
-def test_a_call_that_takes_too_long_fails_and_a_stopped_one_ends(agent: Agent, add: Add, counted: Path) -> None:
+@pytest.mark.parametrize("name", ["count_slowly", "hang"])
+def test_a_call_that_takes_too_long_fails_and_the_next_one_is_answered(agent: Agent, add: Add, name: str) -> None:
+    """Also where the server answers nobody any more."""
     server = add()
-    server.functions.filter(name="count_slowly").update(time_limit=0.5)
-    function = installed.by_name(agent.owner_id)["count_slowly"]
-    with pytest.raises(Exception, match=r"did not end within 0.5 seconds. Nobody knows"):
-        function.call('{"word": "one"}', agent=agent, call_id="1", check=lambda: None)
-    server.functions.filter(name="count_slowly").update(time_limit=600)
-    function = installed.by_name(agent.owner_id)["count_slowly"]
+    server.functions.filter(name=name).update(time_limit=0.5)
+    arguments = '{"word": "one"}' if name == "count_slowly" else "{}"
+    with pytest.raises(FunctionError, match=r"did not end within 0.5 seconds. Nobody knows"):
+        called(agent, name, arguments)
+    server.functions.filter(name="lookup").update(time_limit=20)
+    assert called(agent, "lookup", '{"word": "owl"}') == "owl is a bird."
+
+
+def test_a_call_that_is_stopped_ends_at_the_server_too(agent: Agent, add: Add, counted: Path) -> None:
+    add()
 
     def stop() -> None:
-        if "two" in counted.read_text():
+        if counted.read_text():
             raise Killed
 
     with pytest.raises(Killed):
-        function.call('{"word": "two"}', agent=agent, call_id="2", check=stop)
-    quick = installed.by_name(agent.owner_id)["lookup"]
-    assert quick.call('{"word": "owl"}', agent=agent, call_id="3", check=lambda: None) == "owl is a bird."
+        called(agent, "count_twice", '{"word": "stopped"}', stop)
+    called(agent, "count_slowly", '{"word": "later", "seconds": 1.5}')
+    assert counted.read_text() == "stopped\nlater\n"
 
 
 def test_results_are_texts_and_mistakes_are_failed_results(agent: Agent, add: Add, serve_model: ServeModel) -> None:
@@ -287,7 +295,7 @@ def test_a_server_that_is_away_keeps_its_functions(agent: Agent, add: Add) -> No
     server = add()
     server.place = {"command": ["true"]}
     server.save()
-    assert "no MCP server" in look(server).error and server.functions.count() == 6
+    assert "no MCP server" in look(server).error and server.functions.count() == 8
 
 
 def tool(name: str = "ok", schema: Any = None, **more: Any) -> Tool:
@@ -380,11 +388,10 @@ def test_secrets_are_stored_sealed_and_reach_the_server(
 ) -> None:
     server = add(by_http, headers="Authorization: Bearer s3cret")
     assert "s3cret" not in server.secrets and server.secrets
-    asked = installed.by_name(agent.owner_id)["who_asks"]
-    assert asked.call("{}", agent=agent, call_id="1", check=lambda: None) == "Bearer s3cret"
+    assert called(agent, "who_asks", "{}") == "Bearer s3cret"
     settings.SECRET_KEY = "another"
-    with pytest.raises(Exception, match="stored with another secret key"):
-        asked.call("{}", agent=agent, call_id="2", check=lambda: None)
+    with pytest.raises(FunctionError, match="stored with another secret key"):
+        called(agent, "who_asks", "{}")
 
 
 def test_secrets_stay_when_they_are_left_empty_and_go_with_another_host(staff: User, add: Add, by_http: str) -> None:
@@ -431,8 +438,8 @@ def test_only_staff_can_have_programs_run(alice: User, staff: User, agent: Agent
     add()
     staff.is_staff = False
     staff.save()
-    with pytest.raises(Exception, match="Only staff may have programs run"):
-        installed.by_name(agent.owner_id)["lookup"].call("{}", agent=agent, call_id="1", check=lambda: None)
+    with pytest.raises(FunctionError, match="Only staff may have programs run"):
+        called(agent, "lookup", "{}")
 
 
 WRONG = {
@@ -469,7 +476,7 @@ def test_looking_at_modules_leaves_servers_alone(add: Add, tmp_path: Path, monke
     server = add()
     monkeypatch.setattr(installed, "env", lambda: Env(memweb_home=tmp_path))
     installed.refresh()
-    assert FunctionSource.objects.filter(pk=server.pk).exists() and InstalledFunction.objects.count() == 6
+    assert FunctionSource.objects.filter(pk=server.pk).exists() and InstalledFunction.objects.count() == 8
 
 
 def test_a_faulty_answer_of_a_keeper_is_a_fault_of_this_call() -> None:

@@ -77,7 +77,7 @@ def test_a_server_is_added_its_functions_asked_about_and_called(
     dialog.get_by_label("Name").fill("birds")
     dialog.get_by_role("button", name="Add", exact=True).click()
     row = dialog.locator("li", has_text="birds")
-    expect(row).to_contain_text("6 functions")
+    expect(row).to_contain_text("8 functions")
     page.keyboard.press("Escape")
 
     lookup = turn_on(page, "lookup")
@@ -113,7 +113,7 @@ def test_a_program_and_its_worker_killed_in_the_middle_of_a_call(
     name = f"birds_{struck}"
     command = f"{sys.executable} {PROGRAM}"
     dialog = add(page, name, command, f"COUNTED={counted}\nPYTHONPATH={PROGRAM.parent.parent}")
-    expect(dialog.locator("li", has_text=name)).to_contain_text("6 functions")
+    expect(dialog.locator("li", has_text=name)).to_contain_text("8 functions")
     page.keyboard.press("Escape")
     slow = page.locator("li", has_text=f"from {name}").filter(has_text="take long")
     label = slow.locator("code").inner_text()
