@@ -169,8 +169,13 @@ def test_what_may_change_something_asks_first(agent: Agent, add: Add, counted: P
     assert counted.read_text() == "heron\n" and answered_once(agent)
 
 
-@pytest.mark.parametrize("point", ["before it begins", "while it runs", "before its result is written"])
-@pytest.mark.parametrize("way", ["stdio", "http"])
+@pytest.mark.parametrize(
+    ("way", "point"),
+    [
+        *(("stdio", point) for point in ("before it begins", "while it runs", "before its result is written")),
+        ("http", "while it runs"),
+    ],
+)
 def test_a_worker_killed_at_each_point_calls_nothing_twice(
     way: str,
     point: str,

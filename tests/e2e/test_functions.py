@@ -1,8 +1,12 @@
 """Functions of one's own: a file in the folder, seen and turned on in the page, called by the agent."""
 
+import os
+import signal
+
 import pytest
 from playwright.sync_api import Page, expect
 
+from benchmarks.process_usage import processes_of
 from tests.e2e.page import create_agent, open_tab, replies, send, talk
 from tests.product import Product
 
@@ -58,6 +62,7 @@ def test_ask_me_first_in_the_page(page: Page, product: Product) -> None:
     expect(asked).to_contain_text("Sam wants to call echo_back")
     expect(asked).to_contain_text('"text": "lamp"')
     expect(page.locator(".call .outcome").last).to_have_text("…")
+    os.kill(processes_of(product.process.pid)["worker-runs"], signal.SIGKILL)  # nothing of it is in a worker
     page.reload()
     asked.get_by_role("button", name="Allow", exact=True).click()
     expect(replies(page).last).to_contain_text("I found this: pmal")
