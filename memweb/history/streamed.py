@@ -1,11 +1,11 @@
 """JSON that is larger than memory, read from a file one value after the other.
 
-    text = JsonText(file, largest=1_000_000)
-    for name in fields(text):
-        if name == "messages":
-            for message in entries(text): ...
-        else:
-            value = text.value()
+text = JsonText(file, largest=1_000_000)
+for name in fields(text):
+    if name == "messages":
+        for message in entries(text): ...
+    else:
+        value = text.value()
 """
 
 import json
@@ -113,7 +113,7 @@ def entries(text: JsonText) -> Iterator[Any]:
 
 
 def fields(text: JsonText) -> Iterator[str]:
-    """The names in the object that begins here. Take the value of each before the next: as a whole, or its `entries`."""
+    """The names in the object that begins here. Take the value of each before the next: whole, or its `entries`."""
     text.take("{")
     begun = False
     while text.next_sign() != "}":
