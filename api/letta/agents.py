@@ -19,10 +19,10 @@ from agents.llm.types import SEND_MESSAGE
 from agents.main_context import working_context
 from agents.models import Agent, Archive, Block
 from agents.models.agent import MIN_CONTEXT_WINDOW
-from agents.services import AgentDraft
+from agents.services import AgentDraft, AgentFile
 from agents.services.agents import LONGEST_MODEL, LONGEST_NAME
 from api.access import agent_for, archive_for, person, row_for
-from api.answers import answer, written_file
+from api.answers import answer, read, when_ready, written_file
 from api.asked import LONGEST_TEXT, MOST_NAMES, Asked, Body, Listing, Name, only_known
 from api.asked import Query as Text
 from api.errors import Unfit, Unknown
@@ -259,25 +259,33 @@ class Imported(BaseModel):
 
 @router.post("/agents/import", response=Imported)
 @only_known
-def agent_import(request: HttpRequest, file: File[UploadedFile], payload: Form[Importing]) -> HttpResponse:
-    """New agents from a file of Letta's or of memweb's own."""
-    owner = person(request)
-    if services.is_agent_file(cast(IO[bytes], file)):
-        name, suffix = payload.override_name or payload.name or "", _("_copy") if payload.append_copy_suffix else ""
+async def agent_import(request: HttpRequest, file: File[UploadedFile], payload: Form[Importing]) -> HttpResponseBase:
+    """New agents from a file of Letta's or of memweb's own. What takes long is answered with blanks before the JSON;
+    what it is refused for then is in a 200, as `detail`."""
+    return await when_ready(read(_imported, request, file, payload))
+
+
+def _imported(request: HttpRequest, file: UploadedFile, payload: Importing) -> dict[str, list[str]]:
+    owner, raw = person(request), cast(IO[bytes], file)
+    name, suffix = payload.override_name or payload.name or "", _("_copy") if payload.append_copy_suffix else ""
+    if services.is_agent_file(raw):
         keep = not payload.strip_messages
-        agent = services.agent_import(owner=owner, raw=cast(IO[bytes], file), name=name, suffix=suffix, messages=keep)
-        missing = [document.name for document in selectors.documents_without_files(agent)]
-        return answer({"agent_ids": [f"agent-{agent.pk}"], "documents_missing": missing})
-    files = agent_file.read(file.read(), owner=person(request))
+        agents = [services.agent_import(owner=owner, raw=raw, name=name, suffix=suffix, messages=keep)]
+    else:
+        agents = _of_letta(agent_file.read(file.read(), owner=owner), owner, payload, suffix)
+    missing = [document.name for agent in agents for document in selectors.documents_without_files(agent)]
+    return {"agent_ids": [f"agent-{agent.pk}" for agent in agents], "documents_missing": missing}
+
+
+def _of_letta(files: list[AgentFile], owner: "User", payload: Importing, suffix: str) -> list[Agent]:
     agents = []
     with transaction.atomic():
         for content in files:
-            name = payload.override_name or payload.name or content.name
-            name += _("_copy") if payload.append_copy_suffix else ""
+            name = (payload.override_name or payload.name or content.name) + suffix
             content.messages = [] if payload.strip_messages else content.messages
             raw = content.model_dump_json().encode()
-            agents.append(services.agent_import(owner=person(request), raw=raw, name=name))
-    return answer({"agent_ids": [f"agent-{agent.pk}" for agent in agents]})
+            agents.append(services.agent_import(owner=owner, raw=raw, name=name))
+    return agents
 
 
 class Retrieving(Asked):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from memweb.client.errors import NameTaken, NotFound, NotNow
+from memweb.client.errors import Invalid, NameTaken, NotFound, NotNow, sentence_of
 from memweb.client.results import Agent, ImportedAgent, Presets
 from memweb.client.steps import (
     Request,
@@ -138,6 +138,8 @@ def import_agent(source: Path | bytes | str, *, name: str | None = None) -> Step
     form = {"append_copy_suffix": "false"} | ({"override_name": name} if name else {})
     request = Request(method="POST", path=path("agents", "import"), form=form, upload=file)
     told = yield from naming(ask(request))
+    if "agent_ids" not in told:  # refused after the answer had begun
+        raise Invalid(sentence_of(told))
     missing = tuple(told.get("documents_missing") or ())
     agents = []
     for agent_id in told["agent_ids"]:

@@ -17,6 +17,7 @@ from memweb.client.steps import Pause, Request, Steps, opened
 from memweb.client.streams import Reader, Stream
 
 SILENCE = 45.0  # seconds without a byte: a living server sends a sign every fifteen
+WRITING = 900.0  # seconds without a byte of a file, which is written before it is sent
 CONNECT = 10.0  # seconds for a connection to be made
 HERE = ("127.0.0.1", "localhost", "::1")
 
@@ -178,6 +179,8 @@ def _arguments(request: Request, files: ExitStack) -> dict[str, Any]:
         content = files.enter_context(source.open("rb")) if isinstance(source, Path) else source
         arguments["files"] = {"file": (request.upload.name, content)}
         arguments["data"] = dict(request.form or {})
+    if request.into is not None:
+        arguments["timeout"] = httpx.Timeout(WRITING, connect=CONNECT, pool=None)
     if request.key:
         arguments["headers"] = {"Idempotency-Key": request.key}
     return arguments

@@ -151,3 +151,48 @@ def test_a_file_too_large_is_not_read(browser: Client, agent: Agent, settings: S
     settings.MAX_AGENT_FILE_BYTES = 1024 * 1024
     answer = bring(browser, b" " * (1024 * 1024 + 1))
     assert "The file is too large: at most 1 MB." in plain(answer.content.decode())
+
+
+# With documents
+
+
+def test_a_zip_has_the_documents_and_becomes_an_agent(browser: Client, agent: Agent) -> None:
+    file = SimpleUploadedFile("log.txt", b"The barometer fell to 28 inches.")
+    document = services.document_add(archive=agent.archive, file=file)
+    answer = export(browser, agent, "zip")
+    assert answer["Content-Type"] == "application/zip"
+    assert answer["Content-Disposition"] == 'attachment; filename="sam.zip"'
+    answer = bring(browser, received(answer), name="Sam II")
+    made = Agent.objects.get(name="Sam II")
+    assert answer["HX-Redirect"] == reverse("agent", args=[made.pk])
+    assert made.archive.documents.get().sha256 == document.sha256
+
+
+def test_documents_that_did_not_come_along_are_named_where_the_file_was_chosen(browser: Client, agent: Agent) -> None:
+    for number in range(21):
+        file = SimpleUploadedFile(f"<log> {number}.txt", f"Fog on day {number}.".encode())
+        services.document_add(archive=agent.archive, file=file)
+    answer = bring(browser, received(export(browser, agent, "json")), name="Sam II")
+    made, markup = Agent.objects.get(name="Sam II"), answer.content.decode()
+    assert "HX-Redirect" not in answer and f'href="{reverse("agent", args=[made.pk])}"' in markup
+    text = plain(markup)
+    assert "Sam II is here 21 documents did not come along." in text and "<log>" not in markup
+    assert "log 19.txt" in text.replace("_", " ").replace("<", "").replace(">", "") and "20.txt" not in text
+    listed = browser.get(reverse("documents", args=[made.pk])).content.decode()
+    assert plain(listed).count("Its file did not come along. Upload it again.") == 21 and "Retry" not in plain(listed)
+
+
+def test_nobody_elses_agent_is_exported(client: Client, agent: Agent, bob: User) -> None:
+    client.force_login(bob)
+    assert [export(client, agent, form).status_code for form in ("md", "json", "zip")] == [404, 404, 404]
+
+
+def test_a_copy_is_made_under_a_name_of_its_own(browser: Client, talked: Agent) -> None:
+    url = reverse("agent_copy", args=[talked.pk])
+    assert 'value="Copy of Sam"' in browser.get(url).content.decode()
+    refused = browser.post(url, {"name": "Sam"})
+    assert "You already have an agent called “Sam”." in plain(refused.content.decode())
+    answer = browser.post(url, {"name": "Sam II"})
+    made = Agent.objects.get(name="Sam II")
+    assert answer["HX-Redirect"] == reverse("agent", args=[made.pk])
+    assert "I am Ada. From Lisbon." in plain(browser.get(answer["HX-Redirect"]).content.decode())
