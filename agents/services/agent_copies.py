@@ -26,9 +26,10 @@ PASSAGES_SQL = """
 
 
 def agent_copy(*, agent: Agent, name: str) -> Agent:
-    """A second agent that is what this one is now. Raises InvalidInput."""
+    """A second agent that is what this one is now; it may go on meanwhile. Raises InvalidInput."""
     with transaction.atomic():
-        return agent_from(moment=moment_of(agent), name=name)
+        moment = moment_of(agent)
+    return agent_from(moment=moment, name=name)
 
 
 def moment_of(agent: Agent) -> Checkpoint:

@@ -51,9 +51,9 @@ class JsonText:
         return self.before + self.at
 
     def read_on(self) -> None:
-        """At least as much again as is left: what is tried over and over is tried few times."""
+        """As much again as is left: what is tried over and over is tried few times, and hardly beyond what may be."""
         left = self.held[self.at :]
-        raw = self._file.read(max(CHUNK, len(left)))
+        raw = self._file.read(max(CHUNK, min(len(left), self._largest - len(left))))
         self.is_whole = not raw
         self.before += self.at
         self.held, self.at = left + self._decoded.decode(raw, final=not raw), 0
