@@ -4,6 +4,7 @@ import io
 import shutil
 import tempfile
 from collections.abc import Callable
+from datetime import datetime
 from typing import IO, TYPE_CHECKING, Any
 
 from django.core.exceptions import SuspiciousOperation
@@ -19,6 +20,7 @@ from agents.models import Agent, Archive, Block, BlockRevision, Checkpoint, Docu
 from agents.services.agent_files import CheckpointFile, DocumentFile, Head, MessageFile, PassageFile, RevisionFile
 from agents.services.agent_parts import (
     BATCH,
+    BATCH_LENGTH,
     BlockPart,
     Character,
     Queue,
@@ -86,7 +88,7 @@ class _FileRows:
     def __init__(self, source: OpenedFile, written: list[str], *, messages: bool) -> None:
         """`written` gets the names of the documents' files."""
         self.source, self.written, self.with_messages = source, written, messages
-        self.waiting: dict[str, list[Any]] = {"messages": [], "passages": []}
+        self.messages, self.passages = _Batch(Message), _Batch(Passage)
         self.archives: list[Archive] = []
         self.histories: dict[str, _History] = {}
         self.seq, self.queue_start = 0, 0
@@ -106,8 +108,8 @@ class _FileRows:
         }
         for name, entry in self.source.entries():
             take[name](entry)
-        self._write("messages", Message)
-        self._write("passages", Passage)
+        self.messages.write()
+        self.passages.write()
         for history in self.histories.values():
             history.end()
         summary = storable(self.source.head.summary) if self.with_messages else ""
@@ -149,21 +151,12 @@ class _FileRows:
         message.utc_offset = entry.time.utcoffset() or None
         message.tokens = fifo_queue.wire_tokens(fifo_queue.wire(message))
         recall_storage.index_words(message)
-        self._wait("messages", Message, message)
+        self.messages.add(message, len(message.content))
 
     def _passage(self, entry: PassageFile) -> None:
         row = archival_storage.build(self._archive(entry.archive), storable(entry.text), None)
         row.created_at, row.tags = aware(entry.time), _storable(entry.tags)
-        self._wait("passages", Passage, row)
-
-    def _wait(self, name: str, model: Any, row: Any) -> None:
-        self.waiting[name].append(row)
-        if len(self.waiting[name]) == BATCH:
-            self._write(name, model)
-
-    def _write(self, name: str, model: Any) -> None:
-        model.objects.bulk_create(self.waiting[name])
-        self.waiting[name] = []
+        self.passages.add(row, len(row.text))
 
     def _document(self, entry: DocumentFile) -> None:
         archive = self._archive(entry.archive)
@@ -219,14 +212,37 @@ def free_archive_name(owner_id: int, name: str) -> str:
     return next(free for free in names if free.lower() not in taken)
 
 
+class _Batch:
+    """Rows that wait until there are enough of them, or they are long enough, to be written together. `times` are those
+    at which they were made elsewhere, for a model that notes its own."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.rows: list[Any] = []
+        self.times: list[datetime] = []
+        self.length = 0
+
+    def add(self, row: Any, length: int, time: datetime | None = None) -> None:
+        self.rows.append(row)
+        self.times += [time] if time else []
+        self.length += length
+        if len(self.rows) == BATCH or self.length > BATCH_LENGTH:
+            self.write()
+
+    def write(self) -> None:
+        self.model.objects.bulk_create(self.rows)
+        if self.times:
+            keep_times(self.model, self.rows, self.times)
+        self.rows, self.times, self.length = [], [], 0
+
+
 class _History:
     """What a block said before, on its way into the rows."""
 
     def __init__(self, block: Block, agent: Agent, exported_as: str) -> None:
         self.block, self.agent, self.exported_as = block, agent, exported_as
         self.numbers: dict[int, int] = {}  # as the file has them, to those here
-        self.waiting: list[BlockRevision] = []
-        self.times: list[Any] = []
+        self.revisions = _Batch(BlockRevision)
         self.last = ""
 
     def add(self, entry: RevisionFile) -> None:
@@ -239,29 +255,20 @@ class _History:
         by_agent = entry.editor == Editor.AGENT and entry.by in ("", self.exported_as)
         by_owner = entry.editor != Editor.AGENT and entry.by == self.agent.owner.get_username()
         self.last = storable(entry.value)
-        self.waiting.append(
-            BlockRevision(
-                block=self.block,
-                number=number,
-                value=self.last,
-                editor=entry.editor,
-                agent=self.agent if by_agent else None,
-                user=self.agent.owner if by_owner else None,
-                restores=self.numbers.get(entry.restores or 0),
-            )
+        row = BlockRevision(
+            block=self.block,
+            number=number,
+            value=self.last,
+            editor=entry.editor,
+            agent=self.agent if by_agent else None,
+            user=self.agent.owner if by_owner else None,
+            restores=self.numbers.get(entry.restores or 0),
         )
-        self.times.append(aware(entry.time))
-        if len(self.waiting) == BATCH:
-            self._write()
-
-    def _write(self) -> None:
-        BlockRevision.objects.bulk_create(self.waiting)
-        keep_times(BlockRevision, self.waiting, self.times)
-        self.waiting, self.times = [], []
+        self.revisions.add(row, len(self.last), aware(entry.time))
 
     def end(self) -> None:
         """The block is at its last revision, which says what it says."""
-        self._write()
+        self.revisions.write()
         if not self.numbers:
             return
         self.block.revision = len(self.numbers)

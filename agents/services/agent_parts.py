@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
 BATCH = 500  # rows written at once
+BATCH_LENGTH = 1_000_000  # characters of their texts: then fewer
 TIMES_SQL = """
     UPDATE "{table}" AS row SET created_at = given.created_at
     FROM unnest(%s::bigint[], %s::timestamptz[]) AS given(id, created_at) WHERE row.id = given.id

@@ -30,7 +30,7 @@ from agents.services.agent_files import (
 )
 from agents.services.agent_reading import AGENT
 
-ROWS = 1000  # read at once
+ROWS = 100  # read at once: one may be long
 PIECE = 256 * 1024  # bytes
 UNSAFE = re.compile(r"[^\w .()+-]")
 
