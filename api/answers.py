@@ -10,6 +10,7 @@ from channels.db import database_sync_to_async
 from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+from agents.services import WrittenFile
 from api.errors import answer_of
 
 T = TypeVar("T")
@@ -74,6 +75,12 @@ def event_stream(events: AsyncIterator[str]) -> StreamingHttpResponse:
     """Server-sent events; each of `events` is written already."""
     headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
     return StreamingHttpResponse(events, content_type="text/event-stream", headers=headers)
+
+
+def written_file(file: WrittenFile) -> StreamingHttpResponse:
+    """A file, piece by piece."""
+    kind = "zip" if file.ending == "zip" else "json"
+    return StreamingHttpResponse(file, content_type=f"application/{kind}", headers={"Content-Length": str(file.size)})
 
 
 def data(value: Any) -> str:

@@ -12,7 +12,7 @@ from api.documentation import Doors, OpenAIDoors, page
 from api.letta import agents, blocks, folders, installation, messages, passages, runs, tools
 from api.mcp.door import door
 from api.openai import chat, responses
-from api.own import approvals, commands, events
+from api.own import approvals, commands, copies, events
 from memweb import __version__
 
 ABOUT = """
@@ -48,7 +48,20 @@ openai = OpenAIDoors(
 errors.register(openai)
 for router in (chat.router, responses.router):
     openai.add_router("", router)
-for module in (installation, agents, messages, blocks, passages, folders, tools, runs, commands, events, approvals):
+for module in (
+    installation,
+    agents,
+    messages,
+    blocks,
+    passages,
+    folders,
+    tools,
+    runs,
+    commands,
+    copies,
+    events,
+    approvals,
+):
     v1.add_router("", module.router)
 
 

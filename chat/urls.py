@@ -50,6 +50,7 @@ urlpatterns = [
     path("agents/import/", agent_files.agent_import, name="agent_import"),
     path("agents/<uuid:agent_id>/", agents.agent_page, name="agent"),
     path("agents/<uuid:agent_id>/rename/", agents.agent_rename, name="agent_rename"),
+    path("agents/<uuid:agent_id>/copy/", agents.agent_copy, name="agent_copy"),
     path("agents/<uuid:agent_id>/delete/", agents.agent_delete, name="agent_delete"),
     path("agents/<uuid:agent_id>/palette/", agents.palette, name="palette"),
     path("agents/<uuid:agent_id>/export/<str:form>/", agent_files.export, name="export"),

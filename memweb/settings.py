@@ -196,6 +196,7 @@ STORAGES = {
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.TemporaryFileUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024  # of a form without its files: a message far too long gets its reason
 MAX_UPLOAD_BYTES = ENV.memweb_max_upload_mb * 1024 * 1024
+MAX_AGENT_FILE_BYTES = ENV.memweb_max_agent_file_mb * 1024 * 1024
 
 # Language and time
 

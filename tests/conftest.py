@@ -21,7 +21,7 @@ from tests.brain import brain
 from tests.product import Product
 
 # Where the tests of the whole product are: one process runs them all, and starts it once.
-DOORS = ("approvals", "bad_input", "letta", "mcp", "openai", "own_functions", "schema")
+DOORS = ("agent_moves", "approvals", "bad_input", "letta", "mcp", "openai", "own_files", "own_functions", "schema")
 OF_PRODUCT = ("tests/e2e/", *(f"tests/api/test_{name}" for name in DOORS))
 
 

@@ -6,6 +6,7 @@ from agents.selectors.archives import (
     archives_to_attach,
     documents_listed,
     documents_of,
+    documents_without_files,
     filed_in,
     passages_of_kind,
 )

@@ -32,6 +32,11 @@ def documents_of(agent: Agent) -> "QuerySet[Document]":
     return Document.objects.filter(searched).select_related("archive")
 
 
+def documents_without_files(agent: Agent) -> list[Document]:
+    """Those whose files did not come along when the agent was imported: they are to be uploaded again."""
+    return list(documents_of(agent).filter(status=Document.Status.FAILED, file="").order_by("pk"))
+
+
 def documents_listed(agent: Agent, most: int) -> tuple[list[Document], int]:
     """All its documents, but of conversations the first `most`: those in work, what failed, then the latest. Also how
     many are left out. Three queries."""

@@ -1,6 +1,10 @@
 """Everything that writes, called by pages, terminal, API and tasks alike. Reads are in `agents.selectors`."""
 
-from agents.services.agent_files import AgentFile, agent_export, agent_import
+from agents.services.agent_copies import agent_copy
+from agents.services.agent_files import AgentFile, agent_export
+from agents.services.agent_imports import agent_import
+from agents.services.agent_reading import is_agent_file
+from agents.services.agent_writing import WrittenFile, agent_write
 from agents.services.agents import (
     AWAY_HOURS,
     AgentDraft,

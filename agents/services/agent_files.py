@@ -1,34 +1,26 @@
-"""An agent as a file: exported whole, and imported as a new agent on this or another installation."""
+"""What an exported agent's file holds. `agent_writing` writes it, `agent_imports` makes an agent of it.
 
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+A file is one JSON object, or a zip with that as `agent.json` and the documents beside it. Its long lists (`STREAMED`)
+are written and read entry by entry; the rest is its `Head`. The order of the keys says nothing.
+"""
 
-from django.db import DataError, transaction
-from django.utils import timezone
-from django.utils.translation import gettext as _
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-from agents import dispatch, quotas, selectors
-from agents.exceptions import InvalidInput
-from agents.external_context import archival_storage, recall_storage
-from agents.functions import registry
-from agents.llm.types import SEND_MESSAGE
-from agents.main_context import fifo_queue, working_context
-from agents.models import Agent, Message, Passage, Summary
+from django.db import transaction
+from pydantic import BaseModel, ConfigDict, Field
+
+from agents import selectors
+from agents.main_context import working_context
+from agents.models import Agent, BlockRevision, Message
 from agents.models.agent import MIN_CONTEXT_WINDOW
 from agents.person import own_time
-from agents.services.agents import AgentDraft, agent_create, function_ask_first, functions_choose
-from agents.services.blocks import BlockSettings, block_attach_new
-from agents.text import tokens
-from agents.text.clean import storable
-
-if TYPE_CHECKING:
-    from django.contrib.auth.models import User
 
 FORMAT: Literal["memweb-agent"] = "memweb-agent"
+VERSION = 3
 MOST_BLOCKS = 100
 MOST_FUNCTIONS = 1000
-BATCH = 500  # rows written at once
+MOST_ARCHIVES = 1000
 
 
 class _Part(BaseModel):
@@ -69,57 +61,157 @@ class MessageFile(_Part):
 
 
 class PassageFile(_Part):
-    """A passage that the agent or a person filed."""
+    """A passage that the agent or a person filed. `archive` counts from 0 in the file's list of archives."""
 
     text: str
     time: datetime
+    archive: int = Field(0, ge=0)
+    tags: list[str] = []
 
 
 FunctionNames = Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=MOST_FUNCTIONS)]
 
 
-class AgentFile(_Part):
-    """What an exported agent is. Documents are not part of it: upload them again. Version 1 knew no functions."""
+class _Character(_Part):
+    """What files of every version say of an agent. Version 1 knew no functions."""
 
     format: Literal["memweb-agent"]
-    version: Literal[1, 2]
     name: str
     model: str = ""
     context_window: int | None = Field(None, ge=MIN_CONTEXT_WINDOW, le=2_000_000)
     system_instructions: str
-    core_memory: list[BlockFile] = Field(max_length=MOST_BLOCKS)
     summary: str = ""
-    messages: list[MessageFile]
-    passages: list[PassageFile]
     functions_off: FunctionNames = []  # of memweb's own
     functions_on: FunctionNames = []  # installed ones, wherever they are
     functions_ask: FunctionNames = []
 
 
+class AgentFile(_Character):
+    """An agent held whole, without its documents and what was before: what other formats are written from and read as.
+    As JSON it is a file of version 2."""
+
+    version: Literal[1, 2]
+    core_memory: list[BlockFile] = Field(max_length=MOST_BLOCKS)
+    messages: list[MessageFile]
+    passages: list[PassageFile]
+
+
+# Version 3
+
+
+class OwnBlockFile(BlockFile):
+    """With what programs keep beside it."""
+
+    tags: list[str] = []
+    metadata: dict[str, Any] = {}
+
+
+class ArchiveFile(_Part):
+    """An archive. The first of a file is the agent's own, which has the agent's name; the others are attached to it."""
+
+    name: str
+    description: str = ""
+
+
+class Head(_Character):
+    """All of a file but its long lists."""
+
+    version: int = Field(ge=1, le=VERSION)
+    function_mode: Agent.FunctionMode = Agent.FunctionMode.AUTO
+    description: str = ""
+    tags: list[str] = []
+    metadata: dict[str, Any] = {}
+    core_memory: list[OwnBlockFile] = Field(max_length=MOST_BLOCKS)
+    archives: list[ArchiveFile] = Field([], max_length=MOST_ARCHIVES)
+
+
+class RevisionFile(_Part):
+    """What a block said from one edit to the next, oldest first. `by` is whose edit it was, by their name;
+    `restores` is the number of the revision whose text came back."""
+
+    block: str
+    number: int = Field(ge=1)
+    value: str
+    time: datetime
+    editor: BlockRevision.Editor
+    by: str = ""
+    restores: int | None = None
+
+
+class CheckpointFile(_Part):
+    """The agent at an earlier moment: with the first `messages` of the file, of which those from number `queue_start`
+    on, counted from 1, were in the window."""
+
+    name: str = Field(max_length=80)
+    time: datetime
+    system_instructions: str
+    core_memory: list[BlockFile] = Field(max_length=MOST_BLOCKS)
+    messages: int = Field(ge=0)
+    queue_start: int = Field(ge=1)
+    summary: str = ""
+
+
+class DocumentFile(_Part):
+    """A document. `file` is its name in the zip; without one it must be uploaded again, but for an export of another
+    service's chats, whose `conversations` are documents of their own."""
+
+    name: str = Field(max_length=255)
+    time: datetime
+    archive: int = Field(0, ge=0)
+    media_type: str = Field(max_length=80)
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    conversation: str = Field("", max_length=120)
+    said_at: datetime | None = None
+    conversations: int | None = Field(None, ge=0, le=1_000_000)
+    added: int = Field(0, ge=0, le=1_000_000)
+    file: str = ""
+
+
+# Each long list: what its entries are, and how many a file may have.
+STREAMED: dict[str, tuple[type[BaseModel], int]] = {
+    "history": (RevisionFile, 200_000),
+    "messages": (MessageFile, 500_000),
+    "passages": (PassageFile, 500_000),
+    "documents": (DocumentFile, 50_000),
+    "checkpoints": (CheckpointFile, 1_000),
+}
+
+
+# Written
+
+
 @transaction.atomic
 def agent_export(*, agent: Agent) -> AgentFile:
-    """The agent with its memory and its whole conversation. Reads every row once."""
-    passages = agent.archive.passages.filter(document=None, retracted_at=None).only("text", "created_at")
+    """The agent held whole, for other formats. Reads every row once."""
+    passages = agent.archive.passages.filter(document=None, retracted_at=None).only("text", "created_at", "tags")
     return AgentFile(
-        format=FORMAT,
         version=2,
-        name=agent.name,
-        model=agent.model,
-        context_window=agent.context_window,
-        system_instructions=agent.system_instructions,
+        **character(agent),
         core_memory=[
             BlockFile(**vars(block)) for block in working_context.prompt_blocks(working_context.blocks_of(agent))
         ],
-        summary=agent.summary.text if agent.summary else "",
-        messages=[_message_file(agent, message) for message in selectors.timeline_whole(agent)],
-        passages=[PassageFile(text=p.text, time=p.created_at) for p in passages.order_by("pk").iterator()],
-        functions_off=agent.detached_functions,
-        functions_on=agent.attached_functions,
-        functions_ask=agent.ask_first,
+        messages=[message_file(agent, message) for message in selectors.timeline_whole(agent)],
+        passages=[PassageFile(text=p.text, time=p.created_at, tags=p.tags) for p in passages.order_by("pk").iterator()],
     )
 
 
-def _message_file(agent: Agent, message: Message) -> MessageFile:
+def character(agent: Agent) -> dict[str, Any]:
+    """What files of every version say of it."""
+    return {
+        "format": FORMAT,
+        "name": agent.name,
+        "model": agent.model,
+        "context_window": agent.context_window,
+        "system_instructions": agent.system_instructions,
+        "summary": agent.summary.text if agent.summary else "",
+        "functions_off": agent.detached_functions,
+        "functions_on": agent.attached_functions,
+        "functions_ask": agent.ask_first,
+    }
+
+
+def message_file(agent: Agent, message: Message) -> MessageFile:
+    """An entry of the timeline."""
     return MessageFile(
         kind=Message.Kind(message.kind),
         time=own_time(message),
@@ -132,92 +224,3 @@ def _message_file(agent: Agent, message: Message) -> MessageFile:
         stopped=message.stopped,
         in_window=(message.seq or 0) >= agent.queue_start,
     )
-
-
-def agent_import(*, owner: "User", raw: bytes, name: str = "") -> Agent:
-    """A new agent from an exported file; `name` instead of the one in it. Raises InvalidInput; nothing is made then."""
-    try:
-        file = AgentFile.model_validate_json(raw)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"])) or "JSON"
-        sentence = _("This is not an agent exported by memweb: %(where)s, %(reason)s.")
-        raise InvalidInput(sentence % {"where": where, "reason": first["msg"]}) from error
-    try:
-        with transaction.atomic():
-            return _make(owner, file, name)
-    except (ValueError, TypeError, OverflowError, DataError) as error:  # fits the form and cannot be kept
-        sentence = _("This file cannot be imported: %(reason)s.") % {"reason": str(error)[:200]}
-        raise InvalidInput(sentence) from error
-
-
-def _make(owner: "User", file: AgentFile, name: str) -> Agent:
-    draft = AgentDraft(
-        name=name or file.name,
-        persona="",
-        human="",
-        model=storable(file.model)[:120],
-        context_window=file.context_window,
-    )
-    agent = agent_create(owner=owner, draft=draft)
-    agent.blocks.all().delete()
-    agent.messages.all().delete()
-    for block in file.core_memory:
-        settings = BlockSettings(**block.model_dump(exclude={"value"}))
-        block_attach_new(agent=agent, settings=settings, value=block.value)
-    agent.system_instructions = storable(file.system_instructions)
-    _bring_messages(agent, file)
-    _bring_passages(agent, file)
-    agent.save()
-    functions_choose(agent=agent, names=_functions(file))
-    for function in set(file.functions_ask) & set(agent.attached_functions):  # besides those that ask by themselves
-        function_ask_first(agent=agent, name=function, ask=True)
-    dispatch.embed_messages(agent.pk)
-    dispatch.embed_passages()
-    return agent
-
-
-def _functions(file: AgentFile) -> set[str]:
-    return (set(registry.registered()) - set(file.functions_off)) | set(file.functions_on) | {SEND_MESSAGE}
-
-
-def _bring_messages(agent: Agent, file: AgentFile) -> None:
-    rows = []
-    for seq, entry in enumerate(file.messages, start=1):
-        fields: dict[str, Any] = entry.model_dump(exclude={"kind", "time", "in_window"})
-        texts = {name: _storable(value) for name, value in fields.items()}
-        message = Message(agent=agent, seq=seq, kind=entry.kind, created_at=_aware(entry.time), **texts)
-        message.utc_offset = entry.time.utcoffset() or None
-        message.tokens = fifo_queue.wire_tokens(fifo_queue.wire(message))
-        recall_storage.index_words(message)
-        rows.append(message)
-    Message.objects.bulk_create(rows, batch_size=BATCH)
-    agent.next_seq = len(rows) + 1
-    agent.queue_start = next((seq for seq, m in enumerate(file.messages, start=1) if m.in_window), agent.next_seq)
-    if file.summary:
-        text = storable(file.summary)
-        agent.summary = Summary.objects.create(
-            agent=agent, text=text, covers_to=agent.queue_start, tokens=tokens.count(text)
-        )
-
-
-def _bring_passages(agent: Agent, file: AgentFile) -> None:
-    quotas.check_passages(agent.owner_id, len(file.passages))
-    rows = [archival_storage.build(agent.archive, storable(entry.text), None) for entry in file.passages]
-    for row, entry in zip(rows, file.passages, strict=True):
-        row.created_at = _aware(entry.time)
-    Passage.objects.bulk_create(rows, batch_size=BATCH)
-
-
-def _aware(time: datetime) -> datetime:
-    """In UTC. Raises OverflowError for one outside of the years that there are."""
-    return (time if timezone.is_aware(time) else timezone.make_aware(time)).astimezone(UTC)
-
-
-def _storable(value: Any) -> Any:
-    """Every text within it, as the database can hold it."""
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _storable(item) for key, item in value.items()}
-    return storable(value) if isinstance(value, str) else value

@@ -17,6 +17,7 @@ from agents.functions.archival_memory import LONGEST_PASSAGE
 from agents.ingest.uploads import check_upload, sha256_of
 from agents.models import Agent, Archive, Document, Passage
 from agents.text.clean import typed
+from agents.text.media_types import CONVERSATION
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -142,20 +143,24 @@ def _announce(archives: Iterable[Archive]) -> None:
 def document_add(*, archive: Archive, file: "UploadedFile[bytes]") -> Document:
     """Take an upload and have it ingested. Raises InvalidInput: wrong kind, too large, empty, there already,
     or no room for it. An export may come again: what is missing of it is added."""
-    media_type = check_upload(file)
+    return document_bring(archive=archive, file=file, name=(file.name or "document")[-255:])
+
+
+def document_bring(
+    *, archive: Archive, file: "UploadedFile[bytes]", name: str, media_type: str = "", **known: Any
+) -> Document:
+    """The same for one that comes from elsewhere. `known` are further fields of it; with a `media_type` it is one that
+    memweb has made itself, a conversation, and is not looked at as an upload is."""
+    media_type = media_type or check_upload(file)
     quotas.check_bytes(archive.owner_id, file.size or 0)
     sha256 = sha256_of(file)
-    name = (file.name or "document")[-255:]
     same = archive.documents.filter(sha256=sha256).first()
     if same and not same.may_come_again:
         names = {"name": name, "same": same.name}
         raise InvalidInput(_("“%(name)s” is in this archive already, as “%(same)s”.") % names)
-    document = Document(archive=archive, name=name, sha256=sha256, media_type=media_type, size=file.size or 0)
-    try:
-        document.file.save(f"{sha256[:16]}.{name.rpartition('.')[2].lower()}", file, save=False)
-    except OSError as error:
-        reason = _("“%(name)s” could not be stored: %(reason)s") % {"name": name, "reason": error.strerror or error}
-        raise InvalidInput(faults.sentence_of(error) or reason) from error
+    document = Document(archive=archive, name=name, sha256=sha256, media_type=media_type, size=file.size or 0, **known)
+    ending = "json" if media_type == CONVERSATION else name.rpartition(".")[2].lower()
+    _keep_file(document, f"{sha256[:16]}.{ending}", file)
     try:
         with transaction.atomic():
             if same:
@@ -169,6 +174,15 @@ def document_add(*, archive: Archive, file: "UploadedFile[bytes]") -> Document:
     return document
 
 
+def _keep_file(document: Document, name: str, file: "UploadedFile[bytes]") -> None:
+    try:
+        document.file.save(name, file, save=False)
+    except OSError as error:
+        names = {"name": document.name, "reason": error.strerror or error}
+        reason = _("“%(name)s” could not be stored: %(reason)s") % names
+        raise InvalidInput(faults.sentence_of(error) or reason) from error
+
+
 def document_delete(*, document: Document) -> None:
     """Delete a document with its passages and its file."""
     with transaction.atomic():
@@ -178,7 +192,9 @@ def document_delete(*, document: Document) -> None:
 
 
 def document_retry(*, document: Document) -> None:
-    """Have a failed document ingested again; what it stored already is kept."""
+    """Have a failed document ingested again; what it stored already is kept. Without its file it stays failed."""
+    if not document.file:
+        return
     with transaction.atomic():
         Document.objects.filter(pk=document.pk).update(
             status=Document.Status.QUEUED, error="", attempts=0, worked_at=timezone.now()

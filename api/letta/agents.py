@@ -1,11 +1,12 @@
 """Agents: made, listed, changed, deleted, as files."""
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import IO, TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from ninja import File, Form, Query, Router
 from ninja.files import UploadedFile
@@ -18,10 +19,10 @@ from agents.llm.types import SEND_MESSAGE
 from agents.main_context import working_context
 from agents.models import Agent, Archive, Block
 from agents.models.agent import MIN_CONTEXT_WINDOW
-from agents.services import AgentDraft
+from agents.services import AgentDraft, AgentFile
 from agents.services.agents import LONGEST_MODEL, LONGEST_NAME
 from api.access import agent_for, archive_for, person, row_for
-from api.answers import answer
+from api.answers import answer, read, when_ready, written_file
 from api.asked import LONGEST_TEXT, MOST_NAMES, Asked, Body, Listing, Name, only_known
 from api.asked import Query as Text
 from api.errors import Unfit, Unknown
@@ -253,22 +254,38 @@ class Imported(BaseModel):
     """The agents that were made."""
 
     agent_ids: list[str]
+    documents_missing: list[str] = []  # their names: they did not come along and are to be uploaded again
 
 
 @router.post("/agents/import", response=Imported)
 @only_known
-def agent_import(request: HttpRequest, file: File[UploadedFile], payload: Form[Importing]) -> HttpResponse:
-    """New agents from a file of Letta's or of memweb's own."""
-    files = agent_file.read(file.read(), owner=person(request))
+async def agent_import(request: HttpRequest, file: File[UploadedFile], payload: Form[Importing]) -> HttpResponseBase:
+    """New agents from a file of Letta's or of memweb's own. What takes long is answered with blanks before the JSON;
+    what it is refused for then is in a 200, as `detail`."""
+    return await when_ready(read(_imported, request, file, payload))
+
+
+def _imported(request: HttpRequest, file: UploadedFile, payload: Importing) -> dict[str, list[str]]:
+    owner, raw = person(request), cast(IO[bytes], file)
+    name, suffix = payload.override_name or payload.name or "", _("_copy") if payload.append_copy_suffix else ""
+    if services.is_agent_file(raw):
+        keep = not payload.strip_messages
+        agents = [services.agent_import(owner=owner, raw=raw, name=name, suffix=suffix, messages=keep)]
+    else:
+        agents = _of_letta(agent_file.read(file.read(), owner=owner), owner, payload, suffix)
+    missing = [document.name for agent in agents for document in selectors.documents_without_files(agent)]
+    return {"agent_ids": [f"agent-{agent.pk}" for agent in agents], "documents_missing": missing}
+
+
+def _of_letta(files: list[AgentFile], owner: "User", payload: Importing, suffix: str) -> list[Agent]:
     agents = []
     with transaction.atomic():
         for content in files:
-            name = payload.override_name or payload.name or content.name
-            name += _("_copy") if payload.append_copy_suffix else ""
+            name = (payload.override_name or payload.name or content.name) + suffix
             content.messages = [] if payload.strip_messages else content.messages
             raw = content.model_dump_json().encode()
-            agents.append(services.agent_import(owner=person(request), raw=raw, name=name))
-    return answer({"agent_ids": [f"agent-{agent.pk}" for agent in agents]})
+            agents.append(services.agent_import(owner=owner, raw=raw, name=name))
+    return agents
 
 
 class Retrieving(Asked):
@@ -328,18 +345,21 @@ def agent_delete(request: HttpRequest, agent_id: str) -> HttpResponse:
 
 
 class Exporting(Asked):
-    """Letta's agent file, or memweb's own, which has the passages too."""
+    """Letta's agent file, or memweb's own, which has everything; with `documents` a zip that has these as well."""
 
     NOT_SUPPORTED: ClassVar = frozenset({"conversation_id", "max_steps", "scrub_messages", "use_legacy_format"})
 
     format: Literal["letta", "memweb"] = "letta"
+    documents: bool = False
 
 
 @router.get("/agents/{agent_id}/export", response=dict)
 @only_known
-def agent_export(request: HttpRequest, agent_id: str, asked: Query[Exporting]) -> HttpResponse:
+def agent_export(request: HttpRequest, agent_id: str, asked: Query[Exporting]) -> HttpResponseBase:
     """The agent as a file."""
-    file = services.agent_export(agent=agent_for(request, agent_id))
+    agent = agent_for(request, agent_id)
     if asked.format == "memweb":
-        return HttpResponse(file.model_dump_json(), content_type="application/json")
-    return answer(agent_file.written_as_letta(file))
+        return written_file(services.agent_write(agent=agent, documents=asked.documents))
+    if asked.documents:
+        raise Unfit("documents", _("Letta's file has no documents. Ask for format=memweb."), where="query")
+    return answer(agent_file.written_as_letta(services.agent_export(agent=agent)))

@@ -1,10 +1,12 @@
-"""A conversation as a file to be read (Markdown), the whole agent as a file to be kept and imported (JSON)."""
+"""A conversation as a file to be read (Markdown), the whole agent as a file to be kept and imported: JSON, or a zip
+with its documents."""
 
+from typing import IO, cast
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.text import slugify
@@ -20,33 +22,40 @@ from agents.text.days import offset
 from chat.access import agent_for, person
 
 Kind = Message.Kind
+MEDIA_TYPES = {
+    "md": "text/markdown; charset=utf-8",
+    "json": "application/json; charset=utf-8",
+    "zip": "application/zip",
+}
 
 
 @require_GET
-def export(request: HttpRequest, agent_id: UUID, form: str) -> HttpResponse:
+def export(request: HttpRequest, agent_id: UUID, form: str) -> HttpResponseBase:
     agent = agent_for(request, agent_id)
-    if form not in ("md", "json"):
+    if form not in MEDIA_TYPES:
         raise Http404
-    text = _markdown(agent) if form == "md" else services.agent_export(agent=agent).model_dump_json(indent=2)
-    media_type = "text/markdown" if form == "md" else "application/json"
-    answer = HttpResponse(text, content_type=f"{media_type}; charset=utf-8")
+    answer: HttpResponseBase
+    if form == "md":
+        answer = HttpResponse(_markdown(agent), content_type=MEDIA_TYPES[form])
+    else:
+        file = services.agent_write(agent=agent, documents=form == "zip")
+        answer = StreamingHttpResponse(file, content_type=MEDIA_TYPES[form], headers={"Content-Length": str(file.size)})
     answer["Content-Disposition"] = f'attachment; filename="{slugify(agent.name) or "conversation"}.{form}"'
     return answer
 
 
 @require_POST
 def agent_import(request: HttpRequest) -> HttpResponse:
-    """A new agent from an exported file, whose page opens."""
+    """A new agent from an exported file, whose page opens; if documents did not come along, these are named first."""
     file, name = request.FILES.get("file"), request.POST.get("name", "")
     try:
         if file is None:
             raise InvalidInput(_("Choose a file first."))
-        if (file.size or 0) > settings.MAX_UPLOAD_BYTES:
-            limit = settings.MAX_UPLOAD_BYTES // 1048576
-            raise InvalidInput(_("The file is too large: at most %(limit)d MB.") % {"limit": limit})
-        agent = services.agent_import(owner=person(request), raw=file.read(), name=name.strip())
+        agent = services.agent_import(owner=person(request), raw=cast(IO[bytes], file), name=name.strip())
     except InvalidInput as error:
         return render(request, "chat/_agent_import.html", {"name": name, "error": str(error)})
+    if missing := selectors.documents_without_files(agent):
+        return render(request, "chat/_agent_imported.html", {"agent": agent, "missing": missing})
     return HttpResponseClientRedirect(reverse("agent", args=[agent.pk]))
 
 

@@ -13,6 +13,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from agents import commands, faults, selectors, services
 from agents.exceptions import InvalidInput
 from agents.person import person_reads
+from agents.services.agents import LONGEST_NAME
 from chat import timeline
 from chat.access import agent_for, person
 from chat.forms import AgentForm
@@ -121,6 +122,22 @@ def agent_rename(request: HttpRequest, agent_id: UUID) -> HttpResponse:
         context = {"agent": agent, "name": name, "error": str(error)}
         return render(request, "chat/_agent_rename.html", context)
     return HttpResponseClientRedirect(reverse("agent", args=[agent.pk]))
+
+
+@require_http_methods(["GET", "POST"])
+def agent_copy(request: HttpRequest, agent_id: UUID) -> HttpResponse:
+    """A second agent like this one, whose page opens."""
+    agent = agent_for(request, agent_id)
+    if request.method == "GET":
+        name = _("Copy of %(name)s") % {"name": agent.name}
+        return render(request, "chat/_agent_copy.html", {"agent": agent, "name": name[:LONGEST_NAME]})
+    name = request.POST.get("name", "")
+    try:
+        copy = services.agent_copy(agent=agent, name=name)
+    except InvalidInput as error:
+        context = {"agent": agent, "name": name, "error": str(error)}
+        return render(request, "chat/_agent_copy.html", context)
+    return HttpResponseClientRedirect(reverse("agent", args=[copy.pk]))
 
 
 @require_http_methods(["GET", "POST"])

@@ -2,12 +2,27 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
-from memweb.client.errors import NameTaken, NotFound, NotNow
-from memweb.client.results import Agent, Presets
-from memweb.client.steps import Request, Steps, Upload, all_pages, ask, delete, get, naming, patch, path, post, read_as
+from memweb.client.errors import Invalid, NameTaken, NotFound, NotNow, sentence_of
+from memweb.client.results import Agent, ImportedAgent, Presets
+from memweb.client.steps import (
+    Request,
+    Steps,
+    Upload,
+    all_pages,
+    ask,
+    delete,
+    get,
+    naming,
+    opened,
+    patch,
+    path,
+    post,
+    read_as,
+)
 
 AGENTS = path("agents") + "/"
 AN_ID = re.compile(r"agent-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -97,17 +112,39 @@ def export_agent(agent_id: str, *, format: Literal["memweb", "letta"] = "memweb"
     return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, indent=1)
 
 
-def import_agent(source: Path | bytes | str, *, name: str | None = None) -> Steps[list[Agent]]:
-    """Make the agents of a file that `export_agent` or Letta wrote: a path to it, or its text.
+def save_agent(
+    agent_id: str, file: BinaryIO, *, documents: bool = False, format: Literal["memweb", "letta"] = "memweb"
+) -> Steps[None]:
+    """Write the whole agent into `file` as it comes, however large: with `documents` as a zip that has these too."""
+    asked = get(
+        path("agents", agent_id, "export"),
+        format="memweb" if format == "memweb" else None,
+        documents="true" if documents else None,
+    )
+    yield from opened(replace(asked, into=file))
+
+
+def copy_agent(agent_id: str, *, name: str) -> Steps[Agent]:
+    """A second agent that is what this one is now. Raises NameTaken."""
+    return read_as(Agent, (yield from naming(ask(post(path("agents", agent_id, "copy"), {"name": name})))))
+
+
+def import_agent(source: Path | bytes | str, *, name: str | None = None) -> Steps[list[ImportedAgent]]:
+    """Make the agents of a file that `export_agent`, `save_agent` or Letta wrote: a path to it, or what is in it.
 
     Raises NameTaken if you have one of that name; `name` gives it another.
     """
     file = Upload("agent.json", source.encode() if isinstance(source, str) else source)
     form = {"append_copy_suffix": "false"} | ({"override_name": name} if name else {})
     request = Request(method="POST", path=path("agents", "import"), form=form, upload=file)
+    told = yield from naming(ask(request))
+    if "agent_ids" not in told:  # refused after the answer had begun
+        raise Invalid(sentence_of(told))
+    missing = tuple(told.get("documents_missing") or ())
     agents = []
-    for agent_id in (yield from naming(ask(request)))["agent_ids"]:
-        agents.append((yield from get_agent(agent_id)))
+    for agent_id in told["agent_ids"]:
+        agent = yield from get_agent(agent_id)
+        agents.append(ImportedAgent(**dict(agent), documents_missing=missing))
     return agents
 
 

@@ -4,7 +4,7 @@ import asyncio
 import functools
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
@@ -17,6 +17,7 @@ from memweb.client.steps import Pause, Request, Steps, opened
 from memweb.client.streams import Reader, Stream
 
 SILENCE = 45.0  # seconds without a byte: a living server sends a sign every fifteen
+WRITING = 900.0  # seconds without a byte of a file, which is written before it is sent
 CONNECT = 10.0  # seconds for a connection to be made
 HERE = ("127.0.0.1", "localhost", "::1")
 
@@ -53,9 +54,13 @@ class Waiting:
             return None
         with ExitStack() as files:
             request = self._http.build_request(**_arguments(action, files))
-            response = self._http.send(request, stream=action.streamed)
-            if action.streamed and response.is_error:
+            response = self._http.send(request, stream=action.streamed or action.into is not None)
+            if (action.streamed or action.into) and response.is_error:
                 response.read()
+            elif action.into:
+                with closing(response):
+                    for received in response.iter_bytes():
+                        action.into.write(received)
             return response
 
     def pieces(self, stream: Stream[T]) -> Generator[T, None, None]:
@@ -115,9 +120,15 @@ class Awaiting:
             return None
         with ExitStack() as files:
             request = self._http.build_request(**_arguments(action, files))
-            response = await self._http.send(request, stream=action.streamed)
-            if action.streamed and response.is_error:
+            response = await self._http.send(request, stream=action.streamed or action.into is not None)
+            if (action.streamed or action.into) and response.is_error:
                 await response.aread()
+            elif action.into:
+                try:
+                    async for received in response.aiter_bytes():
+                        action.into.write(received)
+                finally:
+                    await response.aclose()
             return response
 
     async def pieces(self, stream: Stream[T]) -> AsyncGenerator[T, None]:
@@ -168,6 +179,8 @@ def _arguments(request: Request, files: ExitStack) -> dict[str, Any]:
         content = files.enter_context(source.open("rb")) if isinstance(source, Path) else source
         arguments["files"] = {"file": (request.upload.name, content)}
         arguments["data"] = dict(request.form or {})
+    if request.into is not None:
+        arguments["timeout"] = httpx.Timeout(WRITING, connect=CONNECT, pool=None)
     if request.key:
         arguments["headers"] = {"Idempotency-Key": request.key}
     return arguments
@@ -230,6 +243,8 @@ class Calls:
     delete_agent = Call(agents.delete_agent)
     export_agent = Call(agents.export_agent)
     import_agent = Call(agents.import_agent)
+    save_agent = Call(agents.save_agent)
+    copy_agent = Call(agents.copy_agent)
     presets = Call(agents.presets)
 
     user_message = Call(talking.user_message)

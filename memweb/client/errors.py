@@ -67,15 +67,19 @@ def of_response(response: httpx.Response) -> MemwebError:
 
 def _sentence(response: httpx.Response) -> str:
     try:
-        body = response.json()
+        told = sentence_of(response.json())
     except ValueError:
-        body = None
+        told = ""
+    where = response.request.url.host
+    return told or f"The server at {where} answered {response.status_code} {response.reason_phrase}."
+
+
+def sentence_of(body: Any) -> str:
+    """What an error's JSON says; empty if it says nothing."""
     detail = body.get("detail") if isinstance(body, dict) else None
     if isinstance(detail, list):
         return "; ".join(_fault(fault) for fault in detail if isinstance(fault, dict)) or "The request is not valid."
-    if isinstance(detail, str) and detail:
-        return detail
-    return f"The server at {response.request.url.host} answered {response.status_code} {response.reason_phrase}."
+    return detail if isinstance(detail, str) else ""
 
 
 def _fault(fault: Mapping[str, Any]) -> str:

@@ -54,6 +54,13 @@ class Agent(Result):
         return next((block.value for block in self.memory.blocks if block.label == label), "")
 
 
+class ImportedAgent(Agent):
+    """An agent that came from a file. `documents_missing` are the names of those that did not come along: upload them
+    again."""
+
+    documents_missing: tuple[str, ...] = ()
+
+
 class Passage(Result):
     """A passage of archival storage."""
 

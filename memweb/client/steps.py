@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, BinaryIO, TypeAlias, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -36,7 +36,8 @@ class Upload:
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What to send. With a `key`, which it carries each time it is sent, the server takes it once."""
+    """What to send. With a `key`, which it carries each time it is sent, the server takes it once. What is answered
+    goes `into` a file as it comes, if there is one."""
 
     method: str
     path: str
@@ -46,11 +47,12 @@ class Request:
     upload: Upload | None = None
     key: str = ""
     streamed: bool = False
+    into: BinaryIO | None = None
 
     @property
     def may_be_repeated(self) -> bool:
         """Whether it does no more when it arrives twice."""
-        return self.method == "GET" or bool(self.key)
+        return self.into is None and (self.method == "GET" or bool(self.key))
 
 
 @dataclass(frozen=True)

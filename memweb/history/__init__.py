@@ -7,7 +7,6 @@ Both services write a list of conversations, `conversations.json`; a large one o
 import json
 import re
 import zlib
-from codecs import getincrementaldecoder
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import IO, Any
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from jiter import from_json
+
+from memweb.history.streamed import BrokenJson, JsonText, TooLong, TooNested, entries
 
 Conversation = dict[str, Any]
 
@@ -26,9 +27,6 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 LARGEST = 16 * 1024 * 1024  # bytes of one conversation
 UNPACKED = 4 * 1024**3  # bytes of all
 PART = 8 * 1024 * 1024  # bytes of a part of an export; below what an upload may have
-CHUNK = 256 * 1024
-DECODER = json.JSONDecoder(strict=False)
-SIGN = re.compile(r"\S")
 BROKEN_ZIP = (BadZipFile, zlib.error, EOFError, LookupError, NotImplementedError, RuntimeError, ValueError, OSError)
 
 
@@ -117,68 +115,21 @@ def _listed(file: IO[bytes]) -> Iterator[Conversation]:
         yield item
 
 
-class _Text:
-    """What was read of a file; `at` is how far it was taken."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._decoded = getincrementaldecoder("utf-8-sig")("replace")
-        self.held, self.at = "", 0
-        self.is_whole = False  # nothing is left to be read
-
-    def read_on(self) -> None:
-        """At least as much again as is left: what is tried over and over is tried few times."""
-        left = self.held[self.at :]
-        raw = self._file.read(max(CHUNK, len(left)))
-        self.is_whole = not raw
-        self.held, self.at = left + self._decoded.decode(raw, final=not raw), 0
-
-    def next_sign(self) -> str:
-        """The next character that is no white space, which is left; nothing at the end."""
-        while True:
-            if found := SIGN.search(self.held, self.at):
-                self.at = found.start()
-                return found.group()
-            self.at = len(self.held)
-            if self.is_whole:
-                return ""
-            self.read_on()
-
-    def value(self) -> Any:
-        """The value that begins here, taken."""
-        while True:
-            try:
-                value, self.at = DECODER.raw_decode(self.held, self.at)
-            except json.JSONDecodeError as error:  # as it is where the rest is still to be read
-                if self.is_whole:
-                    raise _broken(error.msg) from error
-            except RecursionError as error:
-                raise _too_nested() from error
-            else:
-                return value
-            if len(self.held) - self.at > LARGEST:
-                reason = _("One conversation in it has more than %(most)s MB, or is not valid JSON.")
-                raise BadExport(reason, most=LARGEST // 1024**2)
-            self.read_on()
-
-
 def _items(file: IO[bytes]) -> Iterator[Any]:
-    """What a list holds, one value after the other. The file is read as far as each takes."""
-    text = _Text(file)
+    """What a list holds, one value after the other."""
+    text = JsonText(file, largest=LARGEST)
     if text.next_sign() != "[":
         raise BadExport(_("It is not a list of conversations, as ChatGPT and Claude write it."))
-    text.at += 1
-    begun = False
-    while (sign := text.next_sign()) != "]":
-        if begun and sign != ",":
-            raise _broken(f"“{sign or '…'}”")
-        text.at += begun
-        if text.next_sign():
-            yield text.value()
-        begun = True
-    text.at += 1
-    if after := text.next_sign():
-        raise _broken(f"“{after}”")
+    try:
+        yield from entries(text)
+        text.end()
+    except BrokenJson as error:
+        raise _broken(str(error)) from error
+    except TooNested as error:
+        raise _too_nested() from error
+    except TooLong as error:
+        reason = _("One conversation in it has more than %(most)s MB, or is not valid JSON.")
+        raise BadExport(reason, most=LARGEST // 1024**2) from error
 
 
 def _broken(reason: str) -> BadExport:

@@ -65,6 +65,7 @@ class Env(BaseSettings):
     memweb_secret_key: SecretStr | None = None  # else one is made in the data folder
     memweb_signup: bool = False
     memweb_max_upload_mb: int = Field(20, gt=0)
+    memweb_max_agent_file_mb: int = Field(1024, gt=0)  # of an exported agent, which comes with its documents
     memweb_api_requests_per_minute: int = Field(1500, gt=0)  # of one access token
     memweb_run_threads: int = Field(256, gt=0)  # runs in progress at once; one that waits for its model costs a thread
     memweb_approval_hours: float = Field(24.0, gt=0)  # for a person to allow a call; then it is not allowed

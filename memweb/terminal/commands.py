@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec
+from typing import TYPE_CHECKING, BinaryIO, Literal, ParamSpec
 
 import click
 
@@ -176,9 +176,10 @@ def delete(name: str, sure: bool) -> None:
 @click.command("export")
 @click.argument("name")
 @click.argument("file", required=False, type=click.Path(dir_okay=False, allow_dash=True, path_type=Path))
+@click.option("--documents", is_flag=True, help="With its documents, as a zip.")
 @click.option("--letta", is_flag=True, help="As Letta's .af, without passages.")
 @_sentences
-def export_agent(name: str, file: Path | None, letta: bool) -> None:
+def export_agent(name: str, file: Path | None, documents: bool, letta: bool) -> None:
     """Write the whole agent NAME to a file.
 
     FILE may be "-" for the output; without one the file has the agent's name.
@@ -186,18 +187,34 @@ def export_agent(name: str, file: Path | None, letta: bool) -> None:
     from memweb.terminal.language import gettext as _
     from memweb.terminal.safe import one_line
 
+    if letta and documents:
+        raise click.ClickException(_("Letta's file has no documents: give --documents or --letta."))
     with _client() as client:
         agent = client.get_agent(name)
-        text = client.export_agent(agent.id, format="letta" if letta else "memweb")
-    if str(file) == "-":
-        click.echo(text)
-        return
-    target = file or Path(f"{_file_name(agent)}.{'af' if letta else 'json'}")
+        form: Literal["letta", "memweb"] = "letta" if letta else "memweb"
+
+        def save(file: BinaryIO) -> None:
+            client.save_agent(agent.id, file, documents=documents, format=form)
+
+        if str(file) == "-":
+            save(sys.stdout.buffer)
+            return
+        target = file or Path(f"{_file_name(agent)}.{'af' if letta else 'zip' if documents else 'json'}")
+        _write(target, save)
+    click.echo(_("Wrote %(agent)s to %(file)s.") % {"agent": one_line(agent.name), "file": target})
+
+
+def _write(target: Path, save: "Callable[[BinaryIO], None]") -> None:
+    """All of it or nothing: a file of that name stays as it is until the new one is whole."""
+    part = target.with_name(f"{target.name}.part")
     try:
-        target.write_text(text, encoding="utf-8")
+        with part.open("wb") as file:
+            save(file)
+        part.replace(target)
     except OSError as error:
         raise click.ClickException(f"{target}: {error.strerror}") from error
-    click.echo(_("Wrote %(agent)s to %(file)s.") % {"agent": one_line(agent.name), "file": target})
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _file_name(agent: "Agent") -> str:
@@ -215,11 +232,37 @@ def import_agent(file: Path, name: str | None) -> None:
     FILE is one that `memweb export` or Letta wrote.
     """
     from memweb.terminal.language import gettext as _
+    from memweb.terminal.language import ngettext
     from memweb.terminal.safe import one_line
 
     with _client() as client:
-        for agent in client.import_agent(file, name=name):
-            click.echo(_("Imported %(agent)s.") % {"agent": one_line(agent.name)})
+        agents = client.import_agent(file, name=name)
+    for agent in agents:
+        click.echo(_("Imported %(agent)s.") % {"agent": one_line(agent.name)})
+    missing = agents[0].documents_missing if agents else ()
+    if missing:
+        text = ngettext(
+            "%(count)d document did not come along. Upload it again:",
+            "%(count)d documents did not come along. Upload them again:",
+            len(missing),
+        )
+        click.echo(text % {"count": len(missing)})
+    for document in missing:
+        click.echo(f"  {one_line(document)}")
+
+
+@click.command("copy")
+@click.argument("name")
+@click.argument("copy_name", metavar="NEW_NAME")
+@_sentences
+def copy_agent(name: str, copy_name: str) -> None:
+    """Make a second agent NEW_NAME that is what NAME is now."""
+    from memweb.terminal.language import gettext as _
+    from memweb.terminal.safe import one_line
+
+    with _client() as client:
+        agent = client.copy_agent(client.get_agent(name).id, name=copy_name)
+    click.echo(_("Created %(agent)s. `memweb run --agent %(agent)s` talks to it.") % {"agent": one_line(agent.name)})
 
 
 @click.command()
@@ -301,4 +344,4 @@ def mcp(name: str | None, url: str | None, token: str | None) -> None:
     serve(name, url, token)
 
 
-COMMANDS = (run, list_agents, create, delete, export_agent, import_agent, load, attach, mcp)
+COMMANDS = (run, list_agents, create, delete, export_agent, import_agent, copy_agent, load, attach, mcp)

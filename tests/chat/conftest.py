@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 from asgiref.testing import ApplicationCommunicator
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
@@ -43,6 +44,17 @@ def nobody_tried_before(monkeypatch: pytest.MonkeyPatch) -> None:
     cache.clear()
     monkeypatch.setattr(throttle, "time", lambda: 1_800_000_000.0)  # a slow test is no shorter wait
     monkeypatch.setattr(throttle, "cache", _Lasting())
+
+
+def received(answer: Any) -> bytes:
+    """What is in a file that is sent, at once or piece by piece."""
+    if not answer.streaming:
+        return bytes(answer.content)
+
+    async def read() -> bytes:
+        return b"".join([piece async for piece in answer])
+
+    return async_to_sync(read)()
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from agents import services
 from agents.llm.scripted import Answer, call, say
 from agents.models import Agent
-from tests.chat.conftest import plain
+from tests.chat.conftest import plain, received
 from tests.conftest import ServeModel, exchange, make_agent
 
 REFUSED = Answer(status=401, body='{"error": {"message": "Incorrect API key"}}')
@@ -57,11 +57,13 @@ def test_json_is_the_whole_agent(browser: Client, talked: Agent) -> None:
     answer = export(browser, talked, "json")
     assert answer["Content-Type"] == "application/json; charset=utf-8"
     assert answer["Content-Disposition"] == 'attachment; filename="sam.json"'
-    whole = json.loads(answer.content)
+    raw = received(answer)
+    assert answer["Content-Length"] == str(len(raw))
+    whole = json.loads(raw)
     assert (whole["name"], whole["system_instructions"]) == ("Sam", talked.system_instructions)
     assert [block["label"] for block in whole["core_memory"]] == ["persona", "human"]
     assert whole["core_memory"][1]["value"] == "We have just met.\nName: Ada “住在里斯本”."
-    assert "住在里斯本" in answer.content.decode()
+    assert "住在里斯本" in raw.decode()
     assert [passage["text"] for passage in whole["passages"]] == ["The lamp burns whale oil."]
     messages = whole["messages"]
     kinds = [*("login", "user_message", "assistant", "function_result", "assistant", "function_result")]
@@ -75,7 +77,7 @@ def test_json_is_the_whole_agent(browser: Client, talked: Agent) -> None:
 
 def test_what_was_taken_back_or_waits_is_in_neither(browser: Client, talked: Agent) -> None:
     for form in ("md", "json"):
-        text = export(browser, talked, form).content.decode()
+        text = received(export(browser, talked, form)).decode()
         assert "Are you there?" in text
         assert not any(gone in text for gone in ("Forget this.", "Taken back.", "It waits."))
 
@@ -86,7 +88,7 @@ def test_another_kind_of_file_is_404(browser: Client, agent: Agent) -> None:
 
 def test_a_conversation_without_a_word_is_a_file_all_the_same(browser: Client, agent: Agent) -> None:
     assert export(browser, agent, "md").content == b"# Sam\n"
-    assert len(json.loads(export(browser, agent, "json").content)["messages"]) == 1
+    assert len(json.loads(received(export(browser, agent, "json")))["messages"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def test_the_files_name_is_safe_whatever_the_agents(browser: Client, alice: User
 
 def test_the_page_offers_both(browser: Client, agent: Agent) -> None:
     page = browser.get(reverse("agent", args=[agent.pk])).content.decode()
-    for form in ("md", "json"):
+    for form in ("md", "json", "zip"):
         assert f'href="{reverse("export", args=[agent.pk, form])}" download' in page
 
 
@@ -113,13 +115,13 @@ def bring(browser: Client, raw: bytes | None, name: str = "") -> Any:
 
 
 def test_an_exported_file_becomes_an_agent_whose_page_opens(browser: Client, alice: User, talked: Agent) -> None:
-    answer = bring(browser, export(browser, talked, "json").content, name=" Sam II ")
+    answer = bring(browser, received(export(browser, talked, "json")), name=" Sam II ")
     made = Agent.objects.get(name="Sam II")
     assert answer["HX-Redirect"] == reverse("agent", args=[made.pk]) and made.owner == alice
     page = plain(browser.get(answer["HX-Redirect"]).content.decode())
     assert "I am Ada. From Lisbon." in page and "Forget this." not in page
-    whole, again = (json.loads(export(browser, one, "json").content) for one in (talked, made))
-    assert again == whole | {"name": "Sam II"}
+    whole, again = (received(export(browser, one, "json")) for one in (talked, made))
+    assert again.replace(b'"Sam II"', b'"Sam"') == whole
 
 
 @pytest.mark.parametrize(
@@ -141,11 +143,56 @@ def test_a_file_that_cannot_be_taken_says_why_and_the_name_is_kept(
 
 
 def test_a_name_already_taken_is_said(browser: Client, agent: Agent) -> None:
-    answer = bring(browser, export(browser, agent, "json").content)
+    answer = bring(browser, received(export(browser, agent, "json")))
     assert "You already have an agent called “Sam”." in plain(answer.content.decode())
 
 
 def test_a_file_too_large_is_not_read(browser: Client, agent: Agent, settings: Settings) -> None:
-    settings.MAX_UPLOAD_BYTES = 1024 * 1024
+    settings.MAX_AGENT_FILE_BYTES = 1024 * 1024
     answer = bring(browser, b" " * (1024 * 1024 + 1))
     assert "The file is too large: at most 1 MB." in plain(answer.content.decode())
+
+
+# With documents
+
+
+def test_a_zip_has_the_documents_and_becomes_an_agent(browser: Client, agent: Agent) -> None:
+    file = SimpleUploadedFile("log.txt", b"The barometer fell to 28 inches.")
+    document = services.document_add(archive=agent.archive, file=file)
+    answer = export(browser, agent, "zip")
+    assert answer["Content-Type"] == "application/zip"
+    assert answer["Content-Disposition"] == 'attachment; filename="sam.zip"'
+    answer = bring(browser, received(answer), name="Sam II")
+    made = Agent.objects.get(name="Sam II")
+    assert answer["HX-Redirect"] == reverse("agent", args=[made.pk])
+    assert made.archive.documents.get().sha256 == document.sha256
+
+
+def test_documents_that_did_not_come_along_are_named_where_the_file_was_chosen(browser: Client, agent: Agent) -> None:
+    for number in range(21):
+        file = SimpleUploadedFile(f"<log> {number}.txt", f"Fog on day {number}.".encode())
+        services.document_add(archive=agent.archive, file=file)
+    answer = bring(browser, received(export(browser, agent, "json")), name="Sam II")
+    made, markup = Agent.objects.get(name="Sam II"), answer.content.decode()
+    assert "HX-Redirect" not in answer and f'href="{reverse("agent", args=[made.pk])}"' in markup
+    text = plain(markup)
+    assert "Sam II is here 21 documents did not come along." in text and "<log>" not in markup
+    assert "log 19.txt" in text.replace("_", " ").replace("<", "").replace(">", "") and "20.txt" not in text
+    listed = browser.get(reverse("documents", args=[made.pk])).content.decode()
+    assert plain(listed).count("Its file did not come along. Upload it again.") == 21 and "Retry" not in plain(listed)
+
+
+def test_nobody_elses_agent_is_exported(client: Client, agent: Agent, bob: User) -> None:
+    client.force_login(bob)
+    assert [export(client, agent, form).status_code for form in ("md", "json", "zip")] == [404, 404, 404]
+
+
+def test_a_copy_is_made_under_a_name_of_its_own(browser: Client, talked: Agent) -> None:
+    url = reverse("agent_copy", args=[talked.pk])
+    assert 'value="Copy of Sam"' in browser.get(url).content.decode()
+    refused = browser.post(url, {"name": "Sam"})
+    assert "You already have an agent called “Sam”." in plain(refused.content.decode())
+    answer = browser.post(url, {"name": "Sam II"})
+    made = Agent.objects.get(name="Sam II")
+    assert answer["HX-Redirect"] == reverse("agent", args=[made.pk])
+    assert "I am Ada. From Lisbon." in plain(browser.get(answer["HX-Redirect"]).content.decode())

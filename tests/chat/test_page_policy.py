@@ -1,6 +1,8 @@
 """What protects every page: a strict policy, nothing inline that it would have to allow, no forms from elsewhere."""
 
+import json
 import re
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -71,8 +73,8 @@ def lived_in(agent: Agent, serve_model: ServeModel) -> Agent:
 
 ATTACK = '</textarea><img/onerror="alert(1)"src=x>'
 OF_AGENT = (
-    *("agent", "agent_rename", "agent_delete", "palette", "checkpoints", "archives", "documents", "gauge", "prompt"),
-    *("timeline_older", "timeline_around", "timeline_later", "block_new"),
+    *("agent", "agent_rename", "agent_copy", "agent_delete", "palette", "checkpoints", "archives", "documents"),
+    *("gauge", "prompt", "timeline_older", "timeline_around", "timeline_later", "block_new"),
 )
 OF_BLOCK = ("block", "block_edit", "block_settings", "block_history")
 OF_NOBODY = ("agent_list", "agent_new", "model_banner", "keys", "overview", "time_zone", "tokens", "account")
@@ -129,11 +131,22 @@ def answers(browser: Client, agent: Agent) -> dict[str, Any]:
         "an upload refused": ("document_add", [agent.pk], {}),
     }
     found: dict[str, Any] = {n: browser.post(reverse(name, args=ids), data) for n, (name, ids, data) in sends.items()}
+    found["an import refused"] = browser.post(reverse("agent_import"), {"name": ATTACK})
+    found["an import without its documents"] = browser.post(reverse("agent_import"), {"file": without_documents(agent)})
+    assert "did not come along" in found["an import without its documents"].content.decode()
     agent.messages.filter(seq=None).delete()
     agent.runs.filter(status=Run.Status.QUEUED).delete()
     found["a question about memory"] = browser.post(reverse("turn_delete", args=[agent.pk]))
     assert "Somebody edited this memory since" in found["a question about memory"].content.decode()
     return found
+
+
+def without_documents(agent: Agent) -> SimpleUploadedFile:
+    """An agent's file that names a document which is not in it."""
+    with closing(services.agent_write(agent=agent)) as written:
+        whole = json.loads(written.file.read())
+    whole["documents"][0]["name"] = ATTACK
+    return SimpleUploadedFile("sam.json", json.dumps(whole | {"name": ATTACK[:80]}).encode())
 
 
 def code_page(person: User) -> Any:

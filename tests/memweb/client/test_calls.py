@@ -1,5 +1,6 @@
 """Each call asks what the contract says and reads what comes, in both clients."""
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from memweb.client import (
     Choice,
     FunctionCall,
     FunctionResult,
+    Invalid,
     NameTaken,
     NotFound,
     Progress,
@@ -212,6 +214,33 @@ def test_an_agent_goes_out_and_comes_in_as_a_file(small: SmallServer, client: An
     assert [agent.id for agent in client.import_agent(file, name="Tom")] == [AGENT_ID]
     assert b'name="file"' in small.asked[1].raw and b"whole" in small.asked[1].raw
     assert b'name="override_name"' in small.asked[1].raw and b"Tom" in small.asked[1].raw
+
+
+def test_a_file_is_written_as_it_comes(small: SmallServer, client: Any) -> None:
+    small.answers = [{"agent": "whole"}, Given(404, {"detail": "There is no agent."})]
+    file = io.BytesIO()
+    client.save_agent(AGENT_ID, file, documents=True)
+    assert small.asked[0].params == {"format": "memweb", "documents": "true"}
+    assert json.loads(file.getvalue()) == {"agent": "whole"}
+    with pytest.raises(NotFound, match="no agent"):
+        client.save_agent(AGENT_ID, file, format="letta")
+    assert small.asked[1].params == {} and json.loads(file.getvalue()) == {"agent": "whole"}
+
+
+def test_what_did_not_come_along_and_what_was_refused_late_are_told(small: SmallServer, client: Any) -> None:
+    small.answers = [{"agent_ids": [AGENT_ID], "documents_missing": ["log.txt"]}, AGENT, {"detail": "Too long."}]
+    (agent,) = client.import_agent(b"{}")
+    assert (agent.name, agent.documents_missing) == (AGENT["name"], ("log.txt",))
+    with pytest.raises(Invalid, match=r"Too long\."):
+        client.import_agent(b"{}")
+
+
+def test_a_copy_has_a_name_of_its_own(small: SmallServer, client: Any) -> None:
+    small.answers = [AGENT, Given(409, {"detail": "You already have an agent called “Tom”."})]
+    assert client.copy_agent(AGENT_ID, name="Tom").id == AGENT_ID
+    assert (small.asked[0].path, small.asked[0].body) == (f"/v1/agents/{AGENT_ID}/copy", {"name": "Tom"})
+    with pytest.raises(NameTaken):
+        client.copy_agent(AGENT_ID, name="Tom")
 
 
 def test_documents_are_loaded_with_progress(small: SmallServer, client: Any, tmp_path: Path) -> None:
