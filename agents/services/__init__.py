@@ -48,6 +48,8 @@ from agents.services.blocks import (
     blocks_order,
 )
 from agents.services.checkpoints import checkpoint_create, checkpoint_delete, checkpoint_restore
+from agents.services.imports import Bringing, Imported, agents_import
+from agents.services.letta_writing import letta_export
 from agents.services.messages import (
     LONGEST_MESSAGE,
     alert_send,

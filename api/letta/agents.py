@@ -18,14 +18,15 @@ from agents.llm.types import SEND_MESSAGE
 from agents.main_context import working_context
 from agents.models import Agent, Archive, Block
 from agents.models.agent import MIN_CONTEXT_WINDOW
-from agents.services import AgentDraft
+from agents.services import AgentDraft, Bringing
 from agents.services.agents import LONGEST_MODEL, LONGEST_NAME
+from agents.services.letta_writing import PROVIDER, model_handle
 from api.access import agent_for, archive_for, person, row_for
 from api.answers import answer
 from api.asked import LONGEST_TEXT, MOST_NAMES, Asked, Body, Listing, Name, only_known
 from api.asked import Query as Text
 from api.errors import Unfit, Unknown
-from api.letta import agent_file, shapes
+from api.letta import shapes
 from api.letta.blocks import BlockCreate, with_tags
 from api.pages import agents_page, remember_place
 
@@ -127,9 +128,9 @@ class AgentCreate(AgentFields):
 def model_of(handle: str) -> str:
     """The model's name at the endpoint; empty is the configured one. Raises Unfit for one that the local model's server
     has not."""
-    name = handle.removeprefix(f"{shapes.PROVIDER}/")
+    name = handle.removeprefix(f"{PROVIDER}/")
     if name and settings.LLM.local and name != settings.LLM.model:
-        names = {"model": handle, "local": shapes.model_handle(settings.LLM.model)}
+        names = {"model": handle, "local": model_handle(settings.LLM.model)}
         reason = _(
             "There is no model “%(model)s” here: only “%(local)s”, on this machine. Leave `model` out, or set "
             "OPENAI_BASE_URL."
@@ -249,26 +250,38 @@ class Importing(Body):
     strip_messages: bool = False
 
 
+class Missing(BaseModel):
+    """What one agent has not, by name."""
+
+    agent_id: str
+    functions: list[str]
+    files: list[str]
+
+
 class Imported(BaseModel):
-    """The agents that were made."""
+    """The agents that were made, and what the file names for each that is not here: functions that nobody installed,
+    and files without their text."""
 
     agent_ids: list[str]
+    missing: list[Missing]
 
 
 @router.post("/agents/import", response=Imported)
 @only_known
 def agent_import(request: HttpRequest, file: File[UploadedFile], payload: Form[Importing]) -> HttpResponse:
     """New agents from a file of Letta's or of memweb's own."""
-    files = agent_file.read(file.read(), owner=person(request))
-    agents = []
-    with transaction.atomic():
-        for content in files:
-            name = payload.override_name or payload.name or content.name
-            name += _("_copy") if payload.append_copy_suffix else ""
-            content.messages = [] if payload.strip_messages else content.messages
-            raw = content.model_dump_json().encode()
-            agents.append(services.agent_import(owner=person(request), raw=raw, name=name))
-    return answer({"agent_ids": [f"agent-{agent.pk}" for agent in agents]})
+    how = Bringing(
+        name=payload.override_name or payload.name or "",
+        suffix=_("_copy") if payload.append_copy_suffix else "",
+        with_messages=not payload.strip_messages,
+    )
+    made = services.agents_import(owner=person(request), file=file, how=how)
+    missing = [
+        {"agent_id": f"agent-{one.agent.pk}", "functions": one.missing_functions, "files": one.missing_files}
+        for one in made
+        if one.missing_functions or one.missing_files
+    ]
+    return answer({"agent_ids": [f"agent-{one.agent.pk}" for one in made], "missing": missing})
 
 
 class Retrieving(Asked):
@@ -339,7 +352,8 @@ class Exporting(Asked):
 @only_known
 def agent_export(request: HttpRequest, agent_id: str, asked: Query[Exporting]) -> HttpResponse:
     """The agent as a file."""
-    file = services.agent_export(agent=agent_for(request, agent_id))
+    agent = agent_for(request, agent_id)
     if asked.format == "memweb":
+        file = services.agent_export(agent=agent)
         return HttpResponse(file.model_dump_json(), content_type="application/json")
-    return answer(agent_file.written_as_letta(file))
+    return answer(services.letta_export(agent=agent))

@@ -1,14 +1,18 @@
-"""A conversation as a file to be read (Markdown), the whole agent as a file to be kept and imported (JSON)."""
+"""A conversation as a file to be read (Markdown), the whole agent as a file to be kept and imported (JSON, or Letta's
+.af)."""
 
+import json
+from collections.abc import Callable, Iterator
 from uuid import UUID
 
-from django.conf import settings
+from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -16,6 +20,7 @@ from agents import selectors, services
 from agents.exceptions import InvalidInput
 from agents.models import Agent, Message
 from agents.person import own_time
+from agents.services import Bringing, Imported
 from agents.text.days import offset
 from chat.access import agent_for, person
 
@@ -25,11 +30,10 @@ Kind = Message.Kind
 @require_GET
 def export(request: HttpRequest, agent_id: UUID, form: str) -> HttpResponse:
     agent = agent_for(request, agent_id)
-    if form not in ("md", "json"):
+    if form not in WRITTEN:
         raise Http404
-    text = _markdown(agent) if form == "md" else services.agent_export(agent=agent).model_dump_json(indent=2)
-    media_type = "text/markdown" if form == "md" else "application/json"
-    answer = HttpResponse(text, content_type=f"{media_type}; charset=utf-8")
+    media_type, written = WRITTEN[form]
+    answer = HttpResponse(written(agent), content_type=f"{media_type}; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="{slugify(agent.name) or "conversation"}.{form}"'
     return answer
 
@@ -41,13 +45,37 @@ def agent_import(request: HttpRequest) -> HttpResponse:
     try:
         if file is None:
             raise InvalidInput(_("Choose a file first."))
-        if (file.size or 0) > settings.MAX_UPLOAD_BYTES:
-            limit = settings.MAX_UPLOAD_BYTES // 1048576
-            raise InvalidInput(_("The file is too large: at most %(limit)d MB.") % {"limit": limit})
-        agent = services.agent_import(owner=person(request), raw=file.read(), name=name.strip())
+        made = services.agents_import(owner=person(request), file=file, how=Bringing(name=name.strip()))
     except InvalidInput as error:
         return render(request, "chat/_agent_import.html", {"name": name, "error": str(error)})
-    return HttpResponseClientRedirect(reverse("agent", args=[agent.pk]))
+    for sentence in _to_be_told(made):
+        messages.info(request, sentence)
+    return HttpResponseClientRedirect(reverse("agent", args=[made[0].agent.pk]))
+
+
+def _to_be_told(made: list[Imported]) -> Iterator[str]:
+    """What is not as it was, and which other agents came along."""
+    if others := [one.agent.name for one in made[1:]]:
+        text = ngettext(
+            "The file had %(count)d more agent: %(names)s.",
+            "The file had %(count)d more agents: %(names)s.",
+            len(others),
+        )
+        yield text % {"count": len(others), "names": ", ".join(others)}
+    if functions := sorted({name for one in made for name in one.missing_functions}):
+        text = ngettext(
+            "%(count)d function that the file names is not here, so it cannot be called: %(names)s.",
+            "%(count)d functions that the file names are not here, so they cannot be called: %(names)s.",
+            len(functions),
+        )
+        yield text % {"count": len(functions), "names": ", ".join(functions)}
+    if files := [name for one in made for name in one.missing_files]:
+        text = ngettext(
+            "%(count)d file came without its text, so it is not in archival storage: %(names)s.",
+            "%(count)d files came without their texts, so they are not in archival storage: %(names)s.",
+            len(files),
+        )
+        yield text % {"count": len(files), "names": ", ".join(files)}
 
 
 @transaction.atomic
@@ -59,3 +87,18 @@ def _markdown(agent: Agent) -> str:
             time = own_time(message)
             parts.append(f"**{who}**, {time:%Y-%m-%d %H:%M} {offset(time)}\n\n{message.content}")
     return "\n\n".join(parts) + "\n"
+
+
+def _json(agent: Agent) -> str:
+    return services.agent_export(agent=agent).model_dump_json(indent=2)
+
+
+def _letta(agent: Agent) -> str:
+    return json.dumps(services.letta_export(agent=agent), ensure_ascii=False, indent=2)
+
+
+WRITTEN: dict[str, tuple[str, Callable[[Agent], str]]] = {  # by the ending of the file
+    "md": ("text/markdown", _markdown),
+    "json": ("application/json", _json),
+    "af": ("application/json", _letta),
+}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from memweb.client.errors import NameTaken, NotFound, NotNow
-from memweb.client.results import Agent, Presets
+from memweb.client.results import Agent, ImportedAgent, Presets
 from memweb.client.steps import Request, Steps, Upload, all_pages, ask, delete, get, naming, patch, path, post, read_as
 
 AGENTS = path("agents") + "/"
@@ -97,17 +97,23 @@ def export_agent(agent_id: str, *, format: Literal["memweb", "letta"] = "memweb"
     return given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, indent=1)
 
 
-def import_agent(source: Path | bytes | str, *, name: str | None = None) -> Steps[list[Agent]]:
-    """Make the agents of a file that `export_agent` or Letta wrote: a path to it, or its text.
+def import_agent(source: Path | bytes | str, *, name: str | None = None) -> Steps[list[ImportedAgent]]:
+    """Make the agents of a file that `export_agent` or Letta wrote: a path to it, or its text. Each says what its file
+    names that is not here.
 
     Raises NameTaken if you have one of that name; `name` gives it another.
     """
     file = Upload("agent.json", source.encode() if isinstance(source, str) else source)
     form = {"append_copy_suffix": "false"} | ({"override_name": name} if name else {})
     request = Request(method="POST", path=path("agents", "import"), form=form, upload=file)
+    given = yield from naming(ask(request))
+    missing = {one["agent_id"]: one for one in given.get("missing", ())}
     agents = []
-    for agent_id in (yield from naming(ask(request)))["agent_ids"]:
-        agents.append((yield from get_agent(agent_id)))
+    for agent_id in given["agent_ids"]:
+        agent = yield from ask(get(path("agents", agent_id)))
+        away = missing.get(agent_id, {})
+        more = {"missing_functions": away.get("functions", ()), "missing_files": away.get("files", ())}
+        agents.append(read_as(ImportedAgent, {**agent, **more}))
     return agents
 
 

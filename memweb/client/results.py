@@ -54,6 +54,14 @@ class Agent(Result):
         return next((block.value for block in self.memory.blocks if block.label == label), "")
 
 
+class ImportedAgent(Agent):
+    """An agent that was made of a file, and what the file names that is not here: functions that nobody installed, and
+    files without their text."""
+
+    missing_functions: tuple[str, ...] = ()
+    missing_files: tuple[str, ...] = ()
+
+
 class Passage(Result):
     """A passage of archival storage."""
 

@@ -220,6 +220,10 @@ def import_agent(file: Path, name: str | None) -> None:
     with _client() as client:
         for agent in client.import_agent(file, name=name):
             click.echo(_("Imported %(agent)s.") % {"agent": one_line(agent.name)})
+            for name in agent.missing_functions:
+                click.echo(_("The function %(name)s is not here.") % {"name": one_line(name)}, err=True)
+            for name in agent.missing_files:
+                click.echo(_("The file %(name)s came without its text.") % {"name": one_line(name)}, err=True)
 
 
 @click.command()

@@ -98,9 +98,9 @@ def test_the_files_name_is_safe_whatever_the_agents(browser: Client, alice: User
     assert answer["Content-Disposition"] == f'attachment; filename="{file}.md"'
 
 
-def test_the_page_offers_both(browser: Client, agent: Agent) -> None:
+def test_the_page_offers_all(browser: Client, agent: Agent) -> None:
     page = browser.get(reverse("agent", args=[agent.pk])).content.decode()
-    for form in ("md", "json"):
+    for form in ("md", "json", "af"):
         assert f'href="{reverse("export", args=[agent.pk, form])}" download' in page
 
 
@@ -126,9 +126,10 @@ def test_an_exported_file_becomes_an_agent_whose_page_opens(browser: Client, ali
     ("raw", "reason"),
     [
         (None, "Choose a file first."),
-        (b"{", "This is not an agent exported by memweb"),
-        (b"", "This is not an agent exported by memweb"),
-        (b'{"name": "Sam"}', "This is not an agent exported by memweb"),
+        (b"{", "This is no agent file of Letta or of memweb"),
+        (b"", "This is no agent file of Letta or of memweb"),
+        (b'{"name": "Sam"}', "agents, Field required"),
+        (b'{"format": "memweb-agent"}', "This is not an agent exported by memweb"),
     ],
 )
 def test_a_file_that_cannot_be_taken_says_why_and_the_name_is_kept(
@@ -138,6 +139,28 @@ def test_a_file_that_cannot_be_taken_says_why_and_the_name_is_kept(
     assert answer.status_code == 200 and reason in plain(answer.content.decode())
     assert 'value="Sam II"' in answer.content.decode()
     assert Agent.objects.get() == agent
+
+
+def test_a_letta_file_becomes_an_agent_whose_page_says_once_what_is_not_here(
+    browser: Client, alice: User, talked: Agent
+) -> None:
+    answer = export(browser, talked, "af")
+    assert answer["Content-Disposition"] == 'attachment; filename="sam.af"'
+    whole = json.loads(answer.content)
+    whole["agents"][0].update(name="Sam II", tools=["launch", "<b>"], source_ids=["s"])
+    whole["files"] = [{"id": "f", "source_id": "s", "file_name": "plan.pdf"}]
+    whole["agents"].append({"name": "Sam III"})
+    answer = bring(browser, json.dumps(whole).encode())
+    made = Agent.objects.get(name="Sam II")
+    assert answer["HX-Redirect"] == reverse("agent", args=[made.pk]) and made.owner == alice
+    page, again = (browser.get(answer["HX-Redirect"]).content.decode() for _ in range(2))
+    told = (
+        "The file had 1 more agent: Sam III.",
+        "2 functions that the file names are not here, so they cannot be called: &lt;b&gt;, launch.",
+        "1 file came without its text, so it is not in archival storage: plan.pdf.",
+    )
+    assert all(sentence in page and sentence not in again for sentence in told)
+    assert "I am Ada. From Lisbon." in plain(page)
 
 
 def test_a_name_already_taken_is_said(browser: Client, agent: Agent) -> None:

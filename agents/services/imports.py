@@ -1,0 +1,125 @@
+"""A file becomes agents, whichever kind it is: memweb's own, or Letta's `.af`. The one way in for every door."""
+
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from agents.exceptions import InvalidInput
+from agents.functions import toolset
+from agents.ingest.uploads import check_upload
+from agents.models import Agent, Block, Document
+from agents.services import letta_files
+from agents.services.agent_files import FORMAT, agent_import
+from agents.services.agents import agent_describe
+from agents.services.archives import document_add
+from agents.services.blocks import BlockSettings, block_attach_new, block_share
+from agents.services.letta_reading import LettaDraft, drafts
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+    from django.core.files.base import File
+
+OURS = re.compile(rb'"format"\s*:\s*"%s"' % FORMAT.encode())  # within a text of JSON its quotes would be escaped
+
+
+@dataclass(frozen=True)
+class Imported:
+    """An agent that was made, and what its file names that is not here: functions, and files without their text."""
+
+    agent: Agent
+    missing_functions: list[str]
+    missing_files: list[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bringing:
+    """How a file is taken: with another name, with something behind each name, without the conversation."""
+
+    name: str = ""
+    suffix: str = ""
+    with_messages: bool = True
+
+
+def agents_import(*, owner: "User", file: "File[bytes]", how: Bringing = Bringing()) -> list[Imported]:
+    """New agents from a file, all of them or none. Raises InvalidInput."""
+    if file.size > settings.MAX_UPLOAD_BYTES:
+        limit = settings.MAX_UPLOAD_BYTES // 1048576
+        raise InvalidInput(_("The file is too large: at most %(limit)d MB.") % {"limit": limit})
+    raw = file.read()
+    if OURS.search(raw):
+        return [_own(owner, raw, how)]
+    return _letta(owner, letta_files.parsed(raw), how)
+
+
+def _own(owner: "User", raw: bytes, how: Bringing) -> Imported:
+    name = how.name
+    if how.suffix or not how.with_messages:
+        raw, name = _changed(raw, how)
+    agent = agent_import(owner=owner, raw=raw, name=name)
+    there = toolset.there_are() if agent.attached_functions else {}
+    return Imported(agent, [name for name in agent.attached_functions if name not in there], [])
+
+
+def _changed(raw: bytes, how: Bringing) -> tuple[bytes, str]:
+    """The file and the name as they are asked for. What cannot be read is left for its own reader to refuse."""
+    try:
+        data = json.loads(raw)
+    except (ValueError, RecursionError):
+        return raw, how.name
+    if not how.with_messages:
+        data["messages"] = []
+    return json.dumps(data).encode(), f"{how.name or data.get('name', '')}{how.suffix}"
+
+
+def _letta(owner: "User", file: letta_files.LettaFile, how: Bringing) -> list[Imported]:
+    """Each agent of the file. A block that several of them have is one block here too."""
+    count = len(file.agents)
+    if how.name and count > 1:
+        sentence = ngettext(
+            "This file has %(count)d agent, and no two can have one name. Import it without a name.",
+            "This file has %(count)d agents, and no two can have one name. Import it without a name.",
+            count,
+        )
+        raise InvalidInput(sentence % {"count": count})
+    shared: dict[str, Block] = {}
+    documents: list[Document] = []
+    try:
+        with transaction.atomic():
+            return [_made(owner, draft, how, shared, documents) for draft in drafts(file)]
+    except BaseException:
+        for document in documents:  # their rows are gone
+            document.file.delete(save=False)
+        raise
+
+
+def _made(
+    owner: "User", draft: LettaDraft, how: Bringing, shared: dict[str, Block], documents: list[Document]
+) -> Imported:
+    if not how.with_messages:
+        draft.file.messages = []
+    name = f"{how.name or draft.file.name}{how.suffix}"
+    agent = agent_import(owner=owner, raw=draft.file.model_dump_json().encode(), name=name)
+    for key, block in draft.blocks.items():
+        if key in shared:
+            block_share(block=shared[key], agent=agent)
+        else:
+            of_block = BlockSettings(**block.model_dump(exclude={"value"}))
+            shared[key] = block_attach_new(agent=agent, settings=of_block, value=block.value)
+    agent_describe(agent=agent, description=draft.description, tags=draft.tags, metadata=draft.metadata)
+    refused = []
+    for named, text in draft.documents.items():
+        upload = SimpleUploadedFile(named, text.encode())
+        try:
+            check_upload(upload)
+        except InvalidInput:
+            refused.append(named)
+            continue
+        documents.append(document_add(archive=agent.archive, file=upload))
+    return Imported(agent, draft.missing_functions, [*draft.missing_files, *refused])
