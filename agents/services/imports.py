@@ -19,8 +19,8 @@ from agents.services import letta_files
 from agents.services.agent_files import FORMAT, agent_import
 from agents.services.agents import agent_describe
 from agents.services.archives import document_add
-from agents.services.blocks import BlockSettings, block_attach_new, block_share
-from agents.services.letta_reading import LettaDraft, drafts
+from agents.services.blocks import BlockSettings, block_attach_new, block_note, block_share
+from agents.services.letta_reading import LettaDraft, block_file, drafts
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -74,7 +74,7 @@ def _changed(raw: bytes, how: Bringing) -> tuple[bytes, str]:
     except (ValueError, RecursionError):
         return raw, how.name
     if not how.with_messages:
-        data["messages"] = []
+        data |= {"messages": [], "summary": ""}
     return json.dumps(data).encode(), f"{how.name or data.get('name', '')}{how.suffix}"
 
 
@@ -103,15 +103,17 @@ def _made(
     owner: "User", draft: LettaDraft, how: Bringing, shared: dict[str, Block], documents: list[Document]
 ) -> Imported:
     if not how.with_messages:
-        draft.file.messages = []
+        draft.file.messages, draft.file.summary = [], ""
     name = f"{how.name or draft.file.name}{how.suffix}"
     agent = agent_import(owner=owner, raw=draft.file.model_dump_json().encode(), name=name)
     for key, block in draft.blocks.items():
         if key in shared:
             block_share(block=shared[key], agent=agent)
         else:
-            of_block = BlockSettings(**block.model_dump(exclude={"value"}))
-            shared[key] = block_attach_new(agent=agent, settings=of_block, value=block.value)
+            taken = block_file(block)
+            about = BlockSettings(**taken.model_dump(exclude={"value"}))
+            shared[key] = block_attach_new(agent=agent, settings=about, value=taken.value)
+            block_note(block=shared[key], tags=block.tags, metadata=block.metadata or {})
     agent_describe(agent=agent, description=draft.description, tags=draft.tags, metadata=draft.metadata)
     refused = []
     for named, text in draft.documents.items():

@@ -5,6 +5,7 @@ functions are not taken: that is installed by the operator. `letta_reading` make
 """
 
 import json
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
@@ -16,9 +17,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fai
 from agents.exceptions import InvalidInput
 from agents.text.clean import encodable_json
 
-MOST_MESSAGES = 100_000
-MOST_PARTS = 2_000_000  # objects and lists, also within texts: each takes memory that its few bytes do not show
+MOST_MESSAGES = 50_000
+MOST_PARTS = 1_000_000  # objects and lists, also within texts: each takes memory that its few bytes do not show
 MOST_AGENTS = 100
+MOST_TOOLS, MOST_FILES = 1000, 10_000
+DEEPEST = 100  # levels of what is kept as it is
 # Where a text that no database holds may come from: NUL, halves of surrogate pairs, an encoding that is not UTF-8.
 UNFIT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|\xed[\xa0-\xbf]|\x00")
 EARLIEST = datetime.min.replace(tzinfo=UTC) + timedelta(days=2)
@@ -35,11 +38,33 @@ def _in_time(time: datetime) -> datetime:
     return time
 
 
+def _not_deep(value: Json) -> Json:
+    """Deeper than programs can walk it, it could be kept and not be told."""
+    level: list[Any] = [value]
+    for _depth in range(DEEPEST):
+        inner = [one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list)]
+        level = [item for items in inner for item in items]
+    if level:
+        raise ValueError(f"more than {DEEPEST} levels of nesting")
+    return value
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number in JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _no_number(text)
+
+
 def _or_nothing(value: Any) -> Any:
     return [] if value is None else value
 
 
 Time = Annotated[datetime, AfterValidator(_in_time)]
+Name = Annotated[str, Field(max_length=200)]
+Data = Annotated[Json, AfterValidator(_not_deep)]
 Many = Annotated[list[Item], FailFast(), BeforeValidator(_or_nothing)]
 
 
@@ -56,6 +81,8 @@ class LettaBlock(_Part):
     limit: int | None = None
     description: str | None = None
     read_only: bool | None = None
+    tags: Many[str] = []
+    metadata: Data | None = None
 
 
 class LettaReturn(_Part):
@@ -82,8 +109,8 @@ class LettaMessage(_Part):
 class LettaTool(_Part):
     """A function. Its schema is the installation's own, so whatever the file has of it is not looked at."""
 
-    id: str = ""
-    name: str | None = None
+    id: Name = ""
+    name: Name | None = None
     default_requires_approval: bool | None = None
 
 
@@ -97,7 +124,7 @@ class LettaRule(_Part):
 class LettaStoredFile(_Part):
     """A file that agents can search; `content` is its text."""
 
-    id: str
+    id: Name
     source_id: str | None = None
     file_name: str | None = None
     original_file_name: str | None = None
@@ -106,7 +133,7 @@ class LettaStoredFile(_Part):
     @property
     def name(self) -> str:
         """As its person called it."""
-        return self.original_file_name or self.file_name or self.id
+        return (self.original_file_name or self.file_name or self.id)[-200:]
 
 
 class LettaFileLink(_Part):
@@ -122,12 +149,12 @@ class LettaAgent(_Part):
     system: str | None = None
     description: str | None = None
     tags: Many[str] = []
-    metadata: Json | None = None
+    metadata: Data | None = None
     llm_config: Json | None = None
     memory_blocks: Many[LettaBlock] = []
     block_ids: Many[str] = []
-    tools: Many[str] = []
-    tool_ids: Many[str] = []
+    tools: Annotated[Many[Name], Field(max_length=MOST_TOOLS)] = []
+    tool_ids: Annotated[Many[Name], Field(max_length=MOST_TOOLS)] = []
     tool_rules: Many[LettaRule] = []
     source_ids: Many[str] = []
     folder_ids: Many[str] = []
@@ -142,7 +169,7 @@ class LettaFile(_Part):
     agents: Annotated[Many[LettaAgent], Field(min_length=1, max_length=MOST_AGENTS)]
     blocks: Many[LettaBlock] = []
     tools: Many[LettaTool] = []
-    files: Many[LettaStoredFile] = []
+    files: Annotated[Many[LettaStoredFile], Field(max_length=MOST_FILES)] = []
 
 
 class _Tag(_Part):
@@ -156,7 +183,7 @@ class _FileOfOne(_Part):
     system: str | None = None
     description: str | None = None
     tags: Many[_Tag] = []
-    metadata_: Json | None = None
+    metadata_: Data | None = None
     llm_config: Json | None = None
     core_memory: Many[LettaBlock]
     tools: Many[LettaTool] = []
@@ -188,7 +215,7 @@ def parsed(raw: bytes) -> LettaFile:
     """The file. Raises InvalidInput, with the place where it is wrong; one far too large is not read."""
     _check_size(raw)
     try:
-        data = json.loads(raw)
+        data = json.loads(raw, parse_constant=_no_number, parse_float=_finite)
         data = encodable_json(data) if UNFIT.search(raw) else data  # a copy, which of a large file takes long
         if isinstance(data, dict) and "core_memory" in data and "agents" not in data:
             return _FileOfOne.model_validate(data).of_today()

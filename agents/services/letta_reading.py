@@ -30,7 +30,7 @@ class LettaDraft:
     description: str
     tags: list[str]
     metadata: Json
-    blocks: dict[str, BlockFile]
+    blocks: dict[str, LettaBlock]
     documents: dict[str, str] = field(default_factory=dict)  # texts by name
     missing_functions: list[str] = field(default_factory=list)
     missing_files: list[str] = field(default_factory=list)
@@ -54,7 +54,7 @@ def _draft(agent: LettaAgent, blocks: dict[str, LettaBlock]) -> LettaDraft:
         name=agent.name,
         context_window=window if fits else None,
         system_instructions=agent.system or _("You are a helpful agent."),
-        core_memory=[_block(block) for block in agent.memory_blocks],
+        core_memory=[block_file(block) for block in agent.memory_blocks],
         summary=summary(agent),
         messages=conversation(agent),
         passages=[],
@@ -64,11 +64,12 @@ def _draft(agent: LettaAgent, blocks: dict[str, LettaBlock]) -> LettaDraft:
         description=agent.description or "",
         tags=agent.tags,
         metadata=agent.metadata or {},
-        blocks={key: _block(blocks[key]) for key in agent.block_ids if key in blocks},
+        blocks={key: blocks[key] for key in agent.block_ids if key in blocks},
     )
 
 
-def _block(block: LettaBlock) -> BlockFile:
+def block_file(block: LettaBlock) -> BlockFile:
+    """As memweb takes one."""
     value = block.value or ""
     return BlockFile(
         label=block.label,

@@ -15,9 +15,10 @@ from agents.functions.registry import Offered
 from agents.ingest.decoding import text_of
 from agents.llm.embeddings import get_embedder
 from agents.llm.types import Role
-from agents.models import Agent, Document, Message
+from agents.main_context import working_context
+from agents.models import Agent, Block, Document, Message
 from agents.models.agent import MIN_CONTEXT_WINDOW
-from agents.services.agent_files import AgentFile, BlockFile, CallFile, MessageFile, agent_export
+from agents.services.agent_files import AgentFile, CallFile, MessageFile, agent_export
 from agents.services.letta_files import Json
 from agents.services.letta_messages import SUMMARY
 from agents.services.letta_reading import NEEDS_APPROVAL, TEXTS
@@ -53,10 +54,11 @@ def embedding_config() -> Json:
 def letta_export(*, agent: Agent) -> Json:
     """The agent's `.af`."""
     file = agent_export(agent=agent)
-    blocks = [_block(number, block) for number, block in enumerate(file.core_memory)]
+    blocks = [_block(number, row) for number, row in enumerate(working_context.blocks_of(agent))]
     messages = list(_messages(file))
     tools = _tools(agent)
     files = list(_files(agent))
+    model = file.model or settings.LLM.model
     written = {
         "id": AGENT,
         "name": NOT_IN_A_NAME.sub("_", file.name),
@@ -75,7 +77,8 @@ def letta_export(*, agent: Agent) -> Json:
         "messages": [message for message, _shown in messages],
         "in_context_message_ids": [message["id"] for message, shown in messages if shown],
         "llm_config": {
-            "model": file.model or settings.LLM.model,
+            "model": model,
+            "handle": model_handle(model),
             "model_endpoint_type": PROVIDER,
             "context_window": file.context_window or max(settings.LLM.context_window, MIN_CONTEXT_WINDOW),
         },
@@ -95,8 +98,9 @@ def letta_export(*, agent: Agent) -> Json:
     }
 
 
-def _block(number: int, block: BlockFile) -> Json:
-    return {"id": f"block-{number}", **block.model_dump(), "is_template": False, "metadata": {}}
+def _block(number: int, row: Block) -> Json:
+    fields = ("label", "value", "limit", "description", "read_only", "tags", "metadata")
+    return {"id": f"block-{number}", **{name: getattr(row, name) for name in fields}, "is_template": False}
 
 
 # Functions

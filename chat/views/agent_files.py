@@ -25,6 +25,7 @@ from agents.text.days import offset
 from chat.access import agent_for, person
 
 Kind = Message.Kind
+MOST_NAMED = 20  # names in a sentence
 
 
 @require_GET
@@ -61,21 +62,25 @@ def _to_be_told(made: list[Imported]) -> Iterator[str]:
             "The file had %(count)d more agents: %(names)s.",
             len(others),
         )
-        yield text % {"count": len(others), "names": ", ".join(others)}
+        yield text % {"count": len(others), "names": _named(others)}
     if functions := sorted({name for one in made for name in one.missing_functions}):
         text = ngettext(
             "%(count)d function that the file names is not here, so it cannot be called: %(names)s.",
             "%(count)d functions that the file names are not here, so they cannot be called: %(names)s.",
             len(functions),
         )
-        yield text % {"count": len(functions), "names": ", ".join(functions)}
+        yield text % {"count": len(functions), "names": _named(functions)}
     if files := [name for one in made for name in one.missing_files]:
         text = ngettext(
             "%(count)d file came without its text, so it is not in archival storage: %(names)s.",
             "%(count)d files came without their texts, so they are not in archival storage: %(names)s.",
             len(files),
         )
-        yield text % {"count": len(files), "names": ", ".join(files)}
+        yield text % {"count": len(files), "names": _named(files)}
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
 
 
 @transaction.atomic

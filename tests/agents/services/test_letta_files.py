@@ -104,6 +104,23 @@ def test_calls_and_thoughts_that_stand_in_the_content_are_found(bob: User) -> No
     assert last.content == "[picture]"
 
 
+def test_what_a_program_answered_for_a_call_is_its_result_and_a_yes_alone_is_none(bob: User) -> None:
+    answers = [{"type": "tool", "tool_call_id": "a", "status": "error", "func_response": "too far"}]
+    messages = [
+        said("approval", "", tool_calls=[asked("a", "look")]),
+        {
+            "role": "approval",
+            "approve": True,
+            "approvals": [{"type": "approval", "tool_call_id": "a", "approve": True}],
+        },
+        {"role": "approval", "approvals": answers},
+        said("tool", "once more", tool_call_id="a"),
+    ]
+    first, result = one(bob, agent={"messages": messages}).agent.messages.order_by("seq")
+    assert first.calls[0]["name"] == "look"
+    assert (result.call_id, result.failed) == ("a", True) and "too far" in result.content
+
+
 @pytest.mark.parametrize("text", ['{"type": "order", "message": "tea"}', '{"type": []}', "[1]", '"x"', "{"])
 def test_json_that_a_person_wrote_is_what_they_wrote(bob: User, text: str) -> None:
     assert seen(one(bob, agent={"messages": [said("user", text)]}).agent) == [(Kind.USER_MESSAGE, text)]
@@ -164,10 +181,14 @@ def test_files_become_documents_and_those_without_text_are_told(bob: User) -> No
 
 
 def test_a_block_that_two_agents_have_is_one(bob: User) -> None:
-    blocks = [{"id": "b", "label": "rules", "value": None, "limit": 0, "read_only": True}]
+    own = {"tags": ["x"], "metadata": {"a": 1}}
+    blocks = [{"id": "b", "label": "rules", "value": None, "limit": 0, "read_only": True, **own}]
     agents = [{"name": name, "block_ids": ["b", "gone", "b"]} for name in ("Ann", "Bo")]
     ann, bo = (made.agent for made in bring(bob, {"agents": agents, "blocks": blocks}))
-    assert ann.blocks.get() == bo.blocks.get() == Block.objects.get(owner=bob)
+    block = Block.objects.get(owner=bob)
+    assert ann.blocks.get() == bo.blocks.get() == block
+    (written,) = services.letta_export(agent=bo)["blocks"]
+    assert {"label": "rules", "read_only": True, **own}.items() <= written.items()
 
 
 def test_of_several_agents_all_come_or_none(bob: User, settings: Settings) -> None:
@@ -196,12 +217,28 @@ def test_of_several_agents_all_come_or_none(bob: User, settings: Settings) -> No
         ({"tool_rules": [{"type": 7}]}, "agents.0.tool_rules.0.tool_name"),
         ({"name": None}, "agents.0.name"),
         ({"memory_blocks": [{"label": "x", "value": {}}]}, "agents.0.memory_blocks.0.value"),
+        ({"metadata": json.loads('{"a":' * 200 + "1" + "}" * 200)}, "agents.0.metadata"),
+        ({"tools": ["x" * 300]}, "agents.0.tools.0"),
     ],
 )
 def test_a_shape_that_does_not_fit_is_told_with_its_place(bob: User, change: dict[str, Any], place: str) -> None:
     with pytest.raises(InvalidInput, match=f"no agent file of Letta or of memweb: {place}, "):
         one(bob, agent=change)
     assert not Agent.objects.filter(owner=bob).exists()
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999", "9" * 5000])
+def test_a_number_that_is_none_is_told(bob: User, number: str) -> None:
+    with pytest.raises(InvalidInput, match="no agent file"):
+        bring(bob, b'{"agents": [{"name": "Rui", "metadata": {"a": %s}}]}' % number.encode())
+
+
+def test_text_that_no_database_holds_is_cleaned(bob: User) -> None:
+    raw = b'{"agents": [{"name": "Rui", "tags": ["a\\u0000"], "metadata": {"\\ud800": "\\u0000"}, "messages": [%s]}]}'
+    messages = [b'{"role": "user", "content": "a\\u0000b\\ud83d"}', b'{"role": "user", "content": "\xed\xa0\xbd"}']
+    (made,) = bring(bob, raw % b",".join(messages))
+    assert [text for _kind, text in seen(made.agent)] == ["ab?", "?"]
+    assert (made.agent.tags, made.agent.metadata) == (["a"], {"?": ""})
 
 
 def test_what_a_newer_letta_adds_is_passed_over(bob: User) -> None:
@@ -312,7 +349,9 @@ def test_functions_that_are_not_here_travel_by_name(agent: Agent, bob: User) -> 
     InstalledFunction.objects.create(source=FunctionSource.objects.create(name="a.py"), name="depth")
     services.functions_choose(agent=agent, names={"send_message", "depth", "elsewhere"})
     services.function_ask_first(agent=agent, name="depth", ask=True)
-    (made,) = bring(bob, services.letta_export(agent=agent))
+    written = services.letta_export(agent=agent)
+    assert {"tool_name": "depth", "type": "requires_approval"} in written["agents"][0]["tool_rules"]
+    (made,) = bring(bob, written)
     assert (made.agent.attached_functions, made.agent.ask_first) == (["depth"], ["depth"])
     assert made.missing_functions == ["elsewhere"]
     assert made.agent.detached_functions == agent.detached_functions
