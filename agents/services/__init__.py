@@ -61,6 +61,8 @@ from agents.services.function_servers import (
     server_look,
     server_remove,
 )
+from agents.services.imports import Bringing, Imported, agents_import
+from agents.services.letta_writing import letta_export
 from agents.services.messages import (
     LONGEST_MESSAGE,
     alert_send,

@@ -1,6 +1,6 @@
 """Agents: made, listed, changed, deleted, as files."""
 
-from typing import IO, TYPE_CHECKING, Annotated, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from django.conf import settings
 from django.db import transaction
@@ -19,14 +19,15 @@ from agents.llm.types import SEND_MESSAGE
 from agents.main_context import working_context
 from agents.models import Agent, Archive, Block
 from agents.models.agent import MIN_CONTEXT_WINDOW
-from agents.services import AgentDraft, AgentFile
+from agents.services import AgentDraft, Bringing
 from agents.services.agents import LONGEST_MODEL, LONGEST_NAME
+from agents.services.letta_writing import PROVIDER, model_handle
 from api.access import agent_for, archive_for, person, row_for
 from api.answers import answer, read, when_ready, written_file
 from api.asked import LONGEST_TEXT, MOST_NAMES, Asked, Body, Listing, Name, only_known
 from api.asked import Query as Text
 from api.errors import Unfit, Unknown
-from api.letta import agent_file, shapes
+from api.letta import shapes
 from api.letta.blocks import BlockCreate, with_tags
 from api.pages import agents_page, remember_place
 
@@ -128,9 +129,9 @@ class AgentCreate(AgentFields):
 def model_of(handle: str) -> str:
     """The model's name at the endpoint; empty is the configured one. Raises Unfit for one that the local model's server
     has not."""
-    name = handle.removeprefix(f"{shapes.PROVIDER}/")
+    name = handle.removeprefix(f"{PROVIDER}/")
     if name and settings.LLM.local and name != settings.LLM.model:
-        names = {"model": handle, "local": shapes.model_handle(settings.LLM.model)}
+        names = {"model": handle, "local": model_handle(settings.LLM.model)}
         reason = _(
             "There is no model “%(model)s” here: only “%(local)s”, on this machine. Leave `model` out, or set "
             "OPENAI_BASE_URL."
@@ -250,11 +251,20 @@ class Importing(Body):
     strip_messages: bool = False
 
 
+class Missing(BaseModel):
+    """What one agent has not, by name."""
+
+    agent_id: str
+    functions: list[str]
+    files: list[str]
+
+
 class Imported(BaseModel):
-    """The agents that were made."""
+    """The agents that were made, and what the file names for each that is not here: functions that nobody installed,
+    and files without their text."""
 
     agent_ids: list[str]
-    documents_missing: list[str] = []  # their names: they did not come along and are to be uploaded again
+    missing: list[Missing]
 
 
 @router.post("/agents/import", response=Imported)
@@ -265,27 +275,19 @@ async def agent_import(request: HttpRequest, file: File[UploadedFile], payload: 
     return await when_ready(read(_imported, request, file, payload))
 
 
-def _imported(request: HttpRequest, file: UploadedFile, payload: Importing) -> dict[str, list[str]]:
-    owner, raw = person(request), cast(IO[bytes], file)
-    name, suffix = payload.override_name or payload.name or "", _("_copy") if payload.append_copy_suffix else ""
-    if services.is_agent_file(raw):
-        keep = not payload.strip_messages
-        agents = [services.agent_import(owner=owner, raw=raw, name=name, suffix=suffix, messages=keep)]
-    else:
-        agents = _of_letta(agent_file.read(file.read(), owner=owner), owner, payload, suffix)
-    missing = [document.name for agent in agents for document in selectors.documents_without_files(agent)]
-    return {"agent_ids": [f"agent-{agent.pk}" for agent in agents], "documents_missing": missing}
-
-
-def _of_letta(files: list[AgentFile], owner: "User", payload: Importing, suffix: str) -> list[Agent]:
-    agents = []
-    with transaction.atomic():
-        for content in files:
-            name = (payload.override_name or payload.name or content.name) + suffix
-            content.messages = [] if payload.strip_messages else content.messages
-            raw = content.model_dump_json().encode()
-            agents.append(services.agent_import(owner=owner, raw=raw, name=name))
-    return agents
+def _imported(request: HttpRequest, file: UploadedFile, payload: Importing) -> dict[str, Any]:
+    how = Bringing(
+        name=payload.override_name or payload.name or "",
+        suffix=_("_copy") if payload.append_copy_suffix else "",
+        with_messages=not payload.strip_messages,
+    )
+    made = services.agents_import(owner=person(request), file=file, how=how)
+    missing = [
+        {"agent_id": f"agent-{one.agent.pk}", "functions": one.missing_functions, "files": one.missing_files}
+        for one in made
+        if one.missing_functions or one.missing_files
+    ]
+    return {"agent_ids": [f"agent-{one.agent.pk}" for one in made], "missing": missing}
 
 
 class Retrieving(Asked):
@@ -361,5 +363,7 @@ def agent_export(request: HttpRequest, agent_id: str, asked: Query[Exporting]) -
     if asked.format == "memweb":
         return written_file(services.agent_write(agent=agent, documents=asked.documents))
     if asked.documents:
-        raise Unfit("documents", _("Letta's file has no documents. Ask for format=memweb."), where="query")
-    return answer(agent_file.written_as_letta(services.agent_export(agent=agent)))
+        raise Unfit(
+            "documents", _("Letta's file has its own way with documents. Ask for format=memweb."), where="query"
+        )
+    return answer(services.letta_export(agent=agent))

@@ -12,12 +12,12 @@ from agents.access import owned_by
 from agents.llm.embeddings import get_embedder
 from agents.llm.gateway import model_config
 from agents.models import Agent
+from agents.services.letta_writing import PROVIDER, embedding_config, model_handle
 from api.access import agent_for, conversation_for, person
 from api.answers import answer, when
 from api.asked import MOST_NAMES, Asked, Body, Name, only_known
 from api.ids import written
-from api.letta import shapes
-from api.letta.shapes import PROVIDER, Shape
+from api.letta.shapes import Shape
 from memweb import __version__
 
 router = Router(tags=["installation"])
@@ -58,7 +58,7 @@ def model_list(request: HttpRequest, asked: Query[ModelListing]) -> HttpResponse
 def _model(name: str) -> Shape:
     config = model_config(model=name)
     return {
-        "handle": shapes.model_handle(name),
+        "handle": model_handle(name),
         "name": name,
         "display_name": name,
         "model": name,
@@ -79,7 +79,7 @@ def embedding_model_list(request: HttpRequest) -> HttpResponse:
     """The configured embedding model."""
     name = get_embedder().name
     model = {"name": name, "display_name": name, "provider_name": PROVIDER, "provider_type": PROVIDER}
-    return answer([{**model, **shapes.embedding_config(), "model_type": "embedding"}])
+    return answer([{**model, **embedding_config(), "model_type": "embedding"}])
 
 
 class TagListing(Asked):

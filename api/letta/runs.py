@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from agents.access import owned_by
 from agents.models import Run, Step
+from agents.services.letta_writing import PROVIDER
 from api.access import agent_for, person, row_for
 from api.answers import answer
 from api.asked import MOST_NAMES, Listing, Name, Time, between, only_known
@@ -143,7 +144,7 @@ def step_list(request: HttpRequest, asked: Query[StepListing]) -> HttpResponse:
     if asked.agent_id:
         rows = rows.filter(run__agent=agent_for(request, asked.agent_id))
     if asked.model:
-        rows = rows.filter(model=asked.model.removeprefix(f"{shapes.PROVIDER}/"))
+        rows = rows.filter(model=asked.model.removeprefix(f"{PROVIDER}/"))
     rows = between(rows, asked.start_date, asked.end_date)
     return answer([shapes.step(row) for row in page_of(rows, asked, "step", newest_first=True)])
 

@@ -13,13 +13,11 @@ from agents.llm.gateway import config_of
 from agents.llm.types import Role
 from agents.models import Agent, AgentBlock, Archive, Block, Document, Passage, Run, Step
 from agents.person import Person, person_of, zone_or_default
+from agents.services.letta_writing import AGENT_TYPE, PROVIDER, embedding_config, model_handle
 from api.answers import when
 from api.ids import written
 
 Shape = dict[str, Any]
-
-AGENT_TYPE = "memgpt_agent"
-PROVIDER = "openai"  # the protocol that every endpoint of memweb speaks, whoever runs it
 
 STATUS = {
     Run.Status.QUEUED: "created",
@@ -43,22 +41,6 @@ FILE_STATUS = {
     Document.Status.READY: "completed",
     Document.Status.FAILED: "error",
 }
-
-
-def model_handle(name: str) -> str:
-    """A model as Letta's programs name it: the provider and the model."""
-    return f"{PROVIDER}/{name}"
-
-
-def embedding_config() -> Shape:
-    """How passages are embedded here, for every agent."""
-    embedder = get_embedder()
-    return {
-        "embedding_dim": embedder.dimension,
-        "embedding_endpoint_type": PROVIDER,
-        "embedding_model": embedder.name,
-        "handle": model_handle(embedder.name),
-    }
 
 
 def block(row: Block) -> Shape:

@@ -1,9 +1,11 @@
-"""A conversation as a file to be read (Markdown), the whole agent as a file to be kept and imported: JSON, or a zip
-with its documents."""
+"""A conversation as a file to be read (Markdown), the whole agent as a file to be kept and imported: JSON, a zip
+with its documents, or Letta's .af."""
 
-from typing import IO, cast
+import json
+from collections.abc import Iterator
 from uuid import UUID
 
+from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -11,6 +13,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -18,6 +21,7 @@ from agents import selectors, services
 from agents.exceptions import InvalidInput
 from agents.models import Agent, Message
 from agents.person import own_time
+from agents.services import Bringing, Imported
 from agents.text.days import offset
 from chat.access import agent_for, person
 
@@ -25,8 +29,10 @@ Kind = Message.Kind
 MEDIA_TYPES = {
     "md": "text/markdown; charset=utf-8",
     "json": "application/json; charset=utf-8",
+    "af": "application/json; charset=utf-8",
     "zip": "application/zip",
 }
+MOST_NAMED = 20  # names in a sentence
 
 
 @require_GET
@@ -37,6 +43,9 @@ def export(request: HttpRequest, agent_id: UUID, form: str) -> HttpResponseBase:
     answer: HttpResponseBase
     if form == "md":
         answer = HttpResponse(_markdown(agent), content_type=MEDIA_TYPES[form])
+    elif form == "af":
+        written = json.dumps(services.letta_export(agent=agent), ensure_ascii=False, indent=2)
+        answer = HttpResponse(written, content_type=MEDIA_TYPES[form])
     else:
         file = services.agent_write(agent=agent, documents=form == "zip")
         answer = StreamingHttpResponse(file, content_type=MEDIA_TYPES[form], headers={"Content-Length": str(file.size)})
@@ -51,12 +60,41 @@ def agent_import(request: HttpRequest) -> HttpResponse:
     try:
         if file is None:
             raise InvalidInput(_("Choose a file first."))
-        agent = services.agent_import(owner=person(request), raw=cast(IO[bytes], file), name=name.strip())
+        made = services.agents_import(owner=person(request), file=file, how=Bringing(name=name.strip()))
     except InvalidInput as error:
         return render(request, "chat/_agent_import.html", {"name": name, "error": str(error)})
-    if missing := selectors.documents_without_files(agent):
-        return render(request, "chat/_agent_imported.html", {"agent": agent, "missing": missing})
-    return HttpResponseClientRedirect(reverse("agent", args=[agent.pk]))
+    for sentence in _to_be_told(made):
+        messages.info(request, sentence)
+    return HttpResponseClientRedirect(reverse("agent", args=[made[0].agent.pk]))
+
+
+def _to_be_told(made: list[Imported]) -> Iterator[str]:
+    """What is not as it was, and which other agents came along."""
+    if others := [one.agent.name for one in made[1:]]:
+        text = ngettext(
+            "The file had %(count)d more agent: %(names)s.",
+            "The file had %(count)d more agents: %(names)s.",
+            len(others),
+        )
+        yield text % {"count": len(others), "names": _named(others)}
+    if functions := sorted({name for one in made for name in one.missing_functions}):
+        text = ngettext(
+            "%(count)d function that the file names is not here, so it cannot be called: %(names)s.",
+            "%(count)d functions that the file names are not here, so they cannot be called: %(names)s.",
+            len(functions),
+        )
+        yield text % {"count": len(functions), "names": _named(functions)}
+    if files := [name for one in made for name in one.missing_files]:
+        text = ngettext(
+            "%(count)d file did not come along, upload it again: %(names)s.",
+            "%(count)d files did not come along, upload them again: %(names)s.",
+            len(files),
+        )
+        yield text % {"count": len(files), "names": _named(files)}
+
+
+def _named(names: list[str]) -> str:
+    return ", ".join(names[:MOST_NAMED]) + (", …" if len(names) > MOST_NAMED else "")
 
 
 @transaction.atomic

@@ -130,21 +130,24 @@ def copy_agent(agent_id: str, *, name: str) -> Steps[Agent]:
 
 
 def import_agent(source: Path | bytes | str, *, name: str | None = None) -> Steps[list[ImportedAgent]]:
-    """Make the agents of a file that `export_agent`, `save_agent` or Letta wrote: a path to it, or what is in it.
+    """Make the agents of a file that `export_agent`, `save_agent` or Letta wrote: a path to it, or what is in it. Each
+    says what its file names that is not here.
 
     Raises NameTaken if you have one of that name; `name` gives it another.
     """
     file = Upload("agent.json", source.encode() if isinstance(source, str) else source)
     form = {"append_copy_suffix": "false"} | ({"override_name": name} if name else {})
     request = Request(method="POST", path=path("agents", "import"), form=form, upload=file)
-    told = yield from naming(ask(request))
-    if "agent_ids" not in told:  # refused after the answer had begun
-        raise Invalid(sentence_of(told))
-    missing = tuple(told.get("documents_missing") or ())
+    given = yield from naming(ask(request))
+    if "agent_ids" not in given:  # refused after the answer had begun
+        raise Invalid(sentence_of(given))
+    missing = {one["agent_id"]: one for one in given.get("missing", ())}
     agents = []
-    for agent_id in told["agent_ids"]:
-        agent = yield from get_agent(agent_id)
-        agents.append(ImportedAgent(**dict(agent), documents_missing=missing))
+    for agent_id in given["agent_ids"]:
+        agent = yield from ask(get(path("agents", agent_id)))
+        away = missing.get(agent_id, {})
+        more = {"missing_functions": away.get("functions", ()), "missing_files": away.get("files", ())}
+        agents.append(read_as(ImportedAgent, {**agent, **more}))
     return agents
 
 

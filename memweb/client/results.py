@@ -55,10 +55,11 @@ class Agent(Result):
 
 
 class ImportedAgent(Agent):
-    """An agent that came from a file. `documents_missing` are the names of those that did not come along: upload them
-    again."""
+    """An agent that was made of a file, and what the file names that is not here: functions that nobody installed, and
+    files that did not come along: upload these again."""
 
-    documents_missing: tuple[str, ...] = ()
+    missing_functions: tuple[str, ...] = ()
+    missing_files: tuple[str, ...] = ()
 
 
 class Passage(Result):

@@ -232,23 +232,18 @@ def import_agent(file: Path, name: str | None) -> None:
     FILE is one that `memweb export` or Letta wrote.
     """
     from memweb.terminal.language import gettext as _
-    from memweb.terminal.language import ngettext
     from memweb.terminal.safe import one_line
 
     with _client() as client:
         agents = client.import_agent(file, name=name)
     for agent in agents:
         click.echo(_("Imported %(agent)s.") % {"agent": one_line(agent.name)})
-    missing = agents[0].documents_missing if agents else ()
-    if missing:
-        text = ngettext(
-            "%(count)d document did not come along. Upload it again:",
-            "%(count)d documents did not come along. Upload them again:",
-            len(missing),
-        )
-        click.echo(text % {"count": len(missing)})
-    for document in missing:
-        click.echo(f"  {one_line(document)}")
+        for function in agent.missing_functions:
+            click.echo(_("The function %(name)s is not here.") % {"name": one_line(function)}, err=True)
+        for document in agent.missing_files:
+            click.echo(
+                _("The file %(name)s did not come along. Load it again.") % {"name": one_line(document)}, err=True
+            )
 
 
 @click.command("copy")

@@ -133,6 +133,15 @@ def test_an_agent_travels_as_a_file(letta: Any, sam: Any) -> None:
     assert said.messages[-1].message_type == "assistant_message"
 
 
+def test_what_a_file_names_and_is_not_here_is_told_beside_the_ids(letta: Any, sam: Any) -> None:
+    file = letta.get(f"/v1/agents/{sam.id}/export", cast_to=object)
+    file["agents"][0]["tools"] = ["launch"]
+    raw = io.BytesIO(json.dumps(file).encode())
+    made = letta.agents.import_file(file=raw, append_copy_suffix=True)
+    assert len(made.agent_ids) == 1
+    assert made.missing == [{"agent_id": made.agent_ids[0], "functions": ["launch"], "files": []}]
+
+
 def test_a_file_that_is_none_says_why(letta: Any) -> None:
     for content in (b"", b"nonsense", b"[]", b'{"agents": []}', b"\xff\xfe"):
         with pytest.raises(UnprocessableEntityError, match="agent file"):

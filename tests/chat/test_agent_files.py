@@ -100,9 +100,9 @@ def test_the_files_name_is_safe_whatever_the_agents(browser: Client, alice: User
     assert answer["Content-Disposition"] == f'attachment; filename="{file}.md"'
 
 
-def test_the_page_offers_both(browser: Client, agent: Agent) -> None:
+def test_the_page_offers_all(browser: Client, agent: Agent) -> None:
     page = browser.get(reverse("agent", args=[agent.pk])).content.decode()
-    for form in ("md", "json", "zip"):
+    for form in ("md", "json", "zip", "af"):
         assert f'href="{reverse("export", args=[agent.pk, form])}" download' in page
 
 
@@ -128,9 +128,10 @@ def test_an_exported_file_becomes_an_agent_whose_page_opens(browser: Client, ali
     ("raw", "reason"),
     [
         (None, "Choose a file first."),
-        (b"{", "This is not an agent exported by memweb"),
-        (b"", "This is not an agent exported by memweb"),
-        (b'{"name": "Sam"}', "This is not an agent exported by memweb"),
+        (b"{", "This is no agent file of Letta or of memweb"),
+        (b"", "This is no agent file of Letta or of memweb"),
+        (b'{"name": "Sam"}', "agents, Field required"),
+        (b'{"format": "memweb-agent"}', "This is not an agent exported by memweb"),
     ],
 )
 def test_a_file_that_cannot_be_taken_says_why_and_the_name_is_kept(
@@ -140,6 +141,28 @@ def test_a_file_that_cannot_be_taken_says_why_and_the_name_is_kept(
     assert answer.status_code == 200 and reason in plain(answer.content.decode())
     assert 'value="Sam II"' in answer.content.decode()
     assert Agent.objects.get() == agent
+
+
+def test_a_letta_file_becomes_an_agent_whose_page_says_once_what_is_not_here(
+    browser: Client, alice: User, talked: Agent
+) -> None:
+    answer = export(browser, talked, "af")
+    assert answer["Content-Disposition"] == 'attachment; filename="sam.af"'
+    whole = json.loads(answer.content)
+    whole["agents"][0].update(name="Sam II", tools=["launch", "<b>"], source_ids=["s"])
+    whole["files"] = [{"id": "f", "source_id": "s", "file_name": "plan.pdf"}]
+    whole["agents"].append({"name": "Sam III"})
+    answer = bring(browser, json.dumps(whole).encode())
+    made = Agent.objects.get(name="Sam II")
+    assert answer["HX-Redirect"] == reverse("agent", args=[made.pk]) and made.owner == alice
+    page, again = (browser.get(answer["HX-Redirect"]).content.decode() for _ in range(2))
+    told = (
+        "The file had 1 more agent: Sam III.",
+        "2 functions that the file names are not here, so they cannot be called: &lt;b&gt;, launch.",
+        "1 file did not come along, upload it again: plan.pdf.",
+    )
+    assert all(sentence in page and sentence not in again for sentence in told)
+    assert "I am Ada. From Lisbon." in plain(page)
 
 
 def test_a_name_already_taken_is_said(browser: Client, agent: Agent) -> None:
@@ -168,23 +191,23 @@ def test_a_zip_has_the_documents_and_becomes_an_agent(browser: Client, agent: Ag
     assert made.archive.documents.get().sha256 == document.sha256
 
 
-def test_documents_that_did_not_come_along_are_named_where_the_file_was_chosen(browser: Client, agent: Agent) -> None:
+def test_documents_that_did_not_come_along_are_named_once(browser: Client, agent: Agent) -> None:
     for number in range(21):
         file = SimpleUploadedFile(f"<log> {number}.txt", f"Fog on day {number}.".encode())
         services.document_add(archive=agent.archive, file=file)
     answer = bring(browser, received(export(browser, agent, "json")), name="Sam II")
-    made, markup = Agent.objects.get(name="Sam II"), answer.content.decode()
-    assert "HX-Redirect" not in answer and f'href="{reverse("agent", args=[made.pk])}"' in markup
-    text = plain(markup)
-    assert "Sam II is here 21 documents did not come along." in text and "<log>" not in markup
-    assert "log 19.txt" in text.replace("_", " ").replace("<", "").replace(">", "") and "20.txt" not in text
+    made = Agent.objects.get(name="Sam II")
+    markup, again = (browser.get(answer["HX-Redirect"]).content.decode() for _ in range(2))
+    sentence = "21 files did not come along, upload them again:"
+    assert sentence in markup and sentence not in again and "<log>" not in markup
+    assert "19.txt" in markup and "20.txt" not in markup
     listed = browser.get(reverse("documents", args=[made.pk])).content.decode()
     assert plain(listed).count("Its file did not come along. Upload it again.") == 21 and "Retry" not in plain(listed)
 
 
 def test_nobody_elses_agent_is_exported(client: Client, agent: Agent, bob: User) -> None:
     client.force_login(bob)
-    assert [export(client, agent, form).status_code for form in ("md", "json", "zip")] == [404, 404, 404]
+    assert [export(client, agent, form).status_code for form in ("md", "json", "zip", "af")] == [404] * 4
 
 
 def test_a_copy_is_made_under_a_name_of_its_own(browser: Client, talked: Agent) -> None:

@@ -132,7 +132,8 @@ def answers(browser: Client, agent: Agent) -> dict[str, Any]:
     }
     found: dict[str, Any] = {n: browser.post(reverse(name, args=ids), data) for n, (name, ids, data) in sends.items()}
     found["an import refused"] = browser.post(reverse("agent_import"), {"name": ATTACK})
-    found["an import without its documents"] = browser.post(reverse("agent_import"), {"file": without_documents(agent)})
+    imported = browser.post(reverse("agent_import"), {"file": without_documents(agent)})
+    found["an import without its documents"] = browser.get(imported["HX-Redirect"])
     assert "did not come along" in found["an import without its documents"].content.decode()
     agent.messages.filter(seq=None).delete()
     agent.runs.filter(status=Run.Status.QUEUED).delete()

@@ -116,6 +116,15 @@ def test_agents_travel_as_files(client: Client, home: Path, tmp_path: Path) -> N
     arrived = client.get_agent("Arrived")
     assert arrived.block("human") == "Likes tea."
     assert [passage.text for passage in client.list_passages(arrived.id)] == ["The harbour freezes in March."]
+    with Terminal("export", "Arrived", str(file.with_suffix(".af")), "--letta", home=home) as terminal:
+        assert terminal.ends() == 0
+    whole = json.loads(file.with_suffix(".af").read_text())
+    whole["agents"][0]["tools"] = ["launch"]
+    file.write_text(json.dumps(whole))
+    with Terminal("import", str(file), "--name", "Returned", home=home) as terminal:
+        terminal.shows("Imported Returned.")
+        terminal.shows("The function launch is not here.")
+        assert terminal.ends() == 0
     with Terminal("delete", "Arrived", home=home) as terminal:
         terminal.shows("[y/n]")
         terminal.say("y")

@@ -206,12 +206,14 @@ def test_commands_ask_and_are_answered(small: SmallServer, client: Any) -> None:
 
 
 def test_an_agent_goes_out_and_comes_in_as_a_file(small: SmallServer, client: Any, tmp_path: Path) -> None:
-    small.answers = [{"agent": "whole"}, {"agent_ids": [AGENT_ID]}, AGENT]
+    missing = [{"agent_id": AGENT_ID, "functions": ["run_code"], "files": ["plan.pdf"]}]
+    small.answers = [{"agent": "whole"}, {"agent_ids": [AGENT_ID], "missing": missing}, AGENT]
     text = client.export_agent(AGENT_ID)
     assert json.loads(text) == {"agent": "whole"} and small.asked[0].params == {"format": "memweb"}
     file = tmp_path / "sam.json"
     file.write_text(text)
-    assert [agent.id for agent in client.import_agent(file, name="Tom")] == [AGENT_ID]
+    (agent,) = client.import_agent(file, name="Tom")
+    assert (agent.id, agent.missing_functions, agent.missing_files) == (AGENT_ID, ("run_code",), ("plan.pdf",))
     assert b'name="file"' in small.asked[1].raw and b"whole" in small.asked[1].raw
     assert b'name="override_name"' in small.asked[1].raw and b"Tom" in small.asked[1].raw
 
@@ -228,9 +230,10 @@ def test_a_file_is_written_as_it_comes(small: SmallServer, client: Any) -> None:
 
 
 def test_what_did_not_come_along_and_what_was_refused_late_are_told(small: SmallServer, client: Any) -> None:
-    small.answers = [{"agent_ids": [AGENT_ID], "documents_missing": ["log.txt"]}, AGENT, {"detail": "Too long."}]
+    missing = [{"agent_id": AGENT_ID, "functions": ["fly"], "files": ["log.txt"]}]
+    small.answers = [{"agent_ids": [AGENT_ID], "missing": missing}, AGENT, {"detail": "Too long."}]
     (agent,) = client.import_agent(b"{}")
-    assert (agent.name, agent.documents_missing) == (AGENT["name"], ("log.txt",))
+    assert (agent.name, agent.missing_functions, agent.missing_files) == (AGENT["name"], ("fly",), ("log.txt",))
     with pytest.raises(Invalid, match=r"Too long\."):
         client.import_agent(b"{}")
 
