@@ -17,6 +17,7 @@ from api.handler import ProgramsHandler, is_for_programs  # noqa: E402
 from chat.origin import SameOrigin  # noqa: E402
 from chat.routing import websocket_urlpatterns  # noqa: E402
 from memweb import health  # noqa: E402
+from memweb.large_bodies import piece_by_piece  # noqa: E402
 
 programs = ProgramsHandler()
 HTTPChannel.MAX_LENGTH = HTTPChannel.totalHeadersSize = 65_536  # bytes of an address; beyond, Twisted hangs up
@@ -37,7 +38,7 @@ async def http_application(scope: dict[str, Any], receive: Any, send: Any) -> No
 
 application = ProtocolTypeRouter(
     {
-        "http": http_application,
+        "http": piece_by_piece(http_application),
         "websocket": SameOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns))),
     }
 )

@@ -2,10 +2,15 @@
 
 import io
 import json
+import re
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
+
+from tests.product import Product
 
 
 def test_memwebs_own_file_has_everything(http: httpx.Client, letta: Any, sam: Any) -> None:
@@ -48,6 +53,33 @@ def test_a_broken_file_of_memwebs_own_says_why(http: httpx.Client, sam: Any) -> 
         assert answer.status_code in (409, 422) and told in answer.text
     answer = http.post("/v1/agents/import", files={"file": ("sam.zip", b"PK\x03\x04 and no more")})
     assert answer.status_code == 422 and "damaged" in answer.text
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="Linux tells how much memory it was at most")
+def test_neither_a_large_file_nor_a_slow_client_fills_the_memory(
+    product: Product, http: httpx.Client, sam: Any
+) -> None:
+    whole = http.get(f"/v1/agents/{sam.id}/export", params={"format": "memweb"}).json()
+    notice = {"kind": "notice", "time": "2026-01-01T00:00:00Z", "content": "Fog. " * 20_000}
+    raw = json.dumps(whole | {"name": "Large", "messages": [notice] * 1200}).encode()
+    process = Path(f"/proc/{product.web_process()}")
+    most_memory(process)
+    before = most_memory(process)
+    large = imported(http, raw)["agent_ids"][0]
+    with http.stream("GET", f"/v1/agents/{large}/export", params={"format": "memweb"}) as answer:
+        pieces = answer.iter_raw()
+        next(pieces)
+        assert http.get("/v1/health/").status_code == 200  # it answers others meanwhile
+        size = len(b"".join(pieces))
+    assert size > 120_000_000 and most_memory(process) - before < 80_000_000
+
+
+def most_memory(process: Path) -> int:
+    """In bytes, since this was asked before."""
+    told = re.search(r"VmHWM:\s+(\d+)", (process / "status").read_text())
+    assert told
+    (process / "clear_refs").write_text("5")
+    return int(told[1]) * 1024
 
 
 def test_a_copy_is_made(http: httpx.Client, letta: Any, sam: Any) -> None:
