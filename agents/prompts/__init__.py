@@ -39,6 +39,10 @@ NO_CALL_STOPPED = (
     "The run was stopped: three times in a row the model answered without a function call that could be used "
     "(silent, cut off or plain text)."
 )
+HISTORY = (
+    "Recall storage holds what the person said in {count} conversations with {service} from {first} to {last}, and "
+    "what was answered there. It was brought here from {service}: search it when they speak of what they said before."
+)
 TOO_MANY_STEPS = "The run was stopped after {steps} steps without coming to an end."
 
 

@@ -65,7 +65,7 @@ def agent_create(*, owner: "User", draft: AgentDraft) -> Agent:
                 )
         except IntegrityError as error:
             raise _name_taken(name) from error
-        persona = _with_own_name(draft.persona, owner, name)
+        persona = with_own_name(draft.persona, owner, name)
         blocks = [(PERSONA_BLOCK, persona), (HUMAN_BLOCK, draft.human)] if draft.blocks is None else draft.blocks
         for settings, value in blocks:
             block_attach_new(agent=agent, settings=settings, value=value)
@@ -189,7 +189,7 @@ def agent_greet(*, agent: Agent) -> None:
         bus.publish_on_commit(bus.agent_group(agent.pk), ContextChanged())
 
 
-def _with_own_name(persona: str, owner: "User", name: str) -> str:
+def with_own_name(persona: str, owner: "User", name: str) -> str:
     """A persona that begins with the name of the preset it was made from, with the agent's own instead."""
     own = OWN_NAME.match(persona)
     if not own or not any(text.startswith(own[0]) for text in personas_for(owner).values_list("text", flat=True)):

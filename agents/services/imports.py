@@ -1,4 +1,5 @@
-"""A file becomes agents, whichever kind it is: memweb's own, or Letta's `.af`. The one way in for every door."""
+"""A file becomes agents, whichever kind it is: memweb's own, Letta's `.af`, or an export of ChatGPT or Claude. The one
+way in for every door."""
 
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, cast
@@ -20,7 +21,9 @@ from agents.services.agent_reading import is_agent_file
 from agents.services.agents import agent_describe
 from agents.services.archives import document_add
 from agents.services.blocks import BlockSettings, block_attach_new, block_note, block_share
+from agents.services.history_imports import history_import
 from agents.services.letta_reading import LettaDraft, block_file, drafts
+from memweb.history import is_export
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
@@ -49,6 +52,8 @@ def agents_import(*, owner: "User", file: "File[bytes]", how: Bringing = Bringin
     """New agents from a file, all of them or none. Raises InvalidInput."""
     _check_size(file, settings.MAX_AGENT_FILE_BYTES)
     content = cast(IO[bytes], file)
+    if is_export(content):
+        return [Imported(history_import(owner=owner, content=content, name=f"{how.name}{how.suffix}"), [], [])]
     if is_agent_file(content):
         return [_own(owner, content, how)]
     _check_size(file, settings.MAX_UPLOAD_BYTES)  # it is held whole
