@@ -98,7 +98,7 @@ def layers(agent: "Agent", browser: "Client", times: int) -> dict[str, float]:
             (runs, "claim", "claim"),
             (queue_manager, "admit", "compile"),
             (agent_loop._Attempt, "_stream", "gateway, drafts"),
-            (agent_loop._Attempt, "commit", "commit"),
+            (agent_loop._Attempt, "_commit", "commit"),
         ):
             stack.enter_context(patch.object(owner, function, measured.timed(name, getattr(owner, function))))
         post = measured.timed("POST", browser.post)

@@ -26,9 +26,9 @@ def test_memwebs_own_file_has_everything(http: httpx.Client, letta: Any, sam: An
     assert sorted(zipfile.ZipFile(io.BytesIO(packed.content)).namelist()) == ["agent.json", "documents/1/log.txt"]
     assert http.get(exported, params={"documents": "true"}).status_code == 422
     told = imported(http, packed.content, override_name="Packed", append_copy_suffix="true")
-    assert told["documents_missing"] == [] and letta.agents.retrieve(told["agent_ids"][0]).name == "Packed_copy"
+    assert told["missing"] == [] and letta.agents.retrieve(told["agent_ids"][0]).name == "Packed_copy"
     told = imported(http, plain.content, name="Plain", strip_messages="true")
-    assert told["documents_missing"] == ["log.txt"]
+    assert told["missing"][0]["files"] == ["log.txt"]
     assert list(letta.agents.messages.list(told["agent_ids"][0])) == []
     raw = io.BytesIO(plain.content)
     (made,) = letta.agents.import_file(file=raw, append_copy_suffix=True, override_existing_tools=False).agent_ids

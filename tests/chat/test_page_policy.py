@@ -77,7 +77,7 @@ OF_AGENT = (
     *("gauge", "prompt", "timeline_older", "timeline_around", "timeline_later", "block_new"),
 )
 OF_BLOCK = ("block", "block_edit", "block_settings", "block_history")
-OF_NOBODY = ("agent_list", "agent_new", "model_banner", "keys", "overview", "time_zone", "tokens", "account")
+OF_NOBODY = ("agent_list", "agent_new", "model_banner", "keys", "overview", "servers", "time_zone", "tokens", "account")
 
 
 def pages(browser: Client, agent: Agent) -> dict[str, Any]:
@@ -121,6 +121,8 @@ def answers(browser: Client, agent: Agent) -> dict[str, Any]:
         "an archive refused": ("archive_new", [agent.pk], {"name": ATTACK}),
         "a passage": ("passage_add", [agent.pk], {"text": ATTACK}),
         "a passage refused": ("passage_add", [agent.pk], {"text": ""}),
+        "a server": ("server_new", [], {"name": "weather", "address": "https://example.org/<script>alert(1)</script>"}),
+        "a server refused": ("server_new", [], {"name": ATTACK, "address": ATTACK, "secrets": ATTACK}),
         "a token": ("token_new", [], {"name": ATTACK[:80]}),
         "a token refused": ("token_new", [], {"name": ATTACK * 9}),
         "a key": ("two_factor_new", [], {}),

@@ -24,8 +24,8 @@ LATE = chatgpt_talk(
 EARLY = chatgpt_talk("Birds", ("user", "I saw a heron."), ("assistant", "Where?"))
 
 
-def bring(owner: User, raw: bytes, **how: str) -> Agent:
-    (made,) = services.agents_import(owner=owner, file=SimpleUploadedFile("export", raw), how=Bringing(**how))
+def bring(owner: User, raw: bytes, name: str = "") -> Agent:
+    (made,) = services.agents_import(owner=owner, file=SimpleUploadedFile("export", raw), how=Bringing(name=name))
     return made.agent
 
 
