@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from django.db import transaction
@@ -108,7 +108,7 @@ def prefix_of(agent: Agent, context: MainContext) -> PromptPrefix:
         "system_instructions": texts["system_instructions"],
         "core_memory": texts["core_memory"],
         "summary": texts["summary"],
-        "functions": [asdict(function) for function in context.prompt.functions],
+        "functions": [{**vars(function)} for function in context.prompt.functions],
     }
     sha256 = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
     key = f"{agent.pk} {sha256}"
