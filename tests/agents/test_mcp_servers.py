@@ -26,7 +26,7 @@ from agents.llm.scripted import Answer, call, say
 from agents.models import Agent, FunctionSource, InstalledFunction, Message, OutsideCall, Run
 from agents.prompts import CALL_UNKNOWN
 from agents.services import ServerDraft
-from memweb.functions import public_hosts, servers
+from memweb.functions import servers
 from memweb.functions.mcp_tools import functions_of
 from memweb.functions.sources import FunctionFault
 from memweb.stack.env import Env
@@ -414,25 +414,6 @@ def test_private_networks_are_refused_unless_the_operator_allows_them(
     monkeypatch.setattr(mcp_servers, "env", lambda: Env(memweb_home=tmp_path))
     server = add(by_http)
     assert "127.0.0.1 is an address of a private network" in server.error and not server.functions.exists()
-
-
-@pytest.mark.parametrize(
-    ("address", "public"),
-    [
-        *((address, True) for address in ("8.8.8.8", "2606:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8")),
-        *((address, False) for address in ("127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.5.5", "169.254.169.254")),
-        *((address, False) for address in ("0.0.0.0", "100.64.0.1", "224.0.0.1", "::1", "fe80::1%eth0", "fd00::1")),
-        *((address, False) for address in ("::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:7f00:1::", "::", "ff02::1")),
-    ],
-)
-def test_which_addresses_are_public(address: str, public: bool) -> None:
-    assert public_hosts.is_public(address) is public
-
-
-@pytest.mark.parametrize("host", ["localhost", "127.1", "0x7f000001", "2130706433", "[::1]".strip("[]")])
-def test_another_way_to_write_this_machine_is_no_public_address(host: str) -> None:
-    with pytest.raises(public_hosts.NotPublic):
-        public_hosts.public_address(host)
 
 
 def test_only_staff_can_have_programs_run(alice: User, staff: User, agent: Agent, add: Add, bob: User) -> None:
