@@ -3,14 +3,17 @@
 import os
 from typing import Any
 
-from django.core.asgi import get_asgi_application
+import django
+from asgiref.sync import sync_to_async
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
-pages = get_asgi_application()  # first: it loads the apps that the imports below need
+django.setup(set_prefix=False)  # first: it loads the apps that the imports below need
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from daphne.ws_protocol import WebSocketProtocol  # noqa: E402
+from django.core.handlers.asgi import ASGIHandler  # noqa: E402
+from servestatic.middleware import ServeStaticMiddleware  # noqa: E402
 from twisted.web.http import HTTPChannel, Request  # noqa: E402
 
 from api.handler import ProgramsHandler, is_for_programs  # noqa: E402
@@ -19,6 +22,21 @@ from chat.routing import websocket_urlpatterns  # noqa: E402
 from memweb import health  # noqa: E402
 from memweb.large_bodies import piece_by_piece  # noqa: E402
 
+
+class PagesHandler(ASGIHandler):
+    """Static files; then middleware and view of a page in one go, in one thread.
+
+    Django's own goes back to the event loop between them, ten times a page: for each middleware above one that is
+    async, as that of static files is, and for what each has to say before the view.
+    """
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """As for WSGI, and all of it is awaited once."""
+        super().load_middleware(is_async=False)
+        self._middleware_chain: Any = ServeStaticMiddleware(sync_to_async(self._middleware_chain))
+
+
+pages = PagesHandler()
 programs = ProgramsHandler()
 HTTPChannel.MAX_LENGTH = HTTPChannel.totalHeadersSize = 65_536  # bytes of an address; beyond, Twisted hangs up
 # Bytes of what a page says: far more than ours do. Beyond, the socket is closed with 1009 and nothing is kept of it.

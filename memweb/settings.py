@@ -4,6 +4,7 @@ import contextlib
 import logging
 import re
 import secrets
+from collections.abc import MutableMapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -65,7 +66,6 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -188,6 +188,14 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [PACKAGE_FOLDER / "static"]
 SERVESTATIC_USE_FINDERS = True  # no collectstatic step
 SERVESTATIC_AUTOREFRESH = DEBUG
+
+
+def SERVESTATIC_ADD_HEADERS_FUNCTION(headers: MutableMapping[str, str], _path: str, _url: str) -> None:  # noqa: N802
+    """Static files are answered in front of the middleware (`memweb.asgi`)."""
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = SECURE_REFERRER_POLICY
+
+
 MEDIA_ROOT = PATHS.media
 STORAGES = {
     "default": {"BACKEND": "agents.ingest.uploads.WholeFiles"},

@@ -1,0 +1,51 @@
+"""The door of pages: static files in front of the middleware, and a page in one go in one thread."""
+
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from asgiref.sync import SyncToAsync, async_to_sync
+from asgiref.testing import ApplicationCommunicator
+
+from memweb.asgi import pages
+
+make_communicator: Any = ApplicationCommunicator  # asgiref gives it no types
+HEADERS = [(b"host", b"localhost")]
+
+
+async def answer(path: str) -> tuple[dict[str, str], bytes]:
+    """Headers, with the status, and body."""
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": b"", "headers": HEADERS}
+    communicator: Any = make_communicator(pages, scope)
+    await communicator.send_input({"type": "http.request", "body": b"", "more_body": False})
+    begun = await communicator.receive_output(30)
+    headers = {name.decode().lower(): value.decode() for name, value in begun["headers"]}
+    body, more = b"", True
+    while more:
+        part = await communicator.receive_output(30)
+        body, more = body + part.get("body", b""), part.get("more_body", False)
+    await communicator.wait()
+    return {"status": str(begun["status"]), **headers}, body
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_page_changes_threads_three_times() -> None:
+    """For what Django does before it and after it, and for all of its middleware with the view."""
+    hops: list[str] = []
+    call = SyncToAsync.__call__
+
+    async def counted(self: Any, *arguments: Any, **named: Any) -> Any:
+        hops.append(getattr(self.func, "__qualname__", str(self.func)))
+        return await call(self, *arguments, **named)
+
+    with patch.object(SyncToAsync, "__call__", counted):
+        headers, body = async_to_sync(answer)("/login/")
+    assert headers["status"] == "200" and b"<form" in body
+    assert headers["x-frame-options"] == "DENY" and "script-src" in headers["content-security-policy"]
+    assert len(hops) == 3, hops
+
+
+def test_a_static_file_is_answered_with_what_protects_it() -> None:
+    headers, body = async_to_sync(answer)("/static/css/base.css")
+    assert headers["status"] == "200" and headers["content-type"].startswith("text/css") and b"--accent" in body
+    assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "same-origin")
