@@ -18,7 +18,7 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from agents import selectors, services
 from agents.admin import origins, revisions, usage
 from agents.admin.bases import EngineOnly, ReadOnly, Searched, link, links
-from agents.admin.forms import BlockForm, PresetForm
+from agents.admin.forms import AgentForm, BlockForm, PresetForm
 from agents.exceptions import InvalidInput
 from agents.models import (
     Agent,
@@ -197,6 +197,8 @@ class AgentBlockInline(admin.TabularInline[AgentBlock, Agent]):
 
 @admin.register(Agent)
 class AgentAdmin(admin.ModelAdmin[Agent]):
+    form = AgentForm
+    exclude = ("detached_functions", "attached_functions", "ask_first")
     list_display = ("name", "owner", *usage.LISTED, "last_active_at")
     list_filter = ("owner", "model")
     search_fields = ("name", "owner__username")
@@ -221,7 +223,10 @@ class AgentAdmin(admin.ModelAdmin[Agent]):
 
     def save_model(self, request: HttpRequest, obj: Agent, form: Any, change: bool) -> None:
         """Only what was changed here: a run may have moved the agent's counters since the page was opened."""
-        obj.save(update_fields=[name for name in form.changed_data if name != "attached_archives"])
+        chosen = {"functions", "asked_about"}
+        obj.save(update_fields=[name for name in form.changed_data if name not in {"attached_archives", *chosen}])
+        if chosen & set(form.changed_data):
+            form.choose()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # an agent needs its blocks and archive: the page makes them together

@@ -7,7 +7,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from agents.models import Block
+from agents import selectors, services
+from agents.llm.types import SEND_MESSAGE
+from agents.models import Agent, Block
 from agents.models.block import DEFAULT_LIMIT
 from agents.text.clean import typed
 
@@ -55,6 +57,37 @@ class PresetForm(forms.ModelForm[Any]):
     """A persona or a human."""
 
     text = TypedText(max_length=DEFAULT_LIMIT)
+
+
+class AgentForm(forms.ModelForm[Agent]):
+    """With its functions by name, instead of the columns that say which are on, off and asked about."""
+
+    functions = forms.MultipleChoiceField(label=_("functions"), widget=forms.CheckboxSelectMultiple)
+    asked_about = forms.MultipleChoiceField(
+        label=_("asks the person before"), widget=forms.CheckboxSelectMultiple, required=False
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cards = selectors.function_cards(self.instance)
+        away = set(self.instance.attached_functions) - {card.name for card in cards}  # gone, and to be taken off
+        self.fields["functions"].choices = [(name, name) for name in (*(c.name for c in cards), *sorted(away))]  # type: ignore[attr-defined]
+        self.fields["asked_about"].choices = [(c.name, c.name) for c in cards if c.source]  # type: ignore[attr-defined]
+        self.initial["functions"] = [card.name for card in cards if card.on] + sorted(away)
+        self.initial["asked_about"] = [card.name for card in cards if card.asks]
+
+    def clean_functions(self) -> list[str]:
+        chosen: list[str] = self.cleaned_data["functions"]
+        if SEND_MESSAGE not in chosen:
+            raise forms.ValidationError(_("Without %(function)s an agent cannot speak.") % {"function": SEND_MESSAGE})
+        return chosen
+
+    def choose(self) -> None:
+        """Have the agent use what was chosen. What is new and asks by itself goes on asking."""
+        agent, before = self.instance, set(self.instance.attached_functions)
+        services.functions_choose(agent=agent, names=self.cleaned_data["functions"])
+        for name in before & set(agent.attached_functions):
+            services.function_ask_first(agent=agent, name=name, ask=name in self.cleaned_data["asked_about"])
 
 
 class BlockForm(forms.ModelForm[Block]):

@@ -408,6 +408,27 @@ def test_the_first_page_tells_how_the_last_backup_went(root: Client, settings: S
     assert "backup" not in root.get("/admin/").content.decode()
 
 
+def test_the_functions_of_an_agent(root: Client, agent: Agent) -> None:
+    source = FunctionSource.objects.create(name="lake.py")
+    for name in ("depth", "drain"):
+        InstalledFunction.objects.create(source=source, name=name, ask_first=name == "drain")
+    services.function_switch(agent=agent, name="depth", on=True)
+    page = root.get(change := page_of(agent)).content.decode()
+    assert page.count('name="functions"') == 10 and page.count('name="asked_about"') == 2
+    fields: dict[str, Any] = _Form(page).fields | {
+        "functions": ["send_message", "depth", "drain"],
+        "asked_about": ["depth"],
+    }
+    assert root.post(change, fields).status_code == 302
+    agent.refresh_from_db()
+    assert agent.attached_functions == ["depth", "drain"] and agent.ask_first == ["depth", "drain"]
+    assert len(agent.detached_functions) == 7
+    silent = root.post(change, fields | {"functions": ["depth"]})
+    assert "Without send_message an agent cannot speak." in silent.content.decode().replace("&quot;", "")
+    agent.refresh_from_db()
+    assert agent.attached_functions == ["depth", "drain"]
+
+
 def test_how_memweb_is(root: Client, agent: Agent) -> None:
     empty = root.get("/admin/operation/").content.decode()
     assert empty.count("Nothing in the last 24 hours.") == 4 and "Why runs failed" not in empty
