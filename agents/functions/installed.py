@@ -14,7 +14,6 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from agents import dispatch
 from agents.exceptions import FunctionError
 from agents.functions import mcp_servers, registry
 from agents.functions.registry import ValidCall
@@ -71,10 +70,17 @@ class OutsideFunction:
 
     def _called_by_server(self, arguments: str, check: Callable[[], None]) -> str:
         row, given = self.row, self.validate(arguments).arguments
-        reach = mcp_servers.reach(row.source)
-        text, changed = servers.call(row.source_id, reach, row.remote_name, given, seconds=row.time_limit, check=check)
-        if changed:
-            dispatch.look_at_server(row.source_id)
+        reach, changed = mcp_servers.reach(row.source), False
+        try:
+            text, changed = servers.call(
+                row.source_id, reach, row.remote_name, given, seconds=row.time_limit, check=check
+            )
+        except FunctionFault as fault:
+            changed = fault.changed
+            raise
+        finally:
+            if changed:
+                mcp_servers.ask(row.source_id)
         return text
 
 

@@ -74,8 +74,11 @@ def calls_asked(agent: Agent) -> "QuerySet[OutsideCall]":
 
 
 def broken_sources(agent: Agent) -> "QuerySet[FunctionSource]":
-    """Modules and servers that offer its agent less than they wanted to, with the reason."""
-    return FunctionSource.objects.filter(Q(owner=None) | Q(owner=agent.owner_id)).exclude(error="")
+    """Modules and servers that offer the agent less than they wanted to, with the reason. What a server that is
+    everybody's said is for staff: it may be of somebody else's call."""
+    theirs = Q(owner=agent.owner_id) | Q(owner=None, kind=FunctionSource.Kind.MODULE)
+    shown = theirs | Q(owner=None) if agent.owner.is_staff else theirs
+    return FunctionSource.objects.filter(shown).exclude(error="")
 
 
 def servers_of(person: "User") -> "QuerySet[FunctionSource]":

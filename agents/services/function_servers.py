@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from agents import dispatch
 from agents.exceptions import InvalidInput
+from agents.functions import mcp_servers
 from agents.models import FunctionSource
 from agents.sealing import seal
 from agents.text.clean import typed
@@ -21,7 +22,7 @@ from agents.text.clean import typed
 if TYPE_CHECKING:
     from django.contrib.auth.models import User
 
-MOST_SERVERS = 30  # that a person can add
+MOST_SERVERS = 10  # that a person can add
 LONGEST_SERVER_NAME = 32  # characters; it goes before the names of functions that clash
 LONGEST_ADDRESS = 2000
 LONGEST_SECRETS = 20_000
@@ -67,10 +68,9 @@ def server_change(*, person: "User", server: Server, draft: ServerDraft) -> Serv
 
 
 def server_look(*, server: Server) -> None:
-    """Have a worker ask it again what it offers."""
-    with transaction.atomic():
-        Server.objects.filter(pk=server.pk).update(asked_at=timezone.now())
-        dispatch.look_at_server(server.pk)
+    """Have a worker ask it again what it offers; nothing while one is at it."""
+    if not server.looking:
+        mcp_servers.ask(server.pk)
 
 
 def server_remove(*, server: Server) -> None:

@@ -74,11 +74,13 @@ def _parameters(schema: dict[str, Any]) -> dict[str, Any]:
             },
             "required": [*(name for name in whole.get("required", ()) if name in properties), REQUEST_HEARTBEAT],
         }
-        length = len(json.dumps(told))
+        length = len(json.dumps(told, allow_nan=False))
     except SchemaError as error:
         raise Unusable(f"its schema is broken ({error.message[:200]})") from error
-    except (ValueError, RecursionError) as error:
-        raise Unusable("its schema is too deep or too large") from error
+    except RecursionError as error:
+        raise Unusable("its schema is too deep") from error
+    except Exception as error:
+        raise Unusable(f"its schema is broken ({str(error)[:200] or type(error).__name__})") from error
     if taken := [name for name in OURS if name in properties]:
         raise Unusable(f"memweb uses the name {taken[0]} of its parameter itself")
     if length > LONGEST_SCHEMA:

@@ -10,6 +10,9 @@ import socket
 import anyio.to_thread
 import httpx2
 
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+OLD_OR_LOCAL = [ipaddress.ip_network(net) for net in ("64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96")]
+
 
 class NotPublic(Exception):
     """The address belongs to a private network."""
@@ -24,7 +27,7 @@ class PublicOnly(httpx2.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """The request, to the checked address, by the name that the URL has."""
         host = request.url.host
-        address = await anyio.to_thread.run_sync(public_address, host)
+        address = await anyio.to_thread.run_sync(public_address, host, abandon_on_cancel=True)
         pinned = httpx2.Request(
             request.method,
             request.url.copy_with(host=address),
@@ -55,9 +58,11 @@ def is_public(address: str) -> bool:
     """Whether anybody on the internet would reach the same machine by it."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
+        if ip in NAT64:
+            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
         inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo[1] if ip.teredo else None)
-        if inner is None and ip in ipaddress.ip_network("64:ff9b::/96"):
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if inner is not None:
             return is_public(str(inner))
+        if ip.is_site_local or any(ip in network for network in OLD_OR_LOCAL):
+            return False
     return ip.is_global and not ip.is_multicast

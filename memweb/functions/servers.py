@@ -14,16 +14,19 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from memweb.functions.sources import CHECK_SECONDS, Described, FunctionFault
 from memweb.stack.env import surroundings
 
-LISTING_SECONDS = 90.0  # to open a session and list the tools
+MOST_KEEPERS = 50
+LISTING_SECONDS = 70.0  # to open a session and list the tools
 OPENING_SECONDS = 45.0  # beyond what the call itself may take
 STOP_SECONDS = 3.0  # for a request to be stopped; else its keeper is ended
-UNKNOWN = "The server's process ended while it was at this. Nobody knows whether it was carried out."
+END_SECONDS = 25.0  # for a keeper to end in order
+UNKNOWN = "Nobody knows whether it was carried out."
 
 Json = dict[str, Any]
 
@@ -41,10 +44,11 @@ class Keeper:
 
     def __init__(self, reach: Mapping[str, Any]) -> None:
         self.reach = dict(reach)
+        self.used_at = time.monotonic()
         self._numbers = itertools.count(1)
         self._waiting: dict[int, queue.SimpleQueue[Json]] = {}
         self._lock = threading.Lock()
-        self._over = False
+        self._over = self._retired = False
         self._requests: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         # started by a thread that stays: on Linux a child that dies with its parent dies with the thread that made it
         self._process = _starter.submit(_start).result()
@@ -57,6 +61,11 @@ class Keeper:
         """Whether it takes no more requests."""
         return self._over
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody waits for an answer."""
+        return bool(self._waiting)
+
     def ask(self, request: Json, *, seconds: float, check: Callable[[], None]) -> Json | None:
         """The answer; None if the keeper ended before it began. `check` is asked all the time, and what it raises stops
         the request. Raises FunctionFault."""
@@ -65,16 +74,19 @@ class Keeper:
             if self._over:
                 return None
             self._waiting[number] = answers
+            self.used_at = time.monotonic()
         self._send({"id": number, **request})
         try:
             answer = self._awaited(number, answers, seconds, check)
-        except queue.Empty as error:
-            self.end()
-            raise FunctionFault(f"It did not end within {seconds:g} seconds. {UNKNOWN}") from error
         finally:
-            del self._waiting[number]
+            with self._lock:
+                del self._waiting[number]
+            if self._retired and not self._waiting:
+                self.end()
         if answer and "fault" in answer:
-            raise FunctionFault(answer["fault"])
+            fault = FunctionFault(answer["fault"])
+            fault.changed = bool(answer.get("changed"))
+            raise fault
         return answer
 
     def _awaited(
@@ -85,46 +97,55 @@ class Keeper:
             try:
                 answer = answers.get(timeout=CHECK_SECONDS)
             except queue.Empty:
-                try:
-                    check()
-                except BaseException:
-                    self._stop(number, answers)
-                    raise
-                if time.monotonic() > until:
-                    raise
-                continue
+                self._check(number, answers, check)
+                if time.monotonic() < until:
+                    continue
+                self.end()
+                late = f"It did not end within {seconds:g} seconds."
+                raise FunctionFault(f"{late} {UNKNOWN}" if begun else late) from None
             if answer.get("over"):
                 if begun:
-                    raise FunctionFault(UNKNOWN)
+                    raise FunctionFault(f"The server's process ended while it was at this. {UNKNOWN}")
                 return None
             if not answer.get("begun"):
                 return answer
             begun = True
 
-    def _stop(self, number: int, answers: "queue.SimpleQueue[Json]") -> None:
-        self._send({"stop": number})
+    def _check(self, number: int, answers: "queue.SimpleQueue[Json]", check: Callable[[], None]) -> None:
         try:
-            while answers.get(timeout=STOP_SECONDS).get("begun"):
-                pass
-        except queue.Empty:
+            check()
+        except BaseException:
+            self._send({"stop": number})
+            try:
+                while answers.get(timeout=STOP_SECONDS).get("begun"):
+                    pass
+            except queue.Empty:
+                self.end()
+            raise
+
+    def retire(self) -> None:
+        """No new requests come; it ends when those are answered that wait."""
+        self._retired = True
+        if not self._waiting:
             self.end()
 
     def end(self) -> None:
-        """Nobody needs it any more, or it does not answer."""
-        self._process.kill()
+        """In order, with all that the server started; struck down if that takes too long."""
+        self._over = True
+        self._requests.put(None)
+        last = threading.Timer(END_SECONDS, self._process.kill)
+        last.daemon = True
+        last.start()
 
     def _send(self, message: Mapping[str, Any]) -> None:
         self._requests.put(json.dumps(message).encode() + b"\n")
 
     def _write(self) -> None:
         assert self._process.stdin
-        with self._process.stdin as pipe:
+        with suppress(OSError), self._process.stdin as pipe:
             while (line := self._requests.get()) is not None:
-                try:
-                    pipe.write(line)
-                    pipe.flush()
-                except OSError:
-                    return
+                pipe.write(line)
+                pipe.flush()
 
     def _read(self) -> None:
         assert self._process.stdout
@@ -163,19 +184,33 @@ _lock = threading.Lock()
 def _keeper(key: int, reach: Mapping[str, Any]) -> Keeper:
     with _lock:
         keeper = _kept.get(key)
-        if keeper and (keeper.over or keeper.reach != reach):
-            keeper.end()
-            keeper = None
-        if keeper is None:
-            try:
-                keeper = _kept[key] = Keeper(reach)
-            except OSError as error:
-                raise FunctionFault(f"No process could be started for it: {error.strerror or error}.") from error
+        if keeper and not keeper.over and keeper.reach == reach:
+            return keeper
+        if keeper:
+            del _kept[key]
+            keeper.retire()
+        _make_room()
+        try:
+            keeper = _kept[key] = Keeper(reach)
+        except OSError as error:
+            raise FunctionFault(f"No process could be started for it: {error.strerror or error}.") from error
         return keeper
 
 
+def _make_room() -> None:
+    """Let go of those that are over, and of the one that nobody has needed for longest, where there are many."""
+    for key in [key for key, keeper in _kept.items() if keeper.over]:
+        del _kept[key]
+    if len(_kept) < MOST_KEEPERS:
+        return
+    idle = [(keeper.used_at, key) for key, keeper in _kept.items() if not keeper.busy]
+    if not idle:
+        raise FunctionFault(f"{MOST_KEEPERS} MCP servers are at work: try again later.")
+    _kept.pop(min(idle)[1]).retire()
+
+
 def _ask(key: int, reach: Mapping[str, Any], request: Json, seconds: float, check: Callable[[], None]) -> Json:
-    for _attempt in range(3):  # one that ended because nobody had needed it for long began nothing
+    for _attempt in range(2):  # one that ended because nobody had needed it for long began nothing
         answer = _keeper(key, reach).ask(request, seconds=seconds, check=check)
         if answer is not None:
             return answer
@@ -184,7 +219,7 @@ def _ask(key: int, reach: Mapping[str, Any], request: Json, seconds: float, chec
 
 def tools(key: int, reach: Mapping[str, Any]) -> Tools:
     """What the server offers. `key` names it, `reach` says how: {"url", "headers", "allow_private"} or {"command",
-    "env"}. Raises FunctionFault."""
+    "env"}; `shared` if several people call it. Raises FunctionFault."""
     answer = _ask(key, reach, {"list": True}, LISTING_SECONDS, lambda: None)
     return Tools([Described(**one) for one in answer["functions"]], answer["left_out"])
 
@@ -209,4 +244,4 @@ def forget(key: int) -> None:
     """The server is no more."""
     with _lock:
         if keeper := _kept.pop(key, None):
-            keeper.end()
+            keeper.retire()

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from docstring_parser import parse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
@@ -14,6 +15,7 @@ REQUEST_HEARTBEAT = "request_heartbeat"
 HEARTBEAT_DESCRIPTION = "True to run another function right after this one."
 
 MOST_PARTS = 20_000  # of a schema
+DEFINITIONS = ("$defs", "definitions")  # what only references lead to
 
 
 @dataclass(frozen=True)
@@ -53,24 +55,37 @@ def _parameters(arguments: type[BaseModel]) -> dict[str, Any]:
 
 def inlined(schema: dict[str, Any]) -> dict[str, Any]:
     """The schema with what it refers to in the place of each reference: modes put schemas inside others, where a
-    reference would lead nowhere. What contains itself is left open. Raises ValueError for one that grows too large."""
-    definitions = schema.get("$defs", {})
+    reference would lead nowhere. What contains itself is left open. Raises ValueError for one that grows too large, and
+    for a reference that leads nowhere within it."""
     parts = itertools.count(1)
 
     def whole(part: Any, within: tuple[str, ...]) -> Any:
         if next(parts) > MOST_PARTS:
-            raise ValueError(f"A schema has at most {MOST_PARTS:,} parts")
+            raise ValueError(f"a schema has at most {MOST_PARTS:,} parts")
         if isinstance(part, list):
             return [whole(item, within) for item in part]
         if not isinstance(part, dict):
             return part
-        name = str(part.get("$ref", "")).removeprefix("#/$defs/")
-        if name in definitions:
-            return {} if name in within else whole(definitions[name], (*within, name))
-        return {key: whole(item, within) for key, item in part.items() if key != "$defs"}
+        reference = part.get("$ref")
+        if isinstance(reference, str):
+            return {} if reference in within else whole(_pointed(schema, reference), (*within, reference))
+        return {key: whole(item, within) for key, item in part.items()}
 
-    inside: dict[str, Any] = whole(schema, ())
+    shown = {key: value for key, value in schema.items() if key not in DEFINITIONS}
+    inside: dict[str, Any] = whole(shown, ("#",))
     return inside
+
+
+def _pointed(schema: Any, reference: str) -> Any:
+    """What a JSON pointer (RFC 6901) leads to. Raises ValueError."""
+    found = schema
+    for part in reference.removeprefix("#/").split("/"):
+        key = unquote(part).replace("~1", "/").replace("~0", "~")
+        try:
+            found = found[int(key)] if isinstance(found, list) else found[key]
+        except (LookupError, TypeError, ValueError) as error:
+            raise ValueError(f"it refers to {reference[:80]}, which is not in it") from error
+    return found
 
 
 def reasons(error: ValidationError) -> str:

@@ -27,7 +27,9 @@ LARGEST_ANSWER = 10_000_000  # bytes
 
 
 class FunctionFault(Exception):
-    """A module or a call failed; says why, in a sentence."""
+    """A module or a call failed; says why, in a sentence. `changed`: its server told that it offers something else."""
+
+    changed = False
 
 
 @dataclass(frozen=True)

@@ -15,20 +15,22 @@ from unittest.mock import patch
 import httpx
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from mcp_types import Tool
 from pytest_django import Settings
 
 from agents import outside_calls, selectors, services
 from agents.exceptions import FunctionError, InvalidInput
-from agents.functions import installed, mcp_servers, toolset
+from agents.functions import installed, mcp_servers, registry, toolset
 from agents.llm.scripted import Answer, call, say
 from agents.models import Agent, FunctionSource, InstalledFunction, Message, OutsideCall, Run
 from agents.prompts import CALL_UNKNOWN
 from agents.services import ServerDraft
 from memweb.functions import servers
 from memweb.functions.mcp_tools import functions_of
-from memweb.functions.sources import FunctionFault
+from memweb.functions.sources import Described, FunctionFault
 from memweb.stack.env import Env
 from memweb.stack.plan import free_port
 from tests.conftest import ServeModel, exchange, make_agent
@@ -102,6 +104,7 @@ def wait_for(url: str) -> None:
 
 
 def look(server: FunctionSource) -> FunctionSource:
+    mcp_servers.ask(server.pk)
     mcp_servers.look(server.pk)
     server.refresh_from_db()
     return server
@@ -293,7 +296,7 @@ def test_a_program_that_is_no_server_is_reported(add: Add, command: str) -> None
 
 def test_an_address_where_nobody_answers(add: Add) -> None:
     port = free_port()
-    assert add(f"http://127.0.0.1:{port}/mcp").error == f"No server answers at http://127.0.0.1:{port}/mcp."
+    assert add(f"http://127.0.0.1:{port}/mcp").error == f"No server answers at 127.0.0.1:{port}."
 
 
 def test_a_server_that_is_away_keeps_its_functions(agent: Agent, add: Add) -> None:
@@ -307,6 +310,7 @@ def tool(name: str = "ok", schema: Any = None, **more: Any) -> Tool:
     return Tool(name=name, input_schema=schema or {"type": "object", "properties": {}}, **more)
 
 
+DRAFT_3, DRAFT_7 = (f"http://json-schema.org/draft-0{number}/schema#" for number in (3, 7))
 NESTED: dict[str, Any] = {}
 for _level in range(3000):
     NESTED = {"type": "object", "properties": {"a": NESTED}}
@@ -319,8 +323,22 @@ UNUSABLE = {
     "no object": (tool("bad", {"type": "string"}), "its schema is no object"),
     "no type": (tool("bad", {"type": "object", "properties": {"a": {"type": 12}}}), "its schema is broken"),
     "a list for properties": (tool("bad", {"type": "object", "properties": ["a"]}), "its schema is broken"),
-    "too deep": (tool("bad", NESTED), "too deep or too large"),
-    "doubling": (tool("bad", DOUBLING), "too deep or too large"),
+    "too deep": (tool("bad", NESTED), "too deep"),
+    "doubling": (tool("bad", DOUBLING), "at most 20,000 parts"),
+    "a number for its dialect": (tool("bad", {"type": "object", "$schema": 5}), "its schema is broken"),
+    "a yes for what is required": (
+        tool("bad", {"type": "object", "$schema": DRAFT_3, "required": True}),
+        "its schema is broken",
+    ),
+    "no number": (
+        tool("bad", {"type": "object", "properties": {"a": {"const": float("inf")}}}),
+        "its schema is broken",
+    ),
+    "refers elsewhere": (
+        tool("bad", {"type": "object", "properties": {"a": {"$ref": "http://x/y"}}}),
+        "refers to http",
+    ),
+    "refers nowhere": (tool("bad", {"type": "object", "properties": {"a": {"$ref": "#/nix"}}}), "refers to #/nix"),
     "too long": (
         tool("bad", {"type": "object", "properties": {"a": {"type": "string", "description": "x" * 30_000}}}),
         "more than 20,000 characters",
@@ -350,6 +368,24 @@ def test_a_schema_that_refers_to_itself_is_usable() -> None:
     assert one["parameters"]["required"] == ["request_heartbeat"] and one["ask_first"]
 
 
+def test_references_of_every_form_are_resolved() -> None:
+    """As servers in other languages write them."""
+    schema = {
+        "type": "object",
+        "$schema": DRAFT_7,
+        "properties": {
+            "filter": {"$ref": "#/definitions/Filter"},
+            "same": {"$ref": "#/properties/filter"},
+            "first": {"anyOf": [{"$ref": "#/definitions/a~1b%20c"}]},
+        },
+        "definitions": {"Filter": {"type": "string", "enum": ["a"]}, "a/b c": {"type": "integer"}},
+    }
+    (one,) = functions_of([tool("find", schema)])["functions"]
+    told = one["parameters"]["properties"]
+    assert told["filter"] == told["same"] == {"type": "string", "enum": ["a"]}
+    assert told["first"] == {"anyOf": [{"type": "integer"}]} and "$ref" not in json.dumps(one)
+
+
 # Names
 
 
@@ -372,6 +408,94 @@ def test_a_function_that_becomes_one_that_changes_things_asks_from_then_on(agent
     look(server)
     agent.refresh_from_db()
     assert agent.ask_first == ["count"]
+
+
+def described(name: str, *, ask_first: bool, **more: Any) -> Described:
+    schema = {"type": "object", "properties": {}, "required": []}
+    return Described(name, "", schema, idempotent=False, ask_first=ask_first, time_limit=60, remote_name=name, **more)
+
+
+def offered(server: FunctionSource, *tools: Described) -> None:
+    """What it says next time."""
+    mcp_servers.ask(server.pk)
+    with patch.object(servers, "tools", lambda *_: servers.Tools(list(tools), [])):
+        mcp_servers.look(server.pk)
+
+
+@pytest.fixture
+def remote(staff: User) -> FunctionSource:
+    return services.server_add(person=staff, draft=ServerDraft("remote", "https://example.org/mcp"))
+
+
+@pytest.mark.parametrize("between", ["it goes and comes back", "another server has it", "an agent was given the name"])
+def test_a_yes_to_one_function_is_none_to_another_of_its_name(
+    between: str, agent: Agent, staff: User, remote: FunctionSource
+) -> None:
+    if between == "an agent was given the name":
+        services.functions_choose(agent=agent, names={*registry.registered(), "lookup"})
+    else:
+        offered(remote, described("lookup", ask_first=False))
+        turned_on(agent, "lookup")
+    assert agent.ask_first == []
+    if between == "another server has it":
+        services.server_remove(server=remote)
+        remote = services.server_add(person=staff, draft=ServerDraft("second", "https://example.com/mcp"))
+    elif between == "it goes and comes back":
+        offered(remote)
+    offered(remote, described("lookup", ask_first=True))
+    agent.refresh_from_db()
+    assert agent.ask_first == ["lookup"]
+    turned_on(agent, "lookup")
+    offered(remote, described("lookup", ask_first=True))
+    agent.refresh_from_db()
+    assert agent.ask_first == []  # the person said so of this very function
+
+
+def test_a_new_tool_does_not_take_the_name_of_a_known_one(agent: Agent, add: Add, remote: FunctionSource) -> None:
+    add()
+    offered(remote, described("count", ask_first=False))
+    turned_on(agent, "remote_count")
+    offered(remote, described("remote_count", ask_first=True), described("count", ask_first=False))
+    names = dict(remote.functions.values_list("remote_name", "name"))
+    assert names == {"count": "remote_count", "remote_count": "remote_remote_count"}
+
+
+def test_a_look_that_comes_too_late_writes_nothing(staff: User, remote: FunctionSource) -> None:
+    """The address was changed while it was under way, or the server removed."""
+
+    def changed(*_: object) -> servers.Tools:
+        services.server_change(person=staff, server=remote, draft=ServerDraft("remote", "https://example.com/mcp"))
+        return servers.Tools([described("old", ask_first=True)], [])
+
+    def removed(*_: object) -> servers.Tools:
+        services.server_remove(server=FunctionSource.objects.get(pk=remote.pk))
+        return servers.Tools([described("old", ask_first=True)], [])
+
+    for during in (changed, removed):
+        mcp_servers.ask(remote.pk)
+        with patch.object(servers, "tools", during):
+            mcp_servers.look(remote.pk)
+        assert not InstalledFunction.objects.exists()
+
+
+def test_a_schema_that_no_database_holds_is_cleaned(remote: FunctionSource) -> None:
+    odd = described("odd", ask_first=True)
+    odd.parameters["properties"]["a"] = {"type": "string", "description": "\x00\ud800"}
+    offered(remote, odd)
+    assert remote.functions.get().parameters["properties"]["a"]["description"] == "?"
+
+
+def test_what_a_shared_server_said_is_for_staff(agent: Agent, bob: User, staff: User, client: Client) -> None:
+    draft = ServerDraft("all", "https://example.org/s3cret/mcp", shared=True)
+    server = services.server_add(person=staff, draft=draft)
+    FunctionSource.objects.filter(pk=server.pk).update(error="Of a call of Ada's.", looked_at=timezone.now())
+    for person, told in ((staff, True), (bob, False)):
+        client.force_login(person)
+        page = client.get(reverse("servers")).content.decode()
+        assert ("s3cret" in page, "Of a call of Ada" in page) == (told, told)
+        theirs = agent if person == staff else make_agent(bob, "Bee")
+        theirs.owner.refresh_from_db()
+        assert selectors.broken_sources(theirs).exists() is told
 
 
 def test_a_server_is_its_owners_alone_unless_it_is_shared(agent: Agent, bob: User, add: Add) -> None:

@@ -27,7 +27,19 @@ NAME = "mcp.test"
         *((address, True) for address in ("8.8.8.8", "2606:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8")),
         *((address, False) for address in ("127.0.0.1", "10.1.2.3", "192.168.0.1", "172.16.5.5", "169.254.169.254")),
         *((address, False) for address in ("0.0.0.0", "100.64.0.1", "224.0.0.1", "::1", "fe80::1%eth0", "fd00::1")),
-        *((address, False) for address in ("::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:7f00:1::", "::", "ff02::1")),
+        *(
+            (address, False)
+            for address in (
+                "::ffff:10.0.0.1",
+                "64:ff9b::a00:1",
+                "2002:7f00:1::",
+                "::",
+                "ff02::1",
+                "64:ff9b:1::a00:1",
+                "fec0::1",
+                "::10.0.0.1",
+            )
+        ),
     ],
 )
 def test_which_addresses_are_public(address: str, public: bool) -> None:

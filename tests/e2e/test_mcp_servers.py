@@ -96,7 +96,7 @@ def test_a_server_is_added_its_functions_asked_about_and_called(
     expect(dialog.get_by_label("URL")).to_have_value(by_http)
     dialog.get_by_label("URL").fill("http://127.0.0.1:9/mcp")
     dialog.get_by_role("button", name="Keep", exact=True).click()
-    expect(row).to_contain_text("No server answers at http://127.0.0.1:9/mcp.")
+    expect(row).to_contain_text("No server answers at 127.0.0.1:9.")
     dialog.get_by_role("button", name="Remove birds").click()
     answer_yes(page)
     expect(dialog).to_contain_text("There are none yet.")
