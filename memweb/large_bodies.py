@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from io import BytesIO
 from typing import IO, Any
 
-from daphne.server import Server
+from daphne.http_protocol import WebRequest
 
 REQUEST = "memweb.request"  # in the scope: Twisted's request, and what was received
 PIECE = 64 * 1024  # bytes
@@ -18,17 +18,33 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_create_application = Server.create_application
+_process = WebRequest.process
 
 
-def _with_its_request(server: Any, protocol: Any, scope: Scope) -> Any:
-    if scope["type"] == "http":
-        scope[REQUEST] = protocol, protocol.content
-        protocol.content = BytesIO()
-    return _create_application(server, protocol, scope)
+class _Serving:
+    """daphne's server, except that an application gets the request itself and what was received. Only requests are
+    reached for: daphne's module of the server makes the event loop, which the programs' common parent must not have."""
+
+    def __init__(self, server: Any) -> None:
+        self._server = server
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+    def create_application(self, protocol: Any, scope: Scope) -> Any:
+        """As the server's."""
+        if scope["type"] == "http":
+            scope[REQUEST] = protocol, protocol.content
+            protocol.content = BytesIO()
+        return self._server.create_application(protocol, scope)
 
 
-Server.create_application = _with_its_request
+def _processed(request: Any) -> Any:
+    request.server = _Serving(request.server)
+    return _process(request)
+
+
+WebRequest.process = _processed
 
 
 def piece_by_piece(application: Application) -> Application:

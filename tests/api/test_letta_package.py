@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,14 +35,10 @@ def python(pytestconfig: pytest.Config) -> Path:
     if not folder.exists():
         making = folder.with_name("making")
         shutil.rmtree(making, ignore_errors=True)
-        uv = [sys.executable, "-m", "uv", "--quiet"]
-        install = [*uv, "pip", "install", "--python", str(making / "bin" / "python")]
-        for command in (
-            [*uv, "venv", "--python", sys.executable, str(making)],
-            [*install, *NEEDED],
-            [*install, "--no-deps", LETTA],
-        ):
-            subprocess.run(command, check=True)
+        venv.create(making)
+        pip = [sys.executable, "-m", "pip", "--python", str(making / "bin" / "python"), "--disable-pip-version-check"]
+        for packages in (NEEDED, ("--no-deps", LETTA)):
+            subprocess.run([*pip, "install", "--quiet", *packages], check=True)
         making.rename(folder)
     return folder / "bin" / "python"
 
