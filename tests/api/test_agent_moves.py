@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 
 from agents.llm.scripted import Answer, Request, ScriptedServer, call, last_event, say
@@ -12,6 +13,7 @@ from tests.homes import open_folder
 from tests.processes import until
 from tests.product import Product
 
+LOOK = "from agents.functions import installed; installed.refresh()"
 pytestmark = pytest.mark.timeout(240)
 
 
@@ -44,6 +46,21 @@ def living(product: Product, folder: Path) -> tuple[str, str]:
     return token, agent.id
 
 
+def installed(product: Product) -> None:
+    """A function of one's own, where both have it."""
+    product.memweb("function", "new", "milestones")
+    product.manage("shell", "--no-imports", "-c", LOOK)
+
+
+def tools(product: Product, token: str, agent_id: str, **changes: str) -> set[str]:
+    """What the agent may call, after such changes."""
+    address = f"{product.url}/v1/agents/{agent_id}/tools"
+    with httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=30) as http:
+        for name, how in changes.items():
+            http.patch(f"{address}/{how}/tool-{name}").raise_for_status()
+        return {tool["name"] for tool in http.get(address, params={"limit": 100}).raise_for_status().json()}
+
+
 def answers(client: Client, agent_id: str, text: str) -> str:
     reply = client.user_message(agent_id=agent_id, message=text)
     return reply.text
@@ -52,12 +69,17 @@ def answers(client: Client, agent_id: str, text: str) -> str:
 def test_an_agent_moves_with_all_it_knows(product: Product) -> None:
     with open_folder() as folder, ScriptedServer(from_memory) as model:
         token, agent_id = living(product, folder)
+        installed(product)
+        had = tools(product, token, agent_id, milestones="attach", pause_heartbeats="detach")
         packed = folder / "traveller.zip"
         with create_client(product.url, token) as client, packed.open("wb") as file:
             client.save_agent(agent_id, file, documents=True)
         with Product(folder / "home", model) as second:
-            with create_client(second.url, second.memweb("token", "create").strip()) as client:
+            installed(second)
+            theirs = second.memweb("token", "create").strip()
+            with create_client(second.url, theirs) as client:
                 (agent,) = client.import_agent(packed)
+                assert tools(second, theirs, agent.id) == had and "milestones" in had
                 assert agent.missing_files == ()
                 assert answers(client, agent.id, "Where do I live?") == "You live in Lisbon, and you told me."
                 archive = client.get_archive("Ship logs")
