@@ -355,11 +355,11 @@ def test_a_message_edited_is_cut_and_the_new_one_waits_and_arrives(
     async def talk(socket: Socket) -> None:
         await socket.resume(4)
         await run_in_thread(browser.post, reverse("message_edit", args=[message.pk]), {"text": "Bergen?"})
-        await run_in_thread(services.run_next, agent_id=agent.pk)
-        frames = await socket.everything()
+        frames = await socket.everything()  # before the run: what waits no more is not drawn
         assert of_kind(frames, "cut") == [{"type": "cut", "from_seq": 2, "to_seq": 4, "version": 1}]
         assert "Bergen?" in next(frame for frame in frames if 'id="waiting"' in frame)
-        assert rows(frames) == [5, 6]
+        await run_in_thread(services.run_next, agent_id=agent.pk)
+        assert rows(await socket.everything()) == [5, 6]
 
     meet(agent, browser, talk)
 
