@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from django.utils import timezone
 from mcp_types import Tool
 from pytest_django import Settings
 
-from agents import outside_calls, selectors, services
+from agents import selectors, services
 from agents.exceptions import FunctionError, InvalidInput
 from agents.functions import installed, mcp_servers, registry, toolset
 from agents.llm.scripted import Answer, call, say
@@ -33,16 +32,13 @@ from memweb.functions.mcp_tools import functions_of
 from memweb.functions.sources import Described, FunctionFault
 from memweb.stack.env import Env
 from memweb.stack.plan import free_port
+from tests.agents.outside import Killed, answered_once, killed, results
 from tests.conftest import ServeModel, exchange, make_agent
 
 PROGRAM = Path(__file__).parent.parent / "mcp_server.py"
 STDIO = f"{sys.executable} {PROGRAM}"
 Kind = Message.Kind
 Add = Callable[..., FunctionSource]
-
-
-class Killed(BaseException):
-    """As if the worker were no more."""
 
 
 @pytest.fixture
@@ -122,23 +118,12 @@ def called(agent: Agent, name: str, arguments: str, check: Callable[[], None] = 
     return installed.by_name(agent.owner_id)[name].call(arguments, agent=agent, call_id="1", check=check)
 
 
-def results(agent: Agent) -> list[str]:
-    rows = agent.messages.filter(kind=Kind.FUNCTION_RESULT).order_by("seq")
-    return [json.loads(row.content)["message"] for row in rows]
-
-
 def runs(pid: int) -> bool:
     """Whether there is such a process that is no zombie."""
     try:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return False
-
-
-def answered_once(agent: Agent) -> bool:
-    asked = [one["id"] for row in agent.messages.filter(kind=Kind.ASSISTANT) for one in row.calls]
-    given = list(agent.messages.filter(kind=Kind.FUNCTION_RESULT).values_list("call_id", flat=True))
-    return sorted(asked) == sorted(given) and not OutsideCall.objects.filter(ended_at=None).exists()
 
 
 @pytest.mark.parametrize("way", ["stdio", "http"])
@@ -192,18 +177,7 @@ def test_a_worker_killed_at_each_point_calls_nothing_twice(
     turned_on(agent, "count")
     serve_model([Answer(calls=(("count", '{"word": "one"}'), ("count", '{"word": "two"}'))), say("Done.")])
     services.message_send(agent=agent, text="Count both.")
-    call_it = installed.OutsideFunction.call
-
-    def killed_after(self: installed.OutsideFunction, *arguments: str, **more: object) -> str:
-        call_it(self, *arguments, **more)  # type: ignore[arg-type]
-        raise Killed
-
-    broken: dict[str, AbstractContextManager[Any]] = {
-        "before it begins": patch.object(outside_calls, "_begin", side_effect=Killed),
-        "while it runs": patch.object(installed.OutsideFunction, "call", killed_after),
-        "before its result is written": patch.object(outside_calls, "end", side_effect=Killed),
-    }
-    with broken[point], pytest.raises(Killed):
+    with killed(point), pytest.raises(Killed):
         services.run_next(agent_id=agent.pk)
     Run.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     services.run_next(agent_id=agent.pk)

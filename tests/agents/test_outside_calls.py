@@ -4,10 +4,8 @@ import json
 import textwrap
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -23,6 +21,7 @@ from agents.services.runs import MOST_CLAIMS
 from memweb.functions import sources
 from memweb.functions.sources import Described, Source
 from memweb.stack.env import Env
+from tests.agents.outside import Killed, answered_once, killed, results
 from tests.conftest import ServeModel, exchange
 
 Kind = Message.Kind
@@ -52,10 +51,6 @@ COUNTING = """
 
 
 OFFER = "from memweb.functions import function\n@function()\n"
-
-
-class Killed(BaseException):
-    """As if the worker were no more."""
 
 
 @pytest.fixture
@@ -100,18 +95,6 @@ def counting(agent: Agent, module: Module, counted: Path) -> Agent:
     services.function_switch(agent=agent, name="count", on=True)
     services.function_switch(agent=agent, name="count_again", on=True)
     return agent
-
-
-def results(agent: Agent) -> list[str]:
-    rows = agent.messages.filter(kind=Kind.FUNCTION_RESULT).order_by("seq")
-    return [json.loads(row.content)["message"] for row in rows]
-
-
-def answered_once(agent: Agent) -> bool:
-    """Every call that the agent wrote has one result, and none is open."""
-    asked = [one["id"] for row in agent.messages.filter(kind=Kind.ASSISTANT) for one in row.calls]
-    given = list(agent.messages.filter(kind=Kind.FUNCTION_RESULT).values_list("call_id", flat=True))
-    return sorted(asked) == sorted(given) and not OutsideCall.objects.filter(ended_at=None).exists()
 
 
 def test_an_agent_calls_a_function_of_a_module(counting: Agent, counted: Path, serve_model: ServeModel) -> None:
@@ -160,18 +143,7 @@ def test_a_killed_worker_at_each_point(
     answer = Answer(calls=((name, '{"word": "one"}'), ("count", '{"word": "two"}')))
     serve_model([answer, say("Done.")])
     services.message_send(agent=counting, text="Count both.")
-    call_it = installed.OutsideFunction.call
-
-    def killed_after(self: installed.OutsideFunction, *arguments: str, **more: object) -> str:
-        call_it(self, *arguments, **more)  # type: ignore[arg-type]
-        raise Killed
-
-    broken: dict[str, AbstractContextManager[Any]] = {
-        "before it begins": patch.object(outside_calls, "_begin", side_effect=Killed),
-        "while it runs": patch.object(installed.OutsideFunction, "call", killed_after),
-        "before its result is written": patch.object(outside_calls, "end", side_effect=Killed),
-    }
-    with broken[point], pytest.raises(Killed):
+    with killed(point), pytest.raises(Killed):
         services.run_next(agent_id=counting.pk)
     Run.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
     assert services.run_next(agent_id=counting.pk)
