@@ -154,14 +154,18 @@ def _unfit(error: ValidationError, *place: str | int) -> InvalidInput:
 # Opened
 
 
+def check_size(size: int, most: int) -> None:
+    """Of a file, in bytes. Raises InvalidInput."""
+    if size > most:
+        raise InvalidInput(_("The file is too large: at most %(limit)d MB.") % {"limit": most // 1048576})
+
+
 @contextmanager
 def opened(file: IO[bytes]) -> Iterator[OpenedFile]:
     """Look through a file. Raises InvalidInput, also for what turns out to be damaged while it is read."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
-    if size > settings.MAX_AGENT_FILE_BYTES:
-        limit = settings.MAX_AGENT_FILE_BYTES // 1048576
-        raise InvalidInput(_("The file is too large: at most %(limit)d MB.") % {"limit": limit})
+    check_size(size, settings.MAX_AGENT_FILE_BYTES)
     try:
         if file.read(len(PACKED)) != PACKED:
             yield OpenedFile(file, None)

@@ -7,7 +7,6 @@ from typing import IO, TYPE_CHECKING, cast
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
-from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from agents import selectors
@@ -17,7 +16,7 @@ from agents.ingest.uploads import check_upload
 from agents.models import Agent, Block, Document
 from agents.services import letta_files
 from agents.services.agent_imports import agent_import
-from agents.services.agent_reading import is_agent_file
+from agents.services.agent_reading import check_size, is_agent_file
 from agents.services.agents import agent_describe
 from agents.services.archives import document_add
 from agents.services.blocks import BlockSettings, block_attach_new, block_note, block_share
@@ -50,19 +49,14 @@ class Bringing:
 
 def agents_import(*, owner: "User", file: "File[bytes]", how: Bringing = Bringing()) -> list[Imported]:
     """New agents from a file, all of them or none. Raises InvalidInput."""
-    _check_size(file, settings.MAX_AGENT_FILE_BYTES)
+    check_size(file.size, settings.MAX_AGENT_FILE_BYTES)
     content = cast(IO[bytes], file)
     if is_export(content):
         return [Imported(history_import(owner=owner, content=content, name=f"{how.name}{how.suffix}"), [], [])]
     if is_agent_file(content):
         return [_own(owner, content, how)]
-    _check_size(file, settings.MAX_UPLOAD_BYTES)  # it is held whole
+    check_size(file.size, settings.MAX_UPLOAD_BYTES)  # it is held whole
     return _letta(owner, letta_files.parsed(file.read()), how)
-
-
-def _check_size(file: "File[bytes]", most: int) -> None:
-    if file.size > most:
-        raise InvalidInput(_("The file is too large: at most %(limit)d MB.") % {"limit": most // 1048576})
 
 
 def _own(owner: "User", content: IO[bytes], how: Bringing) -> Imported:

@@ -43,8 +43,7 @@ def server(request: HttpRequest, server_id: int) -> HttpResponse:
 @never_cache
 def server_change(request: HttpRequest, server_id: int) -> HttpResponse:
     row, draft = _server(request, server_id), _draft(request)
-    change = lambda: services.server_change(person=person(request), server=row, draft=draft)  # noqa: E731
-    return _after(request, draft, row, change)
+    return _after(request, draft, row, lambda: services.server_change(person=person(request), server=row, draft=draft))
 
 
 @require_POST
