@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 logger = logging.getLogger(__name__)
 
 # A long document must not hold up summaries, nor these the runs and the reaper.
-QUEUES = {"run_agent": "runs", "look_at_server": "runs", "ingest": "ingest"}
+QUEUES = {"run_agent": "runs", "look_at_server": "runs", "look_at_connection": "runs", "ingest": "ingest"}
 EMBED_DELAY = 3  # seconds
 
 
@@ -80,6 +80,11 @@ def look_at_functions(agent_id: UUID) -> None:
 def look_at_server(source_id: int) -> None:
     """Have a worker that calls functions ask an MCP server what it offers, or let go of one that is no more."""
     _on_commit("look_at_server", source_id)
+
+
+def look_at_connection(connection_id: int, model: str) -> None:
+    """Have a worker ask a model server what it has, and try one model: this one, or the first if it is empty."""
+    _on_commit("look_at_connection", connection_id, model)
 
 
 def ingest() -> None:

@@ -11,7 +11,7 @@ from agents.external_context import archival_storage, recall_storage, reindexing
 from agents.functions import installed, mcp_servers, toolset
 from agents.ingest import turns
 from agents.ingest.working import work
-from agents.llm.gateway import config_of
+from agents.llm.gateway import summary_config_of
 from agents.llm.types import Role
 from agents.locks import PLACE_PAUSE, place_of
 from agents.main_context import recursive_summary
@@ -35,7 +35,7 @@ def summarize(agent_id: str, covers_to: int) -> None:
     agent = Agent.objects.filter(pk=agent_id).first()
     if agent:
         searches = toolset.of(agent).names(Role.SEARCHES_MEMORY)
-        recursive_summary.write(agent, covers_to, config=config_of(agent), searches=searches)
+        recursive_summary.write(agent, covers_to, config=summary_config_of(agent), searches=searches)
 
 
 @shared_task
@@ -74,6 +74,12 @@ def look_at_functions(agent_id: str) -> None:
 def look_at_server(source_id: int) -> None:
     """Write down what an MCP server offers now, and tell its owner's pages."""
     mcp_servers.look(source_id)
+
+
+@shared_task
+def look_at_connection(connection_id: int, model: str) -> None:
+    """Write down which models a server has, and what one of them can do."""
+    services.connection_look(connection_id=connection_id, model=model)
 
 
 @shared_task

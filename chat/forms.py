@@ -8,10 +8,12 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
 from agents import selectors
-from agents.models import Block
+from agents.llm.gateway import config_of
+from agents.models import Agent, Block, Connection
 from agents.models.agent import MIN_CONTEXT_WINDOW
 from agents.models.block import DEFAULT_LIMIT
-from agents.services import BlockSettings
+from agents.selectors.connections import handle
+from agents.services import LONGEST_CONNECTION_NAME, LONGEST_MODEL, AgentDraft, BlockSettings, ModelChoice, model_named
 
 NEW_HUMAN_HINT = _("What should the agent know about you from the start? It learns the rest.")
 
@@ -42,7 +44,11 @@ class AgentForm(forms.Form):
         help_text=NEW_HUMAN_HINT,
     )
     model = forms.CharField(
-        label=_("Model"), max_length=120, required=False, help_text=_("Empty: the configured model.")
+        label=_("Model"),
+        max_length=LONGEST_CONNECTION_NAME + 1 + LONGEST_MODEL,
+        required=False,
+        widget=forms.TextInput(attrs={"list": "model-names", "autocomplete": "off", "spellcheck": "false"}),
+        help_text=_("Empty: this installation's model. Of a connection: its name, a slash, and the model."),
     )
     context_window = forms.IntegerField(
         label=_("Context window"),
@@ -57,11 +63,104 @@ class AgentForm(forms.Form):
         self.label_suffix = ""
         self.personas = selectors.personas_for(user)
         self.humans = selectors.humans_for(user)
-        self.fields["model"].widget.attrs["placeholder"] = selectors.model_name()
+        self.user = user
+        self.fields["model"].widget.attrs["placeholder"] = selectors.default_model().name
         if not self.is_bound:
             first_persona, first_human = self.personas.first(), self.humans.first()
             self.initial["persona"] = first_persona.text if first_persona else ""
             self.initial["human"] = first_human.text if first_human else ""
+
+    def draft(self) -> AgentDraft:
+        """Of a valid form."""
+        connection, model = model_named(self.user, self.cleaned_data["model"])
+        return AgentDraft(**{**self.cleaned_data, "connection": connection, "model": model})
+
+    def model_names(self) -> list[str]:
+        """As they are written in the field."""
+        return selectors.model_handles(self.user)
+
+
+class AgentModelForm(forms.Form):
+    """Which model an agent asks, and how. `chosen`, which no field checks, is a connection's key, a colon and the
+    model; without a key it is the configured endpoint's."""
+
+    function_mode = forms.ChoiceField(
+        label=_("How it calls functions"),
+        required=False,
+        choices=[
+            (Agent.FunctionMode.AUTO, _("as the test found")),
+            (Agent.FunctionMode.TOOLS, _("by tools")),
+            (Agent.FunctionMode.JSON_SCHEMA, _("by JSON schema")),
+        ],
+    )
+    context_window = forms.IntegerField(
+        label=_("Context window"),
+        min_value=MIN_CONTEXT_WINDOW,
+        max_value=2_000_000,
+        required=False,
+        help_text=_("In tokens. Every message costs all that stands in it."),
+    )
+    reply_tokens = forms.IntegerField(
+        label=_("Most tokens of a reply"), min_value=64, max_value=1_000_000, required=False
+    )
+    temperature = forms.FloatField(
+        label=_("Temperature"),
+        min_value=0,
+        max_value=2,
+        required=False,
+        widget=forms.NumberInput(attrs={"step": "any"}),
+        help_text=_("From 0, always the likeliest word, to 2. Empty: the server's own."),
+    )
+    reasoning_effort = forms.ChoiceField(
+        label=_("Reasoning effort"),
+        required=False,
+        choices=[("", _("the server's own")), *((word, word) for word in ("none", "minimal", "low", "medium", "high"))],
+    )
+    summary = forms.CharField(
+        label=_("Model for summaries"),
+        max_length=LONGEST_CONNECTION_NAME + 1 + LONGEST_MODEL,
+        required=False,
+        widget=forms.TextInput(attrs={"list": "model-names", "autocomplete": "off", "spellcheck": "false"}),
+        help_text=_("A cheaper one will do. Empty: the agent's own model."),
+    )
+
+    def __init__(self, *args: Any, agent: Agent, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.label_suffix = ""
+        self.agent = agent
+        self.now = config_of(agent)
+        self.fields["context_window"].widget.attrs["placeholder"] = f"{self.now.context_window:,}"
+        self.fields["reply_tokens"].widget.attrs["placeholder"] = f"{self.now.reply_reserve:,}"
+        if not self.is_bound:
+            own = ("function_mode", "context_window", "reply_tokens", "temperature", "reasoning_effort")
+            self.initial = {name: getattr(agent, name) for name in own}
+            self.initial["summary"] = handle(agent.summary_connection, agent.summary_model)
+
+    def model_names(self) -> list[str]:
+        """As they are written in the field of the summaries' model."""
+        return selectors.model_handles(self.agent.owner)
+
+    def chosen(self) -> tuple[Connection | None, str]:
+        """What is marked, or what the agent has. An unknown connection is none."""
+        key, colon, model = self.data.get("chosen", "").partition(":")
+        if not colon:
+            return self.agent.connection, self.agent.model
+        rows = selectors.connections_of(self.agent.owner)
+        return (rows.filter(pk=key).first() if key.isdecimal() and len(key) < 19 else None), model
+
+    def choice(self) -> ModelChoice:
+        """Of a valid form."""
+        connection, model = self.chosen()
+        summary_connection, summary_model = model_named(self.agent.owner, self.cleaned_data["summary"].strip())
+        own = {name: value for name, value in self.cleaned_data.items() if name != "summary"}
+        own["function_mode"] = own["function_mode"] or Agent.FunctionMode.AUTO
+        return ModelChoice(
+            connection=connection,
+            model=model,
+            summary_connection=summary_connection,
+            summary_model=summary_model,
+            **own,
+        )
 
 
 class BlockForm(forms.Form):

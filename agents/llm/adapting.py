@@ -99,6 +99,11 @@ def ways_of(base_url: str | None, model: str) -> Ways:
     return _ways.setdefault((base_url, model), Ways())
 
 
+def forget_of(base_url: str | None, model: str) -> None:
+    """Find out anew about this one."""
+    _ways.pop((base_url, model), None)
+
+
 def forget() -> None:
     """As in a new process."""
     _ways.clear()

@@ -6,6 +6,7 @@ times a second in the thread that asks, and whatever it raises ends the request,
 """
 
 import asyncio
+import json
 import os
 import queue
 import re
@@ -14,16 +15,18 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
+from anyio import to_thread
 from openai import APIConnectionError, APIStatusError, APITimeoutError, AsyncOpenAI, AsyncStream, InternalServerError
 from openai import DefaultAsyncHttpxClient as HttpClient
 
 from agents.llm.adapting import ways_of
 from agents.llm.errors import problem_of
 from agents.llm.reading import Events
+from memweb.functions.public_hosts import PublicOnly, public_address
 
 Check = Callable[[], None]
 Request = dict[str, Any]
@@ -33,18 +36,25 @@ LOCAL_START_SECONDS = 1800  # downloading weights on a slow line
 MAX_RETRIES = 3  # before the first delta; with backoff, by the client
 LINE_END = re.compile(r"\r\n|\n|\r")
 END = object()
+MOST_CLIENTS = 200
+FETCH_SECONDS = 10.0
+MOST_FETCHED = 8_000_000  # bytes
+NO_KEY = "none"  # the client wants one, also for a server that has none
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where to ask. `timeout` is in seconds of silence; `patient`: the server may still be loading its weights.
+    """Where to ask. `timeout` is in seconds of silence; `patient`: the server may still be loading its weights;
+    `public_only`: never at an address of a private network.
 
     `at_once` is how many requests it is sent at the same time; others wait here, where waiting is no silence. 0: any.
     """
 
     base_url: str | None
-    api_key: str
+    api_key: str = field(repr=False)
     timeout: float
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    public_only: bool = False
     patient: bool = False
     at_once: int = 0
 
@@ -55,6 +65,24 @@ def stream(request: Request, endpoint: Endpoint, *, check: Check) -> Iterator[tu
     Raises what `openai` and its transport raise, and whatever `check` raises. Closing the iterator ends the request.
     """
     return _connection().stream(request, endpoint, check)
+
+
+@dataclass(frozen=True)
+class Said:
+    """A whole answer; `value` is its JSON, None where it is none."""
+
+    status: int
+    value: Any
+    text: str
+    headers: dict[str, str]
+
+
+def fetch(endpoint: Endpoint, url: str, body: Request | None = None, *, seconds: float = FETCH_SECONDS) -> Said:
+    """Ask the endpoint's server something else than a completion; with a body by POST.
+
+    Raises httpx2.HTTPError, NotPublic, and httpx2.ReadError for an answer that is longer than MOST_FETCHED.
+    """
+    return _connection().fetch(endpoint, url, body, seconds)
 
 
 def prepare() -> None:
@@ -69,7 +97,8 @@ class _Connection:
         self.pid = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._http: HttpClient | None = None
-        self._clients: dict[tuple[str | None, str], AsyncOpenAI] = {}
+        self._guarded: HttpClient | None = None  # leads to public addresses only
+        self._clients: dict[Endpoint, AsyncOpenAI] = {}
         self._places: dict[str | None, asyncio.Semaphore] = {}
         threading.Thread(target=self._loop.run_forever, name="llm", daemon=True).start()
 
@@ -99,6 +128,30 @@ class _Connection:
         finally:
             future.cancel()
 
+    def fetch(self, endpoint: Endpoint, url: str, body: Request | None, seconds: float) -> Said:
+        return asyncio.run_coroutine_threadsafe(self._fetch(endpoint, url, body, seconds), self._loop).result()
+
+    async def _fetch(self, endpoint: Endpoint, url: str, body: Request | None, seconds: float) -> Said:
+        http = self._transport(endpoint.public_only)
+        headers = {"Authorization": f"Bearer {endpoint.api_key or NO_KEY}", **dict(endpoint.headers)}
+        text = bytearray()
+        try:
+            async with asyncio.timeout(seconds):
+                method = "GET" if body is None else "POST"
+                async with http.stream(method, url, headers=headers, json=body, timeout=seconds) as answer:
+                    async for piece in answer.aiter_bytes():
+                        text += piece
+                        if len(text) > MOST_FETCHED:
+                            raise httpx2.ReadError("The answer has no end.")
+        except TimeoutError as error:
+            raise httpx2.ReadTimeout("There was no whole answer.") from error
+        said = text.decode("utf-8", "replace")
+        try:
+            value = json.loads(said)
+        except (ValueError, RecursionError):
+            value = None
+        return Said(answer.status_code, value, said, {name.lower(): value for name, value in answer.headers.items()})
+
     async def _pump(self, request: Request, endpoint: Endpoint, pieces: "queue.SimpleQueue[Any]") -> None:
         """Run on the loop: from the server into the queue of the thread that asks."""
         try:
@@ -120,6 +173,8 @@ class _Connection:
     async def _open(self, request: Request, endpoint: Endpoint) -> AsyncStream[Any]:
         """Start the stream. Raw JSON goes out and comes in: the client's own types would walk every message."""
         client = self._client(endpoint)
+        if endpoint.public_only:  # its transport looks too; what it raises, the client would try again
+            await to_thread.run_sync(public_address, client.base_url.host, abandon_on_cancel=True)
         known = ways_of(endpoint.base_url, request["model"])
         ways = known.tried()
         deadline = time.monotonic() + LOCAL_START_SECONDS
@@ -147,12 +202,24 @@ class _Connection:
                 await asyncio.sleep(1)
 
     def _client(self, endpoint: Endpoint) -> AsyncOpenAI:
-        """A thin one for each address and key, all on the same connections and TLS context."""
-        self._http = self._http or HttpClient()
-        key = endpoint.base_url, endpoint.api_key
-        if key not in self._clients:
-            self._clients[key] = AsyncOpenAI(base_url=key[0], api_key=key[1], http_client=self._http)
-        return self._clients[key]
+        """A thin one for each endpoint, all on the same connections and TLS context."""
+        if endpoint not in self._clients:
+            if len(self._clients) >= MOST_CLIENTS:  # keys change; who asks again makes a new one
+                self._clients.clear()
+            self._clients[endpoint] = AsyncOpenAI(
+                base_url=endpoint.base_url,
+                api_key=endpoint.api_key or NO_KEY,
+                default_headers=dict(endpoint.headers),
+                http_client=self._transport(endpoint.public_only),
+            )
+        return self._clients[endpoint]
+
+    def _transport(self, public_only: bool) -> HttpClient:
+        if not public_only:
+            self._http = self._http or HttpClient()
+            return self._http
+        self._guarded = self._guarded or HttpClient(transport=PublicOnly())
+        return self._guarded
 
 
 async def _pieces(response: httpx2.Response) -> AsyncIterator[Any]:

@@ -3,8 +3,8 @@
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -13,6 +13,7 @@ from agents.exceptions import LLMError
 from agents.llm import adapting, guided, json_schema_mode, tools_mode
 from agents.llm.chunk import Chunk
 from agents.llm.reading import AnswerReader
+from agents.llm.secrets import Secrets
 from agents.llm.types import (
     REQUEST_HEARTBEAT,
     SEND_MESSAGE,
@@ -24,27 +25,43 @@ from agents.llm.types import (
     Usage,
     merged,
 )
-from agents.models import Agent
+from agents.models import Agent, Connection
+from agents.models.agent import MIN_CONTEXT_WINDOW
+from agents.sealing import Unreadable
 from agents.telemetry import metrics, traces
 from agents.text import framing
+
+if TYPE_CHECKING:
+    from agents.llm import connection
 
 Check = Callable[[], None]
 
 LOCAL_AT_ONCE = 4  # requests that the local model's server works on
+USUAL_WINDOW = 16_384  # tokens, where nobody knows
+MOST_WINDOW = 32_768  # tokens of a server's window that are used unless somebody wants more
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Where and how to ask. `context_window` and `reply_reserve` are in tokens, `timeout` in seconds of silence."""
+    """Where and how to ask. `context_window` and `reply_reserve` are in tokens, `timeout` in seconds of silence.
+
+    `secrets` are those of a connection, sealed; `connection` is its name, empty for the configured endpoint.
+    """
 
     name: str
     base_url: str | None
-    api_key: str
+    api_key: str = field(repr=False)
     mode: str
     context_window: int
     timeout: float
     local: bool
     reply_tokens: int | None = None
+    connection: str = ""
+    secrets: str = field(default="", repr=False)
+    public_only: bool = False
+    temperature: float | None = None
+    reasoning_effort: str = ""
+    sees: bool = False
 
     @property
     def reply_reserve(self) -> int:
@@ -56,10 +73,37 @@ class ModelConfig:
         """The model and where it is, to be told from others."""
         return f"{self.name} {self.base_url or ''}".strip()
 
+    def unsealed(self) -> Secrets:
+        """The key and the headers to send. Raises LLMError where they were sealed with another secret key."""
+        try:
+            return Secrets.of(self.secrets) if self.secrets else Secrets(self.api_key)
+        except Unreadable as error:
+            sentence = _("The key of “%(name)s” was stored with another secret key. Enter it again under Connections.")
+            raise LLMError(sentence % {"name": self.connection}) from error
+
 
 def config_of(agent: Agent) -> ModelConfig:
-    """The configured endpoint, with what the agent wants otherwise."""
-    return model_config(model=agent.model, mode=agent.function_mode, context_window=agent.context_window)
+    """What the agent is to ask, with what it wants otherwise. One query where it has a connection of its own."""
+    config = _config(agent.connection, agent.model, agent.function_mode, agent.context_window)
+    return replace(
+        config,
+        reply_tokens=agent.reply_tokens or config.reply_tokens,
+        temperature=agent.temperature,
+        reasoning_effort=agent.reasoning_effort,
+    )
+
+
+def summary_config_of(agent: Agent) -> ModelConfig:
+    """What is to write its summaries: the agent's own model, unless another was chosen for that."""
+    if not agent.summary_model:
+        return config_of(agent)
+    return _config(agent.summary_connection, agent.summary_model, "auto", None)
+
+
+def _config(connection: Connection | None, model: str, mode: str, context_window: int | None) -> ModelConfig:
+    if connection is None:
+        return model_config(model=model, mode=mode, context_window=context_window)
+    return connected(connection, model, mode=mode, context_window=context_window)
 
 
 def model_config(*, model: str = "", mode: str = "auto", context_window: int | None = None) -> ModelConfig:
@@ -74,6 +118,31 @@ def model_config(*, model: str = "", mode: str = "auto", context_window: int | N
         timeout=llm.timeout,
         local=llm.local,
         reply_tokens=llm.reply_tokens,
+        sees=not llm.local,
+    )
+
+
+def connected(
+    connection: Connection, model: str, *, mode: str = "auto", context_window: int | None = None
+) -> ModelConfig:
+    """A model at a connection; what is given here goes before what was found out about it.
+
+    A window that the server tells is used up to MOST_WINDOW: each message costs all that stands in it.
+    """
+    facts = connection.facts_of(model)
+    found = max(MIN_CONTEXT_WINDOW, min(facts.window or USUAL_WINDOW, MOST_WINDOW))
+    return ModelConfig(
+        name=model,
+        base_url=connection.base_url,
+        api_key="",
+        mode=(facts.mode or "tools") if mode == "auto" else mode,
+        context_window=context_window or found,
+        timeout=connection.timeout,
+        local=False,
+        connection=connection.name,
+        secrets=connection.secrets,
+        public_only=connection.public_only,
+        sees=facts.sees is not False,
     )
 
 
@@ -160,9 +229,33 @@ class _NoTools(Exception):
 def complete(messages: list[ChatMessage], config: ModelConfig, *, max_tokens: int, check: Check) -> str:
     """One plain answer, whole (for summaries). Raises as `stream`."""
     own_slot = {"extra_body": {"id_slot": len(guided.SLOTS)}} if config.mode == "guided" else {}
-    chunks = _Endpoint(config, check, patient=False).chat(messages, max_tokens=max_tokens, **own_slot)
     with traces.span("model call", model=config.name):
-        return "".join(chunk.content for chunk in chunks).strip()
+        return "".join(
+            chunk.content for chunk in pieces(messages, config, max_tokens=max_tokens, check=check, **own_slot)
+        ).strip()
+
+
+def pieces(
+    messages: list[ChatMessage], config: ModelConfig, *, max_tokens: int, check: Check, **options: Any
+) -> Iterator[Chunk]:
+    """One plain answer as it comes. Raises as `stream`."""
+    return _Endpoint(config, check, patient=False).chat(messages, max_tokens=max_tokens, **options)
+
+
+def endpoint_of(config: ModelConfig, *, patient: bool = False) -> "connection.Endpoint":
+    """Where the config's model is, for the connection to it. Raises LLMError."""
+    from agents.llm import connection  # here: it loads the client, which few programs need
+
+    secrets = config.unsealed()
+    return connection.Endpoint(
+        config.base_url,
+        secrets.key,
+        config.timeout,
+        headers=secrets.headers,
+        public_only=config.public_only,
+        patient=patient and config.local,
+        at_once=LOCAL_AT_ONCE if config.local else 0,
+    )
 
 
 def _harmless(message: ChatMessage) -> ChatMessage:
@@ -198,17 +291,13 @@ class _Endpoint:
         request |= request.pop("extra_body", {})
         request.setdefault("max_tokens", _room(config, ways, self.prompt_tokens))
         request["stream_options"] = {"include_usage": True}
-        if ways.room > 1:
-            request["reasoning_effort"] = "low"
+        if config.temperature is not None:
+            request.setdefault("temperature", config.temperature)
+        if effort := "low" if ways.room > 1 else config.reasoning_effort:
+            request["reasoning_effort"] = effort
         from agents.llm import connection, errors  # here: they load the client, which few programs need
 
-        endpoint = connection.Endpoint(
-            config.base_url,
-            config.api_key,
-            config.timeout,
-            patient=self.patient and config.local,
-            at_once=LOCAL_AT_ONCE if config.local else 0,
-        )
+        endpoint = endpoint_of(config, patient=self.patient)
         started = time.monotonic()
         reader = AnswerReader()
         pieces = connection.stream(request, endpoint, check=self.check)

@@ -76,18 +76,18 @@ def last_event(request: Request) -> dict[str, Any]:
 
 
 class ScriptedServer:
-    """Serves on a free loopback port until closed. `requests` holds every chat request; `left` is set when a client
-    goes away in the middle of an answer. A brain given as a list is played in order, then repeats its last answer.
-    `before_embedding` is called with the texts, and may take its time.
+    """Serves on a loopback port, a free one unless `port` says which, until closed. `requests` holds every chat request;
+    `left` is set when a client goes away in the middle of an answer. A brain given as a list is played in order, then
+    repeats its last answer. `before_embedding` is called with the texts, and may take its time.
     """
 
-    def __init__(self, brain: Brain | list[Answer]) -> None:
+    def __init__(self, brain: Brain | list[Answer], *, port: int = 0) -> None:
         self.brain: Brain = _Script(brain) if isinstance(brain, list) else brain
         self.requests: list[Request] = []
         self.before_embedding: Callable[[list[str]], None] = lambda _texts: None
         self.left = threading.Event()
         self.closing = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"scripted": self}))
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), type("Handler", (_Handler,), {"scripted": self}))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 

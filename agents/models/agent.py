@@ -62,6 +62,10 @@ class Agent(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="agents")
     name = models.CharField(max_length=80)
+    # The server that is asked; none is the configured one.
+    connection = models.ForeignKey(
+        "agents.Connection", models.SET_NULL, null=True, blank=True, related_name="agents", verbose_name=_("connection")
+    )
     model = models.CharField(max_length=120, blank=True, help_text=_("Empty: the configured default model."))
     function_mode = models.CharField(max_length=12, choices=FunctionMode.choices, default=FunctionMode.AUTO)
     system_instructions = models.TextField()
@@ -71,6 +75,19 @@ class Agent(models.Model):
         validators=[MinValueValidator(MIN_CONTEXT_WINDOW), MaxValueValidator(2_000_000)],
         help_text=_("In tokens. Empty: the model's own."),
     )
+    temperature = models.FloatField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(2)],
+        help_text=_("Empty: the server's own."),
+    )
+    reasoning_effort = models.CharField(max_length=12, blank=True, db_default="", default="")
+    reply_tokens = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(64)])
+    # Who writes the summaries, where it is another model than the agent's own.
+    summary_connection = models.ForeignKey(
+        "agents.Connection", models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    summary_model = models.CharField(max_length=120, blank=True, db_default="", default="")
     archive = models.OneToOneField("agents.Archive", models.RESTRICT, related_name="writer")
     description = models.TextField(blank=True, db_default="", default="")
     tags = models.JSONField(db_default=models.Value([], models.JSONField()), default=list, blank=True)  # of texts

@@ -1,18 +1,16 @@
 """Functions that reach outside the database: which there are, and the calls of them."""
 
 import shlex
-from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-LOOK = timedelta(minutes=3)  # after which nobody waits for a look any more
+from agents.models.looked_at import LookedAt
 
 
-class FunctionSource(models.Model):
+class FunctionSource(LookedAt):
     """Where functions come from, as a worker last found it: a module of the installation, or an MCP server.
 
     `place` is that of `memweb.functions.sources.Source`, or of a server {"url": ...} or {"command": [...]}. `secrets`
@@ -30,9 +28,6 @@ class FunctionSource(models.Model):
     name = models.CharField(max_length=200)
     place = models.JSONField(default=dict)
     secrets = models.TextField(blank=True)
-    error = models.TextField(blank=True)  # why it has none, or fewer, for whoever can mend it
-    asked_at = models.DateTimeField(null=True, blank=True)  # when a look was wanted
-    looked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name, verbose_name_plural = _("source of functions"), _("sources of functions")
@@ -51,13 +46,6 @@ class FunctionSource(models.Model):
     def address(self) -> str:
         """Of a server, as a person wrote it."""
         return str(self.place.get("url") or shlex.join(self.place.get("command", ())))
-
-    @property
-    def looking(self) -> bool:
-        """Whether a worker is to look, or looks."""
-        if self.asked_at is None or timezone.now() - self.asked_at > LOOK:
-            return False
-        return self.looked_at is None or self.looked_at < self.asked_at
 
 
 class InstalledFunction(models.Model):

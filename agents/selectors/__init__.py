@@ -1,6 +1,6 @@
 """Everything that reads for a page, a terminal or the API, one file a subject. Writes are in `agents.services`."""
 
-from agents.selectors.agents import agents_of, humans_for, model_name, personas_for
+from agents.selectors.agents import agents_of, humans_for, personas_for
 from agents.selectors.archives import (
     archives_of,
     archives_to_attach,
@@ -19,6 +19,14 @@ from agents.selectors.blocks import (
     blocks_to_attach,
     edits_of,
     revisions_page,
+)
+from agents.selectors.connections import (
+    connections_of,
+    default_model,
+    may_reach_this_machine,
+    model_handles,
+    models_offered,
+    servers_found,
 )
 from agents.selectors.context import (
     ContextView,

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from django.conf import settings
 from django.db.models import Q, QuerySet
 
 from agents.access import owned_by
@@ -25,8 +24,3 @@ def personas_for(user: "User") -> "QuerySet[Persona]":
 def humans_for(user: "User") -> "QuerySet[Human]":
     """Their own first, then those for everybody."""
     return Human.objects.filter(Q(owner=user) | Q(owner=None)).order_by("-owner", "pk")
-
-
-def model_name() -> str:
-    """The configured default model."""
-    return settings.LLM.model

@@ -14,7 +14,6 @@ from agents.services.agents import (
     agent_greet,
     agent_instruct,
     agent_rename,
-    agent_set_model,
     agent_visit,
     function_ask_first,
     function_switch,
@@ -52,6 +51,16 @@ from agents.services.blocks import (
     blocks_order,
 )
 from agents.services.checkpoints import checkpoint_create, checkpoint_delete, checkpoint_restore
+from agents.services.connections import (
+    LONGEST_CONNECTION_NAME,
+    ConnectionDraft,
+    connection_add,
+    connection_change,
+    connection_look,
+    connection_remove,
+    connection_test,
+    connections_changed_by,
+)
 from agents.services.function_servers import (
     LONGEST_SERVER_NAME,
     ServerDraft,
@@ -71,6 +80,7 @@ from agents.services.messages import (
     message_withdraw,
     queue_flush,
 )
+from agents.services.model_choice import LONGEST_MODEL, ModelChoice, agent_choose_model, model_named
 from agents.services.preferences import zone_set, zone_told
 from agents.services.rewriting import reply_rewrite, thought_rewrite
 from agents.services.runs import run_cancel, run_next, runs_cancel

@@ -14,6 +14,7 @@ from agents.main_context import fifo_queue, working_context
 from agents.models import Agent, Block, BlockRevision, Checkpoint, Document, Message, Passage
 from agents.services.agent_parts import BlockPart, Character, Queue, agent_make, functions_on, undone_files
 from agents.services.blocks import BlockSettings
+from agents.services.model_choice import ModelChoice
 
 Status = Document.Status
 # Documents whose passages are whole come with them; others are read anew.
@@ -60,9 +61,7 @@ def agent_from(*, moment: Checkpoint, name: str) -> Agent:
             owner=source.owner,
             character=Character(
                 name=name,
-                model=source.model,
-                context_window=source.context_window,
-                function_mode=source.function_mode,
+                choice=ModelChoice.of(source),
                 system_instructions=moment.system_instructions,
                 functions=functions_on(source.detached_functions, source.attached_functions),
                 ask_first=frozenset(source.ask_first),

@@ -200,7 +200,7 @@ def character(agent: Agent) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "name": agent.name,
-        "model": agent.model,
+        "model": f"{agent.connection.name}/{agent.model}" if agent.connection else agent.model,
         "context_window": agent.context_window,
         "system_instructions": agent.system_instructions,
         "summary": agent.summary.text if agent.summary else "",

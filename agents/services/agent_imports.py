@@ -33,6 +33,7 @@ from agents.services.agent_parts import (
 from agents.services.agent_reading import OpenedFile, opened, refused
 from agents.services.archives import archive_attach, archive_create, document_bring
 from agents.services.blocks import BlockSettings
+from agents.services.model_choice import LONGEST_MODEL, ModelChoice, model_named
 from agents.text.clean import storable
 from agents.text.media_types import CONVERSATION
 
@@ -55,7 +56,7 @@ def agent_import(
             head = source.head
             return agent_make(
                 owner=owner,
-                character=_character(head, (name or storable(head.name)) + suffix),
+                character=_character(owner, head, (name or storable(head.name)) + suffix),
                 blocks=[_block_part(block) for block in head.core_memory],
                 rows=_FileRows(source, written, messages=messages),
             )
@@ -64,12 +65,16 @@ def agent_import(
         raise InvalidInput(sentence) from error
 
 
-def _character(head: Head, name: str) -> Character:
+def _character(owner: "User", head: Head, name: str) -> Character:
+    connection, model = model_named(owner, storable(head.model))
     return Character(
         name=name,
-        model=storable(head.model)[:120],
-        context_window=head.context_window,
-        function_mode=head.function_mode,
+        choice=ModelChoice(
+            connection=connection,
+            model=model[:LONGEST_MODEL],
+            context_window=head.context_window,
+            function_mode=head.function_mode,
+        ),
         system_instructions=storable(head.system_instructions),
         functions=functions_on(head.functions_off, head.functions_on),
         ask_first=frozenset(head.functions_ask),

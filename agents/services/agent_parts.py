@@ -20,6 +20,7 @@ from agents.llm.types import SEND_MESSAGE
 from agents.models import Agent, Block, Summary
 from agents.services.agents import AgentDraft, agent_create, function_ask_first, functions_choose
 from agents.services.blocks import BlockSettings, block_attach_new, block_note
+from agents.services.model_choice import ModelChoice, agent_choose_model
 from agents.text import tokens
 
 if TYPE_CHECKING:
@@ -38,9 +39,7 @@ class Character:
     """What an agent is besides its rows. `functions` are all that are on, memweb's own and installed ones."""
 
     name: str
-    model: str
-    context_window: int | None
-    function_mode: str
+    choice: ModelChoice
     system_instructions: str
     functions: frozenset[str]
     ask_first: frozenset[str]
@@ -75,9 +74,9 @@ class Rows(Protocol):
 
 def agent_make(*, owner: "User", character: Character, blocks: Sequence[BlockPart], rows: Rows) -> Agent:
     """All of it or nothing. Raises InvalidInput."""
-    draft = AgentDraft(name=character.name, model=character.model, context_window=character.context_window, blocks=[])
     with transaction.atomic():
-        agent = agent_create(owner=owner, draft=draft)
+        agent = agent_create(owner=owner, draft=AgentDraft(name=character.name, blocks=[]))
+        agent_choose_model(agent=agent, choice=character.choice)
         agent.messages.all().delete()  # the greeting
         made = {}
         for part in blocks:
@@ -89,7 +88,7 @@ def agent_make(*, owner: "User", character: Character, blocks: Sequence[BlockPar
             character.ask_first & {*agent.attached_functions}
         ):  # besides those that ask by themselves
             function_ask_first(agent=agent, name=function, ask=True)
-        agent.system_instructions, agent.function_mode = character.system_instructions, character.function_mode
+        agent.system_instructions = character.system_instructions
         for name, value in character.own.items():
             setattr(agent, name, value)
         _queue(agent, rows.bring(agent, made))

@@ -5,7 +5,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -17,9 +16,10 @@ from agents.exceptions import InvalidInput, NameTaken
 from agents.functions import installed, registry
 from agents.llm.types import SEND_MESSAGE
 from agents.main_context import system_instructions
-from agents.models import Agent, Archive, Message, Run
+from agents.models import Agent, Archive, Connection, Message, Run
 from agents.selectors import personas_for
 from agents.services.blocks import BlockSettings, block_attach_new
+from agents.services.model_choice import check_model
 from agents.text.clean import typed
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 LONGEST_INSTRUCTIONS = 100_000  # characters
 LONGEST_NAME = 80  # characters
-LONGEST_MODEL = 120  # characters
 OWN_NAME = re.compile(r"(My name is |我叫|我的名字是|我是)[^\n.。,，]+(?=[.。,，])")
 AWAY_HOURS = 6  # after which a visit is noted in the queue
 
@@ -42,6 +41,7 @@ class AgentDraft:
     name: str
     persona: str = ""
     human: str = ""
+    connection: Connection | None = None  # whose model it is; none is the configured endpoint
     model: str = ""
     context_window: int | None = None
     blocks: Sequence[tuple[BlockSettings, str]] | None = None  # with their texts: instead of persona and human
@@ -49,7 +49,8 @@ class AgentDraft:
 
 def agent_create(*, owner: "User", draft: AgentDraft) -> Agent:
     """Make an agent with its blocks and its own archive. Raises InvalidInput: a name already taken, a quota."""
-    name, model = _checked_name(draft.name), _checked_model(draft.model.strip())
+    name, model = _checked_name(draft.name), draft.model.strip()
+    check_model(owner, draft.connection, model)
     quotas.check_agents(owner.pk)
     with transaction.atomic():
         archive = Archive.objects.create(owner=owner, name=name)
@@ -58,6 +59,7 @@ def agent_create(*, owner: "User", draft: AgentDraft) -> Agent:
                 agent = Agent.objects.create(
                     owner=owner,
                     name=name,
+                    connection=draft.connection,
                     model=model,
                     context_window=draft.context_window,
                     system_instructions=system_instructions.default(),
@@ -118,27 +120,6 @@ def agent_describe(*, agent: Agent, **texts: Any) -> None:
     for name, value in texts.items():
         setattr(agent, name, value)
     agent.save(update_fields=[*texts])
-
-
-def _checked_model(name: str) -> str:
-    if len(name) > LONGEST_MODEL:
-        raise InvalidInput(_("A name has at most %(most)d characters.") % {"most": LONGEST_MODEL})
-    return name
-
-
-def agent_set_model(*, agent: Agent, model: str | None = None, context_window: int | None = None) -> None:
-    """Use another model (empty: the configured one), or another context window in tokens. Raises InvalidInput."""
-    if model is not None:
-        agent.model = _checked_model(model)
-    if context_window is not None:
-        try:
-            Agent._meta.get_field("context_window").run_validators(context_window)
-        except ValidationError as error:
-            raise InvalidInput(" ".join(error.messages)) from error
-        agent.context_window = context_window
-    with transaction.atomic():
-        agent.save(update_fields=["model", "context_window"])
-        bus.publish_on_commit(bus.agent_group(agent.pk), ContextChanged())
 
 
 def functions_choose(*, agent: Agent, names: Collection[str]) -> None:

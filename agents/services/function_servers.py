@@ -17,6 +17,7 @@ from agents.exceptions import InvalidInput
 from agents.functions import mcp_servers
 from agents.models import FunctionSource
 from agents.sealing import seal
+from agents.services.addresses import HEADERS, VARIABLES, checked_url, pairs_of
 from agents.text.clean import typed
 
 if TYPE_CHECKING:
@@ -25,10 +26,7 @@ if TYPE_CHECKING:
 MOST_SERVERS = 10  # that a person can add
 LONGEST_SERVER_NAME = 32  # characters; it goes before the names of functions that clash
 LONGEST_ADDRESS = 2000
-LONGEST_SECRETS = 20_000
 NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_SERVER_NAME}}}")
-HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x20-\x7e]*)")  # RFC 9110, names and visible values
-VARIABLE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 
 Server = FunctionSource
 
@@ -114,7 +112,7 @@ def _place(person: "User", address: str) -> dict[str, Any]:
             _("Write the server's URL, in one line of at most %(most)d characters.") % {"most": LONGEST_ADDRESS}
         )
     if address.lower().startswith(("http://", "https://")):
-        return {"url": _url(address)}
+        return {"url": checked_url(address, as_in="https://example.org/mcp")}
     if not person.is_staff:
         raise InvalidInput(
             _("Write a URL that starts with https:// or http://. Only staff can have programs run on the server.")
@@ -125,37 +123,14 @@ def _place(person: "User", address: str) -> dict[str, Any]:
         raise InvalidInput(_("A quotation mark of the command is not closed.")) from error
 
 
-def _url(address: str) -> str:
-    try:
-        parts = urlsplit(address)
-        host, _port = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if not host or " " in address:
-        raise InvalidInput(_("This is no URL: write it as in https://example.org/mcp."))
-    if parts.username or parts.password:
-        raise InvalidInput(_("Leave the password out of the URL: write it as a header, which is stored encrypted."))
-    return address
-
-
 def _host(place: dict[str, Any]) -> object:
     return urlsplit(place["url"])[:2] if "url" in place else None
 
 
 def _sealed(place: dict[str, Any], text: str) -> str:
-    lines = [line.strip() for line in typed(text).splitlines() if line.strip()]
-    if not lines:
-        return ""
-    if len(text) > LONGEST_SECRETS:
-        raise InvalidInput(_("Headers have at most %(most)d characters in all.") % {"most": LONGEST_SECRETS})
-    form, name = (HEADER, "headers") if "url" in place else (VARIABLE, "env")
-    pairs = [form.fullmatch(line) for line in lines]
-    for number, pair in enumerate(pairs, start=1):
-        if pair is None:
-            wanted = "Authorization: Bearer …" if name == "headers" else "API_KEY=…"
-            sentence = _("Line %(number)d is not understood: write one a line, as in %(wanted)s")
-            raise InvalidInput(sentence % {"number": number, "wanted": wanted})
-    return seal(json.dumps({name: {pair[1]: pair[2] for pair in pairs if pair}}))
+    form, name = (HEADERS, "headers") if "url" in place else (VARIABLES, "env")
+    pairs = pairs_of(text, form)
+    return seal(json.dumps({name: dict(pairs)})) if pairs else ""
 
 
 def may_change(person: "User") -> Q:

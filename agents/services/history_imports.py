@@ -23,6 +23,7 @@ from agents.prompts import HISTORY
 from agents.services.agent_files import STREAMED
 from agents.services.agent_parts import BATCH, BlockPart, Character, Queue, agent_make
 from agents.services.agents import HUMAN_BLOCK, PERSONA_BLOCK, with_own_name
+from agents.services.model_choice import ModelChoice
 from agents.text.clean import storable
 
 if TYPE_CHECKING:
@@ -73,9 +74,7 @@ def _spooled(content: IO[bytes], spool: IO[str]) -> tuple[list[_Place], str]:
 def _character(name: str) -> Character:
     return Character(
         name=name,
-        model="",
-        context_window=None,
-        function_mode=Agent.FunctionMode.AUTO,
+        choice=ModelChoice(),
         system_instructions=system_instructions.default(),
         functions=frozenset(registry.registered()),
         ask_first=frozenset(),

@@ -14,6 +14,7 @@ from agents.functions import registry, toolset
 from agents.functions.registry import Offered
 from agents.ingest.decoding import text_of
 from agents.llm.embeddings import get_embedder
+from agents.llm.gateway import ModelConfig, config_of
 from agents.llm.types import Role
 from agents.main_context import working_context
 from agents.models import Agent, Block, Document, Message
@@ -40,6 +41,11 @@ def model_handle(name: str) -> str:
     return f"{PROVIDER}/{name}"
 
 
+def handle_of(config: ModelConfig) -> str:
+    """The same of a model with its connection, whose name takes the place of the provider."""
+    return f"{config.connection}/{config.name}" if config.connection else model_handle(config.name)
+
+
 def embedding_config() -> Json:
     """How passages are embedded here, for every agent."""
     embedder = get_embedder()
@@ -58,7 +64,7 @@ def letta_export(*, agent: Agent) -> Json:
     messages = list(_messages(file))
     tools = _tools(agent)
     files = list(_files(agent))
-    model = file.model or settings.LLM.model
+    config = config_of(agent)
     written = {
         "id": AGENT,
         "name": NOT_IN_A_NAME.sub("_", file.name),
@@ -77,10 +83,10 @@ def letta_export(*, agent: Agent) -> Json:
         "messages": [message for message, _shown in messages],
         "in_context_message_ids": [message["id"] for message, shown in messages if shown],
         "llm_config": {
-            "model": model,
-            "handle": model_handle(model),
+            "model": config.name,
+            "handle": handle_of(config),
             "model_endpoint_type": PROVIDER,
-            "context_window": file.context_window or max(settings.LLM.context_window, MIN_CONTEXT_WINDOW),
+            "context_window": max(config.context_window, MIN_CONTEXT_WINDOW),
         },
         "embedding_config": embedding_config(),
         "group_ids": [],

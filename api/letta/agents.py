@@ -1,5 +1,6 @@
 """Agents: made, listed, changed, deleted, as files."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from django.conf import settings
@@ -17,10 +18,10 @@ from agents.access import owned_by
 from agents.functions import registry, toolset
 from agents.llm.types import SEND_MESSAGE
 from agents.main_context import working_context
-from agents.models import Agent, Archive, Block
+from agents.models import Agent, Archive, Block, Connection
 from agents.models.agent import MIN_CONTEXT_WINDOW
-from agents.services import AgentDraft, Bringing
-from agents.services.agents import LONGEST_MODEL, LONGEST_NAME
+from agents.services import LONGEST_MODEL, AgentDraft, Bringing, ModelChoice
+from agents.services.agents import LONGEST_NAME
 from agents.services.letta_writing import PROVIDER, model_handle
 from api.access import agent_for, archive_for, person, row_for
 from api.answers import answer, read, when_ready, written_file
@@ -126,18 +127,22 @@ class AgentCreate(AgentFields):
     include_base_tools: StrictBool = True
 
 
-def model_of(handle: str) -> str:
-    """The model's name at the endpoint; empty is the configured one. Raises Unfit for one that the local model's server
-    has not."""
-    name = handle.removeprefix(f"{PROVIDER}/")
-    if name and settings.LLM.local and name != settings.LLM.model:
-        names = {"model": handle, "local": model_handle(settings.LLM.model)}
+def model_of(owner: "User", handle: str) -> tuple[Connection | None, str]:
+    """The connection and the model that a handle names; without a connection it is the configured endpoint's, and empty
+    is the configured model. Raises Unfit for one that the local model's server has not."""
+    connection, name = services.model_named(owner, handle)
+    if connection is not None:
+        return connection, name
+    name = name.removeprefix(f"{PROVIDER}/")
+    default = selectors.default_model().name
+    if name and settings.LLM.local and name != default:
+        names = {"model": handle, "local": model_handle(default)}
         reason = _(
-            "There is no model “%(model)s” here: only “%(local)s”, on this machine. Leave `model` out, or set "
-            "OPENAI_BASE_URL."
+            "There is no model “%(model)s” here: only “%(local)s”, on this machine, and those of your connections. "
+            "Leave `model` out, or connect a server."
         )
         raise Unfit("model", reason % names)
-    return "" if name == settings.LLM.model else name
+    return None, "" if name == default else name
 
 
 @router.post("/agents", response=AgentOut)
@@ -148,10 +153,12 @@ def agent_create(request: HttpRequest, payload: AgentCreate) -> HttpResponse:
     blocks = None
     if payload.memory_blocks or payload.block_ids:
         blocks = [(block.settings(), block.value) for block in payload.memory_blocks or ()]
-    model = model_of(payload.handle() or "")
+    connection, model = model_of(owner, payload.handle() or "")
     with transaction.atomic():
         name = _own_name(owner) if payload.name is None else payload.name
-        agent = services.agent_create(owner=owner, draft=AgentDraft(name=name, model=model, blocks=blocks))
+        agent = services.agent_create(
+            owner=owner, draft=AgentDraft(name=name, connection=connection, model=model, blocks=blocks)
+        )
         for row, block in zip(working_context.blocks_of(agent), payload.memory_blocks or (), strict=False):
             services.block_note(block=row, **block.own())
         wanted = _tools_wanted(owner.pk, payload.tool_ids, [*(payload.tools or ()), SEND_MESSAGE])
@@ -189,7 +196,8 @@ def _give(request: HttpRequest, agent: Agent, payload: AgentFields) -> None:
     if payload.system is not None:
         services.agent_instruct(agent=agent, text=payload.system)
     if payload.window():
-        services.agent_set_model(agent=agent, context_window=payload.window())
+        choice = replace(ModelChoice.of(agent), context_window=payload.window())
+        services.agent_choose_model(agent=agent, choice=choice)
     if payload.timezone is not None:
         services.zone_set(person=person(request), zone=payload.timezone)
     own = payload.model_dump(include={"description", "metadata", "tags"}, exclude_none=True)
@@ -226,7 +234,7 @@ class AgentListing(Listing):
 @only_known
 def agent_list(request: HttpRequest, asked: Query[AgentListing]) -> HttpResponse:
     """The person's agents."""
-    rows = owned_by(Agent, person(request)).select_related("summary", "archive")
+    rows = owned_by(Agent, person(request)).select_related("summary", "archive", "connection__owner")
     if asked.name is not None:
         rows = rows.filter(name=asked.name)
     if asked.query_text:
@@ -316,7 +324,9 @@ def agent_update(request: HttpRequest, agent_id: str, payload: AgentFields) -> H
         if payload.name is not None:
             services.agent_rename(agent=agent, name=payload.name)
         if payload.handle() is not None:
-            services.agent_set_model(agent=agent, model=model_of(payload.handle() or ""))
+            connection, model = model_of(agent.owner, payload.handle() or "")
+            choice = replace(ModelChoice.of(agent), connection=connection, model=model)
+            services.agent_choose_model(agent=agent, choice=choice)
         if payload.tool_ids is not None:
             kept = _tools_wanted(agent.owner_id, payload.tool_ids, [SEND_MESSAGE])
             services.functions_choose(agent=agent, names=kept)

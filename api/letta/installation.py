@@ -2,17 +2,17 @@
 
 from typing import Any, ClassVar, Literal
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 from pydantic import BaseModel, Field
 
 from agents import selectors
 from agents.access import owned_by
+from agents.llm import gateway
 from agents.llm.embeddings import get_embedder
-from agents.llm.gateway import model_config
+from agents.llm.gateway import ModelConfig
 from agents.models import Agent
-from agents.services.letta_writing import PROVIDER, embedding_config, model_handle
+from agents.services.letta_writing import PROVIDER, embedding_config, handle_of
 from api.access import agent_for, conversation_for, person
 from api.answers import answer, when
 from api.asked import MOST_NAMES, Asked, Body, Name, only_known
@@ -48,25 +48,32 @@ class ModelListing(Asked):
 @router.get("/models", response=list[dict[str, Any]])
 @only_known
 def model_list(request: HttpRequest, asked: Query[ModelListing]) -> HttpResponse:
-    """The configured model, and those that the person's agents use instead."""
+    """The configured model, those of the person's connections, and those that their agents use instead."""
     wanted = {asked.provider_name or PROVIDER, asked.provider_type or PROVIDER}
-    names = {settings.LLM.model: None}
-    names |= dict.fromkeys(owned_by(Agent, person(request)).exclude(model="").values_list("model", flat=True))
-    return answer([_model(name) for name in names] if wanted == {PROVIDER} else [])
+    if wanted != {PROVIDER}:
+        return answer([])
+    rows = owned_by(Agent, person(request)).filter(connection=None).exclude(model="")
+    names = dict.fromkeys([selectors.default_model().name, *rows.values_list("model", flat=True)])
+    connected = [
+        _model(gateway.connected(connection, facts.name))
+        for connection in selectors.connections_of(person(request))
+        for facts in connection.all_models
+        if not facts.embeds
+    ]
+    return answer([*(_model(gateway.model_config(model=name)) for name in names), *connected])
 
 
-def _model(name: str) -> Shape:
-    config = model_config(model=name)
+def _model(config: ModelConfig) -> Shape:
     return {
-        "handle": model_handle(name),
-        "name": name,
-        "display_name": name,
-        "model": name,
+        "handle": handle_of(config),
+        "name": config.name,
+        "display_name": config.name,
+        "model": config.name,
         "model_endpoint_type": PROVIDER,
         "model_endpoint": config.base_url,
         "provider_type": PROVIDER,
-        "provider_name": PROVIDER,
-        "provider_category": "base",
+        "provider_name": config.connection or PROVIDER,
+        "provider_category": "byok" if config.connection else "base",
         "context_window": config.context_window,
         "max_context_window": config.context_window,
         "model_type": "llm",

@@ -13,7 +13,7 @@ from agents.llm.gateway import config_of
 from agents.llm.types import Role
 from agents.models import Agent, AgentBlock, Archive, Block, Document, Passage, Run, Step
 from agents.person import Person, person_of, zone_or_default
-from agents.services.letta_writing import AGENT_TYPE, PROVIDER, embedding_config, model_handle
+from agents.services.letta_writing import AGENT_TYPE, PROVIDER, embedding_config, handle_of, model_handle
 from api.answers import when
 from api.ids import written
 
@@ -158,7 +158,7 @@ def agent(row: Agent) -> Shape:
 def _agent(row: Agent, rows: list[Block], last: Run | None, person: Person) -> Shape:
     blocks = [block(item) for item in rows]
     config = config_of(row)
-    model = row.asked_for.get("model") or model_handle(config.name)
+    model = row.asked_for.get("model") or handle_of(config)
     sources = [source(item) for item in row.attached_archives.all()]
     return {
         "id": written("agent", row.pk),

@@ -6,7 +6,9 @@ from django import template
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from agents.llm.gateway import config_of
 from agents.main_context.fifo_queue import result_text
+from agents.models import Agent
 from chat import drawing
 
 register = template.Library()
@@ -23,6 +25,12 @@ UNITS = ((86400, "d"), (3600, "h"), (60, "m"))  # seconds
 def item(values: dict[str, str], key: str) -> str:
     """The value of a key that a template has in a variable; empty if there is none."""
     return values.get(key, "")
+
+
+@register.filter
+def model_name(agent: Agent) -> str:
+    """What it asks."""
+    return config_of(agent).name
 
 
 @register.filter

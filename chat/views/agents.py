@@ -38,15 +38,19 @@ def home(request: HttpRequest) -> HttpResponse:
     latest = selectors.agents_of(person(request)).first()
     if latest:
         return redirect("agent", latest.pk)
-    form = AgentForm(user=person(request))
-    return render(request, "chat/welcome.html", {"form": form, "model_status": model_status()})
+    return _welcome(request)
 
 
 @require_GET
 def overview(request: HttpRequest) -> HttpResponse:
     """All agents, and the way to another one: where `/exit` leads."""
-    context = {"agents": selectors.agents_of(person(request)), "form": AgentForm(user=person(request))}
-    return render(request, "chat/welcome.html", {**context, "model_status": model_status()})
+    return _welcome(request, agents=selectors.agents_of(person(request)))
+
+
+def _welcome(request: HttpRequest, **context: object) -> HttpResponse:
+    context |= {"form": AgentForm(user=person(request)), "model_status": model_status()}
+    context["local_too"] = selectors.may_reach_this_machine(person(request))
+    return render(request, "chat/welcome.html", context)
 
 
 @require_GET
@@ -102,7 +106,7 @@ def agent_new(request: HttpRequest) -> HttpResponse:
     form = AgentForm(request.POST or None, user=person(request))
     if request.method == "POST" and form.is_valid():
         try:
-            agent = services.agent_create(owner=person(request), draft=services.AgentDraft(**form.cleaned_data))
+            agent = services.agent_create(owner=person(request), draft=form.draft())
         except InvalidInput as error:
             form.add_error("name", str(error))  # the texts' limits were checked by the form
         else:

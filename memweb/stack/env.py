@@ -69,6 +69,7 @@ class Env(BaseSettings):
     memweb_api_requests_per_minute: int = Field(1500, gt=0)  # of one access token
     memweb_run_threads: int = Field(256, gt=0)  # runs in progress at once; one that waits for its model costs a thread
     memweb_approval_hours: float = Field(24.0, gt=0)  # for a person to allow a call; then it is not allowed
+    memweb_models_allow_private: bool = False  # connections to model servers there, for people who are not staff
     memweb_mcp_allow_private: bool = False  # MCP servers in private networks, this machine's too
     memweb_silence_seconds: float = Field(25.0, ge=8)  # without a sign of life, then a process is started anew
     memweb_backup_dir: Path | None = None  # where daily backups are kept; else in the data folder

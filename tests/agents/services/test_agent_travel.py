@@ -21,7 +21,7 @@ from agents.external_context.archival_storage import Filing
 from agents.ingest import working
 from agents.llm.scripted import call, say
 from agents.models import Agent, Archive, Block, Checkpoint, Document, FunctionSource, InstalledFunction, Passage, Quota
-from agents.services import agent_files, agent_reading
+from agents.services import ModelChoice, agent_files, agent_reading
 from agents.text.media_types import EXPORT
 from tests.agents.exports import chatgpt, message, packed
 from tests.conftest import ServeModel, exchange
@@ -378,7 +378,7 @@ def test_quotas_hold_for_what_is_imported(rich: Agent, bob: User, media: Path) -
 
 
 def test_a_copy_is_what_the_agent_is(rich: Agent, media: Path) -> None:
-    services.agent_set_model(agent=rich, model="other", context_window=9000)
+    services.agent_choose_model(agent=rich, choice=ModelChoice(model="other", context_window=9000))
     copy = services.agent_copy(agent=rich, name="Sam II")
     copy.refresh_from_db()
     one, two = (json.loads(written(agent)) for agent in (rich, copy))
