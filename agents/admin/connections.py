@@ -55,7 +55,7 @@ class ConnectionForm(forms.ModelForm[Connection]):
     def carry_out(self) -> Connection:
         """Of a valid form: the connection, for everybody. Raises InvalidInput."""
         draft = ConnectionDraft(**self.cleaned_data, shared=True)
-        if self.instance.pk is None:
+        if self.instance._state.adding:
             return services.connection_add(person=self.person, draft=draft)
         row = Connection.objects.get(pk=self.instance.pk)
         return services.connection_change(person=self.person, connection=row, draft=draft)

@@ -76,7 +76,7 @@ def last_event(request: Request) -> dict[str, Any]:
 
 
 class ScriptedServer:
-    """Serves on a loopback port, a free one unless `port` says which, until closed. `requests` holds every chat request;
+    """Serves on a loopback port, a free one unless `port` is given, until closed. `requests` holds every chat request;
     `left` is set when a client goes away in the middle of an answer. A brain given as a list is played in order, then
     repeats its last answer. `before_embedding` is called with the texts, and may take its time.
     """

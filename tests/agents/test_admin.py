@@ -16,11 +16,12 @@ from django.urls import reverse
 from django.utils.timezone import now
 from pytest_django import Settings
 
-from agents import services
+from agents import selectors, services
 from agents.broadcast import bus
 from agents.broadcast.events import BlockChanged, Event
 from agents.ingest import working
 from agents.llm.scripted import say
+from agents.llm.secrets import Secrets
 from agents.models import (
     Agent,
     AgentBlock,
@@ -28,6 +29,7 @@ from agents.models import (
     Block,
     BlockRevision,
     Checkpoint,
+    Connection,
     Document,
     FunctionSource,
     Human,
@@ -61,6 +63,7 @@ SEARCHES: dict[type[Model], str] = {
     Token: "cron",
     Quota: "alice",
     FunctionSource: "lake.py",
+    Connection: "Ours",
 }
 
 Fields = dict[str, str]
@@ -121,6 +124,7 @@ def everything(agent: Agent, serve_model: ServeModel, settings: Settings, tmp_pa
     source = FunctionSource.objects.create(name="lake.py", error="It is broken.")
     InstalledFunction.objects.create(source=source, name="depth")
     services.token_create(owner=agent.owner, name="cron")
+    Connection.objects.create(name="Ours", base_url="https://example.org/v1")
     return agent
 
 
@@ -200,6 +204,32 @@ def test_others_do_not_get_in(client: Client, everything: Agent, bob: User, staf
     for model in REGISTERED:
         assert client.get(list_of(model)).status_code == (403 if staff else 302)
         assert client.get(page_of(model._default_manager.latest("pk"))).status_code == (403 if staff else 302)
+
+
+# Connections
+
+
+def test_a_connection_is_made_for_everybody_and_its_key_is_never_shown(root: Client, bob: User) -> None:
+    fields = {"name": "Ours", "base_url": "https://example.org/v1", "timeout": "60", "headers": ""}
+    add = reverse("admin:agents_connection_add")
+    refused = root.post(add, fields | {"key": "two words"})
+    assert "one word" in errors(refused.content.decode()) and not Connection.objects.exists()
+    root.post(add, fields | {"key": "sk-very-secret"})
+    row = Connection.objects.get()
+    assert row.owner is None and [*selectors.connections_of(bob)] == [row]
+    assert "sk-very-secret" not in root.get(page_of(row)).content.decode() + str(vars(row))
+    root.post(page_of(row), fields | {"name": "Renamed", "key": ""})
+    row.refresh_from_db()
+    assert row.name == "Renamed" and Secrets.of(row.secrets).key == "sk-very-secret"
+
+
+def test_a_persons_own_connection_can_be_looked_at_and_removed(root: Client, agent: Agent) -> None:
+    row = Connection.objects.create(owner=agent.owner, name="Mine", base_url="https://example.org/v1")
+    services.agent_choose_model(agent=agent, choice=services.ModelChoice(connection=row, model="a"))
+    assert root.get(page_of(row)).status_code == 200
+    assert root.post(page_of(row), {"name": "Taken", "base_url": "https://example.org"}).status_code == 403
+    root.post(page_of(row, "delete"), {"post": "yes"})
+    assert not Connection.objects.exists() and Agent.objects.get().model == ""
 
 
 # Access tokens

@@ -32,14 +32,15 @@ from tests.chat.conftest import Socket
 from tests.conftest import make_agent
 
 OWNED_IDS = {
-    *("agent_id", "archive_id", "block_id", "call_id", "checkpoint_id", "document_id", "message_id", "passage_id"),
-    *("revision_id", "run_id", "server_id", "session_id", "token_id"),
+    *("agent_id", "archive_id", "block_id", "call_id", "checkpoint_id", "connection_id", "document_id", "message_id"),
+    *("passage_id", "revision_id", "run_id", "server_id", "session_id", "token_id"),
 }
 OTHER_PARTS = {"name", "form", "user_id", "token"}  # a tab's, a file's; what a one-time address is made of
 OPEN_TO_ALL = {"login", "login_code", "sign_up", "enter"}
 REFUSED_METHOD = 405
 
 SERVER = services.ServerDraft("weather", "https://example.org/mcp")
+CONNECTION = services.ConnectionDraft("Mine", "https://example.org/v1", key="sk-very-secret")
 
 Things = dict[str, Any]
 
@@ -70,6 +71,7 @@ def things(agent: Agent) -> Things:
         "block_id": block.pk,
         "call_id": OutsideCall.objects.create(step=step, position=0, function="pay", asked_at=timezone.now()).pk,
         "checkpoint_id": services.checkpoint_create(agent=agent).pk,
+        "connection_id": services.connection_add(person=agent.owner, draft=CONNECTION).pk,
         "message_id": run.event_id,
         "revision_id": block.revisions.get().pk,
         "form": "md",

@@ -2,8 +2,11 @@
 
 import json
 import re
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import asdict
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.contrib.auth.models import User
@@ -16,14 +19,18 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from pytest_django import Settings
 
-from agents import services
+from agents import selectors, services
+from agents.llm import known_servers
 from agents.llm.scripted import Answer, call, say
-from agents.models import Agent, Message, Run, Step
+from agents.models import Agent, Connection, Message, Run, Step
+from agents.models.connection import ModelFacts
 from chat import frames
 from chat.second_step import second_step_begin
 from chat.views.agents import TABS
 from memweb.stack.env import PACKAGE_FOLDER
+from memweb.stack.plan import free_port
 from tests.conftest import ServeModel, exchange
+from tests.model_server import Kind, ModelServer
 
 POLICY = (
     "base-uri 'none'; connect-src 'self'; default-src 'none'; font-src 'self'; form-action 'self'; "
@@ -66,6 +73,9 @@ def lived_in(agent: Agent, serve_model: ServeModel) -> Agent:
     exchange(agent, "Hello")
     services.passage_add(archive=agent.archive, text="The lamp burns whale oil.")
     services.document_add(archive=agent.archive, file=SimpleUploadedFile("log.txt", b"The keeper's log."))
+    facts = [ModelFacts(ATTACK, mode="tools", window=9000, tried=True), ModelFacts("no", tried=True, error=ATTACK)]
+    tried = {each.name: asdict(each) for each in facts}
+    Connection.objects.create(owner=agent.owner, name="Tried", base_url="https://example.org/v1", tried=tried)
     block = agent.blocks.get(label="human")
     services.block_edit(block=block, value="Somebody else.", from_revision=block.revision, editor=agent.owner)
     return agent
@@ -74,10 +84,14 @@ def lived_in(agent: Agent, serve_model: ServeModel) -> Agent:
 ATTACK = '</textarea><img/onerror="alert(1)"src=x>'
 OF_AGENT = (
     *("agent", "agent_rename", "agent_copy", "agent_delete", "palette", "checkpoints", "archives", "documents"),
-    *("gauge", "prompt", "timeline_older", "timeline_around", "timeline_later", "block_new"),
+    *("gauge", "prompt", "timeline_older", "timeline_around", "timeline_later", "block_new", "agent_model", "models"),
+    "model_pill",
 )
 OF_BLOCK = ("block", "block_edit", "block_settings", "block_history")
-OF_NOBODY = ("agent_list", "agent_new", "model_banner", "keys", "overview", "servers", "time_zone", "tokens", "account")
+OF_NOBODY = (
+    *("agent_list", "agent_new", "model_banner", "keys", "overview", "servers", "time_zone", "tokens", "account"),
+    *("connections", "connections_listed", "connections_found"),
+)
 
 
 def pages(browser: Client, agent: Agent) -> dict[str, Any]:
@@ -123,6 +137,15 @@ def answers(browser: Client, agent: Agent) -> dict[str, Any]:
         "a passage refused": ("passage_add", [agent.pk], {"text": ""}),
         "a server": ("server_new", [], {"name": "weather", "address": "https://example.org/<script>alert(1)</script>"}),
         "a server refused": ("server_new", [], {"name": ATTACK, "address": ATTACK, "secrets": ATTACK}),
+        "a connection": (
+            "connection_new",
+            [],
+            {"name": ATTACK.replace("/", "")[:40], "base_url": f"https://x.org{ATTACK}"},
+        ),
+        "a connection refused": ("connection_new", [], {"name": ATTACK, "base_url": ATTACK, "headers": ATTACK}),
+        "a model refused": ("agent_model", [agent.pk], {"chosen": f":{ATTACK * 9}", "summary": ATTACK}),
+        "a model tested": ("model_test", [agent.pk], {"chosen": f"1:{ATTACK}"}),
+        "a server not found": ("connection_use", [], {"url": ATTACK, "model": ATTACK}),
         "a token": ("token_new", [], {"name": ATTACK[:80]}),
         "a token refused": ("token_new", [], {"name": ATTACK * 9}),
         "a key": ("two_factor_new", [], {}),
@@ -133,6 +156,10 @@ def answers(browser: Client, agent: Agent) -> dict[str, Any]:
         "an upload refused": ("document_add", [agent.pk], {}),
     }
     found: dict[str, Any] = {n: browser.post(reverse(name, args=ids), data) for n, (name, ids, data) in sends.items()}
+    with model_server_here(agent.owner):
+        found["a found server"] = browser.get(reverse("connections_found") + "?first=1")
+        url = selectors.servers_found(agent.owner)[0].url
+        found["a found server used"] = browser.post(reverse("connection_use"), {"url": url, "model": ATTACK})
     found["an import refused"] = browser.post(reverse("agent_import"), {"name": ATTACK})
     imported = browser.post(reverse("agent_import"), {"file": without_documents(agent)})
     found["an import without its documents"] = browser.get(imported["HX-Redirect"])
@@ -142,6 +169,19 @@ def answers(browser: Client, agent: Agent) -> dict[str, Any]:
     found["a question about memory"] = browser.post(reverse("turn_delete", args=[agent.pk]))
     assert "Somebody edited this memory since" in found["a question about memory"].content.decode()
     return found
+
+
+@contextmanager
+def model_server_here(person: User) -> Iterator[None]:
+    """One that is found on this machine by a member of the staff, with a model of a strange name."""
+    person.is_staff = True
+    person.save()
+    port = free_port()
+    with (
+        patch.object(known_servers, "PROGRAMS", (known_servers.Program(ATTACK.replace("/", "")[:40], port),)),
+        ModelServer(Kind(models=(ATTACK,)), port=port),
+    ):
+        yield
 
 
 def without_documents(agent: Agent) -> SimpleUploadedFile:
