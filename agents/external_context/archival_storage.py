@@ -13,7 +13,7 @@ from agents import quotas
 from agents.broadcast import bus
 from agents.broadcast.events import DocumentChanged, Event, PassagesChanged
 from agents.external_context import words
-from agents.external_context.hybrid import PAGE_SIZE, Hit, Page, SearchColumns, candidates, page_of, weighted
+from agents.external_context.hybrid import PAGE_SIZE, Hit, Page, SearchColumns, candidates, page_of, total, weighted
 from agents.external_context.vector_index import ARCHIVAL
 from agents.llm.embeddings import Vector, get_embedder
 from agents.locks import try_lock
@@ -75,8 +75,8 @@ def search(agent: Agent, rows: "QuerySet[Passage]", query: str) -> list[Hit[Pass
 def search_in(archives: list[int], rows: "QuerySet[Passage]", query: str) -> list[Hit[Passage]]:
     """The best of `rows`, all of these archives, best first. Two statements."""
     nominated = candidates(rows, archives, COLUMNS, query)
-    scores = weighted(nominated, WEIGHTS)
-    hits = [Hit(candidate.row, score) for candidate, score in zip(nominated, scores, strict=True)]
+    scored = weighted(nominated, WEIGHTS)
+    hits = [Hit(candidate.row, total(parts), parts) for candidate, parts in zip(nominated, scored, strict=True)]
     return sorted(hits, key=lambda hit: (-hit.score, -hit.row.pk))
 
 

@@ -22,7 +22,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, pstdev
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.contrib.postgres.search import SearchQueryField
 from django.db import connection, models, transaction
@@ -46,6 +46,7 @@ logger = logging.getLogger(__name__)
 CANDIDATE_LIMIT = 100  # rows that each column nominates
 INDEX_SCAN_LIMIT = 1500  # rows read from a vector index, whose order is approximate, to take the nearest of them
 PAGE_SIZE = 5
+BELOW = 3  # hits after a page that it tells of
 MOST_COUNTED = 100_000  # rows
 # Where a search also filters (by day, say), an index scan goes on until it has enough rows, or has seen so many. In
 # relaxed order: a strict one leaves out near rows that are visited late, and the rows are sorted anyway.
@@ -74,22 +75,34 @@ class Candidate(Generic[Row]):
     scores: Mapping[str, float]
 
 
+class Part(NamedTuple):
+    """One part of a score. `figure` is what was measured (None where there was nothing to measure), `contribution` what
+    it adds to the score."""
+
+    name: str
+    figure: float | None
+    contribution: float
+
+
 @dataclass(frozen=True)
 class Hit(Generic[Row]):
-    """A row that was found, with the score it is ranked by."""
+    """A row that was found, with the score it is ranked by: the sum of its parts' contributions."""
 
     row: Row
     score: float
+    parts: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)
 class Page(Generic[Row]):
-    """One page of a search, counted from 1. `total` is how many were found over all pages."""
+    """One page of a search, counted from 1. `total` is how many were found over all pages; `below` are the first that
+    came after this page."""
 
     hits: list[Hit[Row]]
     number: int
     size: int
     total: int
+    below: Sequence[Hit[Row]] = ()
 
     @property
     def pages(self) -> int:
@@ -105,7 +118,8 @@ class Page(Generic[Row]):
 def page_of(hits: list[Hit[Row]], number: int, size: int) -> Page[Row]:
     """A page past the end is empty but tells the true total."""
     number = max(1, number)
-    return Page(hits[(number - 1) * size : number * size], number, size, len(hits))
+    end = number * size
+    return Page(hits[end - size : end], number, size, len(hits), hits[end : end + BELOW])
 
 
 def candidates(
@@ -299,10 +313,17 @@ def standardised(values: Iterable[float | None]) -> list[float]:
     return [(value - mean) / spread if spread and value is not None else 0.0 for value in values]
 
 
-def weighted(nominated: "list[Candidate[Row]]", weights: Mapping[str, float]) -> list[float]:
-    """For each candidate the weighted sum of its z-scores among them all."""
-    columns = [
-        [weight * z for z in standardised(candidate.scores.get(column) for candidate in nominated)]
-        for column, weight in weights.items()
-    ]
-    return [sum(scores) for scores in zip(*columns, strict=True)]
+def weighted(nominated: "list[Candidate[Row]]", weights: Mapping[str, float]) -> list[tuple[Part, ...]]:
+    """For each candidate a part for each column: its weighted z-score among them all."""
+    columns = []
+    for column, weight in weights.items():
+        figures = [candidate.scores.get(column) for candidate in nominated]
+        columns.append(
+            [Part(column, figure, weight * z) for figure, z in zip(figures, standardised(figures), strict=True)]
+        )
+    return list(zip(*columns, strict=True))
+
+
+def total(parts: Iterable[Part]) -> float:
+    """The score that they make."""
+    return sum(part.contribution for part in parts)

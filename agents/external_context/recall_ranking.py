@@ -13,7 +13,16 @@ from statistics import fmean
 
 from django.db.models import QuerySet
 
-from agents.external_context.hybrid import Candidate, Hit, SearchColumns, candidates, standardised, weighted
+from agents.external_context.hybrid import (
+    Candidate,
+    Hit,
+    Part,
+    SearchColumns,
+    candidates,
+    standardised,
+    total,
+    weighted,
+)
 from agents.external_context.speakers import speakers_of
 from agents.external_context.vector_index import RECALL
 from agents.models import Agent, Message
@@ -32,27 +41,33 @@ OF_THE_AGENT = {"you", "your", "yours", "你", "您"}
 def search(agent: Agent, rows: "QuerySet[Message]", query: str) -> list[Hit[Message]]:
     """The best messages of `rows`, some of the agent's, for `query`, best first. Four statements."""
     nominated = candidates(rows, [agent.pk], COLUMNS, query)
-    scores = _scores(nominated, _speaker(agent, query))
-    hits = [Hit(candidate.row, score) for candidate, score in zip(nominated, scores, strict=True)]
+    scored = _scored(nominated, _speaker(agent, query))
+    hits = [Hit(candidate.row, total(parts), parts) for candidate, parts in zip(nominated, scored, strict=True)]
     return sorted(hits, key=lambda hit: (-hit.score, -(hit.row.seq or 0)))
 
 
-def _scores(nominated: list[Candidate[Message]], speaker: str | None) -> list[float]:
+def _scored(nominated: list[Candidate[Message]], speaker: str | None) -> list[tuple[Part, ...]]:
+    """The parts of each one's score."""
     messages = [candidate.row for candidate in nominated]
-    base = weighted(nominated, WEIGHTS)
+    searched = weighted(nominated, WEIGHTS)
     talks: dict[int, list[float]] = defaultdict(list)
-    for message, score in zip(messages, base, strict=True):
-        talks[_talk(message)].append(score)
+    for message, parts in zip(messages, searched, strict=True):
+        talks[_talk(message)].append(total(parts))
     best = {talk: fmean(sorted(scores, reverse=True)[:TALK_BEST]) for talk, scores in talks.items()}
-    lengths = standardised(math.log(1 + len(spaced(message.content).split())) for message in messages)
-    return [
-        score
-        + TALK * best[_talk(message)]
-        + SPEAKER * (message.kind == speaker)
-        + LENGTH * length
-        - QUESTION * message.content.rstrip().endswith(("?", "？"))
-        for message, score, length in zip(messages, base, lengths, strict=True)
-    ]
+    lengths = [len(spaced(message.content).split()) for message in messages]
+    relative_lengths = standardised(math.log(1 + length) for length in lengths)
+    scored = []
+    for message, parts, length, relative in zip(messages, searched, lengths, relative_lengths, strict=True):
+        of_speaker = message.kind == speaker
+        asks = message.content.rstrip().endswith(("?", "？"))
+        further = (
+            Part("talk", best[_talk(message)], TALK * best[_talk(message)]),
+            Part("speaker", of_speaker, SPEAKER if of_speaker else 0.0),
+            Part("length", length, LENGTH * relative),
+            Part("question", asks, -QUESTION if asks else 0.0),
+        )
+        scored.append((*parts, *further))
+    return scored
 
 
 def _talk(message: Message) -> int:

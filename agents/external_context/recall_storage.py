@@ -12,6 +12,7 @@ from pgvector import HalfVector
 
 from agents.external_context import recall_ranking, words
 from agents.external_context.hybrid import PAGE_SIZE, Hit, Page, page_of
+from agents.external_context.matched_words import Beside
 from agents.external_context.speakers import speakers_of
 from agents.llm.embeddings import get_embedder
 from agents.locks import try_lock
@@ -82,7 +83,17 @@ def index_words(message: Message) -> None:
 
 def _with_day(message: Message, text: str) -> str:
     """With the day it was said, so that a query that names a day finds it."""
-    return f"{own_time(message):%d %B %Y}\n{text}"
+    return f"{_day(message)}\n{text}"
+
+
+def _day(message: Message) -> str:
+    return f"{own_time(message):%d %B %Y}"
+
+
+def beside(agent: Agent, messages: Iterable[Message]) -> dict[int, Beside]:
+    """What the words of each message hold beside its text. Two queries."""
+    speakers = speakers_of(agent)
+    return {message.pk: Beside(_day(message), speakers.name_of(message)) for message in messages}
 
 
 def not_embedded(agent: Agent) -> "SearchedQuerySet[Message]":

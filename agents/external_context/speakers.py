@@ -16,10 +16,13 @@ class Speakers:
     agent_name: str
     person_names: tuple[str, ...]
 
+    def name_of(self, message: Message) -> str:
+        """Who said it."""
+        return self.agent_name if message.kind == Message.Kind.ASSISTANT else self.person_names[0]
+
     def line(self, message: Message) -> str:
         """A message as a line of the conversation."""
-        name = self.agent_name if message.kind == Message.Kind.ASSISTANT else self.person_names[0]
-        return f"{name}: {message.content}"
+        return f"{self.name_of(message)}: {message.content}"
 
 
 def speakers_of(agent: Agent) -> Speakers:
