@@ -67,6 +67,21 @@ def embed_passages() -> None:
     _on_commit("embed_passages")
 
 
+def measure_embeddings(choice_id: int) -> None:
+    """Have a worker find out what another embedding model would cost."""
+    _on_commit("measure_embeddings", choice_id)
+
+
+def change_embeddings(*, delay: float | None = None) -> None:
+    """Have vectors made by another embedding model, for a while."""
+    _on_commit("change_embeddings", delay=delay)
+
+
+def index_vectors() -> None:
+    """Have the vector indexes of large stores made and dropped."""
+    _on_commit("index_vectors")
+
+
 def index_words() -> None:
     """Have rows indexed anew whose words are in an older form."""
     _on_commit("index_words")

@@ -15,10 +15,11 @@ from agents import dispatch, health, runs, services
 from agents.exceptions import QuotaReached
 from agents.external_context import recall_storage
 from agents.ingest import turns
-from agents.models import Agent, Checkpoint, Document, Passage, Run
+from agents.models import Agent, Checkpoint, Document, EmbeddingChoice, Passage, Run
 
 SUMMARY_PAUSE = 60  # seconds
 REGRET = timedelta(hours=1)  # for which a passage that was deleted can be brought back
+EXCHANGE_PAUSE = timedelta(seconds=60)  # a slice of work on new vectors takes a third of it
 INGEST_PATIENCE = timedelta(seconds=60)  # a batch of passages takes a few
 
 
@@ -71,7 +72,12 @@ def _forget_passages(now: datetime) -> None:
 
 
 def _embed_what_was_dropped() -> None:
-    """What has no vector: an import's, say, whose worker died."""
+    """What has no vector: an import's, say, whose worker died. And a change of the model that no worker is at."""
+    stalled = EmbeddingChoice.objects.filter(
+        state=EmbeddingChoice.State.COMING, worked_at__lt=timezone.now() - EXCHANGE_PAUSE
+    )
+    if stalled.exists() and _first_in_a_while("exchange-asked"):
+        dispatch.change_embeddings()
     if Passage.objects.filter(embedding_model="").exists() and _first_in_a_while("passages-asked"):
         dispatch.embed_passages()
     for agent_id in recall_storage.agents_not_embedded():

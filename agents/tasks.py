@@ -64,6 +64,18 @@ def ingest() -> None:
 
 
 @shared_task
+def measure_embeddings(choice_id: int) -> None:
+    """Write down what another embedding model would cost."""
+    services.embeddings_measure(choice_id=choice_id)
+
+
+@shared_task
+def change_embeddings() -> None:
+    """Make vectors by another embedding model, a while at a time."""
+    services.embeddings_work()
+
+
+@shared_task
 def look_at_functions(agent_id: str) -> None:
     """Write down which functions the modules offer now."""
     installed.refresh()

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
@@ -89,11 +89,14 @@ class ConnectionAdmin(admin.ModelAdmin[Connection]):
 
     def delete_model(self, request: HttpRequest, obj: Connection) -> None:
         """And have its agents use the configured model."""
-        services.connection_remove(connection=obj)
+        try:
+            services.connection_remove(connection=obj)
+        except InvalidInput as error:
+            self.message_user(request, str(error), messages.ERROR)
 
     def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Connection]") -> None:
         for connection in queryset:
-            services.connection_remove(connection=connection)
+            self.delete_model(request, connection)
 
     @admin.action(description=_("Test the chosen connections"), permissions=["change"])
     def test(self, request: HttpRequest, queryset: "QuerySet[Connection]") -> None:

@@ -36,7 +36,8 @@ from agents.exceptions import LLMError
 from agents.external_context import bm25, words
 from agents.external_context.bm25 import QueryTerms
 from agents.external_context.vector_index import StoreKind
-from agents.llm.embeddings import Vector, get_embedder
+from agents.llm import embeddings
+from agents.llm.embeddings import Embedder, Vector
 
 Row = TypeVar("Row", bound=models.Model)
 _Selection = tuple[str, tuple[Any, ...]]  # SQL and its parameters
@@ -48,6 +49,8 @@ INDEX_SCAN_LIMIT = 1500  # rows read from a vector index, whose order is approxi
 PAGE_SIZE = 5
 BELOW = 3  # hits after a page that it tells of
 MOST_COUNTED = 100_000  # rows
+TRIES = 3  # of a search during which the embedding model is exchanged
+CHOICE_SQL = "(SELECT coalesce(max(id), 0) FROM agents_embeddingchoice WHERE state = 'used')"
 # Where a search also filters (by day, say), an index scan goes on until it has enough rows, or has seen so many. In
 # relaxed order: a strict one leaves out near rows that are visited late, and the rows are sorted anyway.
 INDEX_SCAN_SETTINGS = {
@@ -130,22 +133,38 @@ def candidates(
     `stores` are the keys of the stores that the rows are of. If the embeddings endpoint fails, or a row has no vector
     of the configured model yet, words alone count.
     """
+    used = embeddings.current()
+    for _try in range(TRIES):
+        vector = _vector(used.embedder, query)
+        with transaction.atomic():
+            plan = _plan(stores, columns, query)
+            found: list[Candidate[Row]] = []
+            choice = plan.choice
+            if choice == used.choice:
+                found, choice = _Search(rows, columns, plan, used.embedder.name, vector).run()
+        if choice == used.choice:
+            break
+        used = embeddings.current(instead_of=used.choice)  # all vectors are of another model since then
+    return found
+
+
+def _vector(embedder: Embedder, query: str) -> Vector | None:
     try:
-        vector: Vector | None = get_embedder().embed_query(query)
+        return embedder.embed_query(query)
     except LLMError as error:
         logger.warning("Searching by words alone: %s", error)
-        vector = None
-    with transaction.atomic():
-        return _Search(rows, columns, _plan(stores, columns, query), vector).run()
+        return None
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """Keys of the stores without and with a vector index of their own, and the query's terms by column."""
+    """Keys of the stores without and with a vector index of their own, and the query's terms by column. `choice` is
+    that of the embedding model in use."""
 
     small: list[Any]
     large: list[Any]
     terms: Mapping[str, QueryTerms]
+    choice: int
 
 
 def _plan(stores: Sequence[Any], columns: SearchColumns, query: str) -> _Plan:
@@ -163,7 +182,7 @@ def _plan(stores: Sequence[Any], columns: SearchColumns, query: str) -> _Plan:
                 *(words.CONFIG, words.asked(query), f" {words.asked_before(query)}", table, list(columns.words)),
             ],
         )
-        *_settings, rows_by_index, small_store_rows, table_rows, statistics = cursor.fetchone()
+        *_settings, choice, rows_by_index, small_store_rows, table_rows, statistics = cursor.fetchone()
     small = [store for store, name in zip(stores, index_names, strict=True) if name not in rows_by_index]
     large = [store for store, name in zip(stores, index_names, strict=True) if name in rows_by_index]
     store_rows = small_store_rows + sum(rows_by_index.values())
@@ -175,12 +194,13 @@ def _plan(stores: Sequence[Any], columns: SearchColumns, query: str) -> _Plan:
             by_lexeme.setdefault(lexeme, 0.0)
             if column == of_column:
                 by_lexeme[lexeme] = float(frequency)  # JSON gives 1.0 as the integer 1
-    return _Plan(small, large, {c: QueryTerms(f, store_rows, lookup_rows) for c, f in frequencies.items()})
+    terms = {column: QueryTerms(found, store_rows, lookup_rows) for column, found in frequencies.items()}
+    return _Plan(small, large, terms, choice)
 
 
 def _plan_sql(kind: StoreKind) -> str:
-    """Selects: the settings as set; estimated rows by the name of each vector index; the rows of stores without one,
-    counted; estimated rows of the table; and `bm25.FREQUENCIES_SQL`."""
+    """Selects: the settings as set; the choice of the embedding model; estimated rows by the name of each vector index;
+    the rows of stores without one, counted; estimated rows of the table; and `bm25.FREQUENCIES_SQL`."""
     older = f'EXISTS (SELECT FROM "{kind.model._meta.db_table}" WHERE words IS NOT NULL AND words_form < {words.FORM})'
     set_scan = ", ".join("set_config(%s, %s, true)" for _setting in INDEX_SCAN_SETTINGS)
     return f"""
@@ -189,6 +209,7 @@ def _plan_sql(kind: StoreKind) -> str:
             WHERE relname = ANY(%s) AND indisvalid AND relnamespace = current_schema()::regnamespace
         )
         SELECT {set_scan},
+            {CHOICE_SQL},
             (SELECT coalesce(json_object_agg(relname, reltuples), '{{}}') FROM large),
             (SELECT count(*) FROM (
                 SELECT FROM "{kind.model._meta.db_table}" WHERE {kind.key} = ANY(ARRAY(
@@ -201,13 +222,22 @@ def _plan_sql(kind: StoreKind) -> str:
     """
 
 
+def _choice() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {CHOICE_SQL}")
+        choice: int = cursor.fetchone()[0]
+    return choice
+
+
 class _Search(Generic[Row]):
     """The search statement, put together part by part; the module's docstring shows a whole one."""
 
-    def __init__(self, rows: "QuerySet[Row]", columns: SearchColumns, plan: _Plan, vector: Vector | None) -> None:
+    def __init__(
+        self, rows: "QuerySet[Row]", columns: SearchColumns, plan: _Plan, model: str, vector: Vector | None
+    ) -> None:
         self._rows = rows.order_by().select_related(None)
         self._columns, self._plan, self._vector = columns, plan, vector
-        self._embedding_model = get_embedder().name
+        self._embedding_model = model
         self._table = f'"{rows.model._meta.db_table}"'
         self._ctes: list[str] = []
         self._cte_parameters: list[Any] = []
@@ -215,8 +245,9 @@ class _Search(Generic[Row]):
         self._score_parameters: list[Any] = []
         self._nominations: list[str] = []  # names of the CTEs whose ids are candidates
 
-    def run(self) -> list[Candidate[Row]]:
-        """One statement."""
+    def run(self) -> tuple[list[Candidate[Row]], int]:
+        """What it finds, and the choice of the embedding model at that very moment. One statement, and a small one
+        where nothing is found."""
         model = self._rows.model
         for number, column in enumerate(self._columns.words):
             self._matching_rows(number, column)
@@ -224,21 +255,21 @@ class _Search(Generic[Row]):
             for column in self._columns.vectors:
                 self._nearest_rows(column, self._vector)
         if not self._nominations:
-            return []
+            return [], self._plan.choice
         searched = (*self._columns.vectors, *self._columns.words)
         hidden = {*searched, *self._columns.kind.columns}
         shown = [f'row."{field.column}"' for field in model._meta.concrete_fields if field.name not in hidden]
         nominated = " UNION ".join(f"SELECT id FROM {name}" for name in self._nominations)
         sql = f"""
             WITH {", ".join(self._ctes)}
-            SELECT {", ".join([*shown, *self._scores])}
+            SELECT {", ".join([*shown, *self._scores])}, {CHOICE_SQL} AS choice
             FROM ({nominated}) AS nominated JOIN {self._table} AS row USING (id)
         """
         results = []
         for row in model._default_manager.raw(sql, [*self._cte_parameters, *self._score_parameters]):
             scores = {column: getattr(row, f"score_{column}", None) for column in searched}
             results.append(Candidate(row, {column: score for column, score in scores.items() if score is not None}))
-        return results
+        return results, results[0].row.choice if results else _choice()  # type: ignore[attr-defined]
 
     def _nearest_rows(self, column: str, vector: Vector) -> None:
         """Nominate by a vector. An index is over the vectors of one store and model, cast to the model's dimension."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, timedelta
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -14,7 +15,7 @@ from agents.external_context import recall_ranking, words
 from agents.external_context.hybrid import PAGE_SIZE, Hit, Page, page_of
 from agents.external_context.matched_words import Beside
 from agents.external_context.speakers import speakers_of
-from agents.llm.embeddings import get_embedder
+from agents.llm.embeddings import Embedder, Vector, get_embedder
 from agents.locks import try_lock
 from agents.models import Agent, Message
 from agents.models.searched import SearchedQuerySet
@@ -134,14 +135,8 @@ def _embed(agent: Agent, batch: list[Message]) -> int:
     """How many of them still say what was embedded."""
     done = 0
     embedder = get_embedder()
-    speakers = speakers_of(agent)
-    own = embedder.embed_passages([speakers.line(message) for message in batch])
-    near = _near(agent, batch)
     with connection.cursor() as cursor:
-        for message, vector in zip(batch, own, strict=True):
-            earlier = _before(agent, message) if near is None else _same_talk(message, near)
-            lines = [speakers.line(m) for m in (*reversed(earlier), message)]
-            context = embedder.embed_passages(["\n".join(lines[-2:])])[0] if earlier else vector
+        for message, vector, context, earlier, lines in vectors_of(agent, batch, embedder):
             cursor.execute(
                 EMBED_SQL,
                 [
@@ -156,6 +151,29 @@ def _embed(agent: Agent, batch: list[Message]) -> int:
             )
             done += cursor.rowcount
     return done
+
+
+class Vectors(NamedTuple):
+    """Of a message: its own, and the one with what was said just before. `earlier` are the messages before it in the
+    same talk, newest first; `lines` all of them with who said what, oldest first."""
+
+    message: Message
+    own: Vector
+    context: Vector
+    earlier: list[Message]
+    lines: list[str]
+
+
+def vectors_of(agent: Agent, batch: list[Message], embedder: Embedder) -> Iterator[Vectors]:
+    """Those of some of the agent's messages, in their order. Raises LLMError."""
+    speakers = speakers_of(agent)
+    own = embedder.embed_passages([speakers.line(message) for message in batch])
+    near = _near(agent, batch)
+    for message, vector in zip(batch, own, strict=True):
+        earlier = _before(agent, message) if near is None else _same_talk(message, near)
+        lines = [speakers.line(m) for m in (*reversed(earlier), message)]
+        context = embedder.embed_passages(["\n".join(lines[-2:])])[0] if earlier else vector
+        yield Vectors(message, vector, context, earlier, lines)
 
 
 def index_older_words(most: int) -> int:

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import httpx2
@@ -38,6 +39,7 @@ LINE_END = re.compile(r"\r\n|\n|\r")
 END = object()
 MOST_CLIENTS = 200
 FETCH_SECONDS = 10.0
+FETCH_PAUSE = 0.5  # seconds before it is asked again
 MOST_FETCHED = 8_000_000  # bytes
 NO_KEY = "none"  # the client wants one, also for a server that has none
 
@@ -77,12 +79,25 @@ class Said:
     headers: dict[str, str]
 
 
-def fetch(endpoint: Endpoint, url: str, body: Request | None = None, *, seconds: float = FETCH_SECONDS) -> Said:
-    """Ask the endpoint's server something else than a completion; with a body by POST.
+def fetch(
+    endpoint: Endpoint, url: str, body: Request | None = None, *, seconds: float = FETCH_SECONDS, tries: int = 1
+) -> Said:
+    """Ask the endpoint's server something else than a completion; with a body by POST. It is asked up to `tries` times
+    where it fails for reasons of its own.
 
     Raises httpx2.HTTPError, NotPublic, and httpx2.ReadError for an answer that is longer than MOST_FETCHED.
     """
-    return _connection().fetch(endpoint, url, body, seconds)
+    for number in range(1, tries + 1):
+        try:
+            said = _connection().fetch(endpoint, url, body, seconds)
+        except httpx2.TransportError:
+            if number == tries:
+                raise
+        else:
+            if number == tries or not (said.status >= 500 or said.status == HTTPStatus.TOO_MANY_REQUESTS):
+                return said
+        time.sleep(FETCH_PAUSE * number)
+    raise AssertionError("unreachable")
 
 
 def prepare() -> None:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 Check = Callable[[], None]
 
 LOCAL_AT_ONCE = 4  # requests that the local model's server works on
+OPENAI = "https://api.openai.com/v1"
 USUAL_WINDOW = 16_384  # tokens, where nobody knows
 MOST_WINDOW = 32_768  # tokens of a server's window that are used unless somebody wants more
 
@@ -67,6 +68,11 @@ class ModelConfig:
     def reply_reserve(self) -> int:
         """Tokens of the window that stay free for the answer; at most half of it."""
         return min(self.reply_tokens or min(4096, self.context_window // 8), self.context_window // 2)
+
+    @property
+    def url(self) -> str:
+        """The base URL, without a slash at its end."""
+        return (self.base_url or OPENAI).rstrip("/")
 
     @property
     def server(self) -> str:

@@ -14,7 +14,6 @@ from agents.llm.gateway import ModelConfig, endpoint_of
 from agents.llm.problems import Kind, Problem
 from agents.models.connection import ModelFacts
 
-OPENAI = "https://api.openai.com/v1"
 MOST_MODELS = 2000
 LONGEST_NAME = 120  # characters
 SECONDS_LOCAL = 3.0  # for a question about its window
@@ -45,7 +44,7 @@ def models_at(config: ModelConfig, *, seconds: float = connection.FETCH_SECONDS)
     """
     endpoint = endpoint_of(config)
     try:
-        said = connection.fetch(endpoint, f"{(config.base_url or OPENAI).rstrip('/')}/models", seconds=seconds)
+        said = connection.fetch(endpoint, f"{config.url}/models", seconds=seconds)
     except errors.FAULTS as error:
         raise errors.explain(error, config) from error
     if said.status == 200 and (entries := _entries(said.value)) is not None:
@@ -66,7 +65,7 @@ def window_at(config: ModelConfig) -> tuple[int | None, bool | None]:
     """The window that a server on this machine has given the model, in tokens, and whether it takes pictures, where it
     tells so in ways of its own."""
     endpoint = endpoint_of(config)
-    parts = urlsplit(config.base_url or OPENAI)
+    parts = urlsplit(config.url)
     root = f"{parts.scheme}://{parts.netloc}"
     answers = [
         _asked(endpoint, f"{root}/props"),  # llama.cpp

@@ -4,7 +4,8 @@ from http import HTTPStatus
 
 import httpx2
 
-OPENAI = "https://api.openai.com/v1"
+from agents.llm.gateway import OPENAI
+
 PATIENCE = 3.0  # seconds
 REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 

@@ -5,6 +5,7 @@ from agents.models.archive import Archive, Document, Passage
 from agents.models.block import AgentBlock, Block, BlockRevision
 from agents.models.checkpoint import Checkpoint
 from agents.models.connection import Connection
+from agents.models.embedding import ComingMessageVector, ComingPassageVector, EmbeddingChoice
 from agents.models.function import FunctionSource, InstalledFunction, OutsideCall
 from agents.models.message import Message, Summary
 from agents.models.person import Preferences

@@ -36,6 +36,7 @@ from agents.selectors.context import (
     step_view,
     steps_of,
 )
+from agents.selectors.embeddings import embeddings_state, shared_connections
 from agents.selectors.functions import FunctionCard, broken_sources, calls_asked, function_cards, servers_of
 from agents.selectors.runs import newest_prompts, running, runs_of
 from agents.selectors.timeline import (

@@ -61,6 +61,13 @@ from agents.services.connections import (
     connection_test,
     connections_changed_by,
 )
+from agents.services.embeddings import (
+    embeddings_ask,
+    embeddings_change,
+    embeddings_measure,
+    embeddings_stop,
+    embeddings_work,
+)
 from agents.services.function_servers import (
     LONGEST_SERVER_NAME,
     ServerDraft,

@@ -12,7 +12,7 @@ from agents import dispatch
 from agents.exceptions import InvalidInput, LLMError, NameTaken
 from agents.llm.gateway import connected
 from agents.llm.secrets import Secrets
-from agents.models import Agent, Connection
+from agents.models import Agent, Connection, EmbeddingChoice
 from agents.models.connection import ModelFacts
 from agents.person import Person, person_of, works_for
 from agents.sealing import Unreadable
@@ -70,6 +70,7 @@ def connection_change(*, person: "User", connection: Connection, draft: Connecti
     row.name, row.base_url, row.timeout, row.secrets = _name(draft.name), url, _timeout(draft.timeout), secrets.sealed()
     with transaction.atomic():
         if row.owner is not None:  # it may have been everybody's until now
+            _check_not_searched_with(row)
             _let_go(row, Agent.objects.exclude(owner=row.owner))
         return _kept(row)
 
@@ -85,8 +86,9 @@ def connection_test(*, connection: Connection, model: str = "") -> None:
 
 
 def connection_remove(*, connection: Connection) -> None:
-    """Agents that used it use the configured model from then on."""
+    """Agents that used it use the configured model from then on. Raises InvalidInput where search needs it."""
     with transaction.atomic():
+        _check_not_searched_with(connection)
         _let_go(connection, Agent.objects.all())
         connection.delete()
 
@@ -146,6 +148,15 @@ def _kept(row: Connection, model: str = "") -> Connection:
     except IntegrityError as error:
         raise NameTaken(_("There is a connection called “%(name)s” already.") % {"name": row.name}) from error
     return row
+
+
+def _check_not_searched_with(row: Connection) -> None:
+    EmbeddingChoice.objects.filter(connection=row, state=EmbeddingChoice.State.ASKED).delete()
+    if EmbeddingChoice.objects.filter(connection=row).exists():
+        raise InvalidInput(
+            _("“%(name)s” makes the vectors by which memories are found. Choose another embedding model first.")
+            % {"name": row.name}
+        )
 
 
 def _let_go(row: Connection, agents: "QuerySet[Agent]") -> None:

@@ -17,6 +17,7 @@ from agents.services import ConnectionDraft
 from chat.access import agent_for, person
 from chat.forms import AgentModelForm
 from chat.parameters import LONGEST_QUERY, number
+from chat.views.embeddings import embeddings_context
 
 
 @require_GET
@@ -93,7 +94,10 @@ def connection_test(request: HttpRequest, connection_id: int) -> HttpResponse:
 
 @require_POST
 def connection_remove(request: HttpRequest, connection_id: int) -> HttpResponse:
-    services.connection_remove(connection=_own(request, connection_id))
+    try:
+        services.connection_remove(connection=_own(request, connection_id))
+    except InvalidInput as error:
+        return _dialog(request, error=str(error))
     return _dialog(request)
 
 
@@ -210,4 +214,4 @@ def _dialog(
         "services": SERVICES,
         "local_too": selectors.may_reach_this_machine(person(request)),
     }
-    return render(request, "chat/_connections.html", {**context, **_rows(request)})
+    return render(request, "chat/_connections.html", {**context, **_rows(request), **embeddings_context(request)})

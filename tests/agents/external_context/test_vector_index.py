@@ -13,7 +13,7 @@ from agents import tasks
 from agents.external_context import archival_storage, vector_index
 from agents.external_context.archival_storage import Filing
 from agents.external_context.vector_index import ARCHIVAL
-from agents.llm.embeddings import get_embedder
+from agents.llm import embeddings
 from agents.models import Agent, Archive, Passage
 from memweb import beat
 from memweb.stack.roles import superuser_url
@@ -107,7 +107,7 @@ def test_what_is_retracted_is_not_found_by_the_index(large: Agent) -> None:
 
 
 def test_an_index_of_another_model_goes(large: Agent, settings: Settings) -> None:
-    get_embedder.cache_clear()
+    embeddings.forget()
     settings.EMBEDDING_DIMENSION = 64
     try:
         vector_index.ensure()
@@ -116,7 +116,7 @@ def test_an_index_of_another_model_goes(large: Agent, settings: Settings) -> Non
         assert "halfvec(64)" in definition and "hash/64" in definition
         assert len(texts(large, "lighthouse")) == len(PLACES)
     finally:
-        get_embedder.cache_clear()
+        embeddings.forget()
 
 
 def test_an_index_that_was_left_half_built_is_built_again(large: Agent) -> None:
