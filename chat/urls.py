@@ -120,6 +120,7 @@ urlpatterns = [
     path("agents/<uuid:agent_id>/documents/", archives.document_add, name="document_add"),
     path("agents/<uuid:agent_id>/documents/list/", archives.documents, name="documents"),
     path("messages/<int:message_id>/row/", timeline.message_row, name="message_row"),
+    path("messages/<int:message_id>/pictures/<int:number>/", messages.picture, name="picture"),
     path("messages/<int:message_id>/edit/", messages.message_edit, name="message_edit"),
     path("messages/<int:message_id>/withdraw/", messages.message_withdraw, name="message_withdraw"),
     path("calls/<int:call_id>/decide/", turns.call_decide, name="call_decide"),

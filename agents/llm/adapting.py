@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from agents.llm import pictures
 from agents.llm.problems import Kind, Problem
 from agents.llm.types import ChatMessage, merged
 
@@ -18,6 +19,9 @@ MOST_CHANGES = 8  # to one request, before its error is told
 ASKED_AGAIN = (400, 404, 405, 415, 422, 500, 501)  # statuses with which servers refuse an option
 SURELY_REFUSED = (400, 422)
 STREAM = "stream|streaming"  # a word that other faults have too
+PICTURES = (
+    r"images?|image_url|vision|multi-?modal|content (?:must be|should be) a string|input should be a valid string"
+)
 PLAIN_ANSWERS = 2  # without a call, before another mode is taken
 SHORT_COUNTS = 2  # of the prompt's tokens, before the person is told
 SHORT_SHARE = 0.5
@@ -67,6 +71,11 @@ class Ways:
                     self.changes[name] = change
                     return True
         return False
+
+    @property
+    def without_pictures(self) -> bool:
+        """Whether it refused one."""
+        return f"{PICTURES} {_no_pictures.__name__}" in self.changes
 
     def has_answered(self, *, called: bool) -> bool:
         """Note whether an answer had a call; true if another mode is taken from now on."""
@@ -170,6 +179,12 @@ def _any_object(_words: str, request: Request) -> Change | None:
     return _set(response_format={"type": "json_object"}) if form and form.get("type") == "json_schema" else None
 
 
+def _no_pictures(_words: str, request: Request) -> Change | None:
+    if not any(isinstance(message.get("content"), list) for message in request["messages"]):
+        return None
+    return lambda request: {**request, "messages": [pictures.in_words(message) for message in request["messages"]]}
+
+
 def _system_as_user(_words: str, request: Request) -> Change | None:
     def fold(request: Request) -> Request:
         messages = [
@@ -196,6 +211,7 @@ REMEDIES: dict[str, tuple[Callable[[str, Request], Change | None], ...]] = {
     "reasoning_effort|reasoning effort": (_without("reasoning_effort"),),
     "temperature": (_without("temperature"),),
     "reasoning_content|reasoning_details|extra_content": (_no_state,),
+    PICTURES: (_no_pictures,),
     "system (?:role|message|prompt|instruction)s?|developer instruction|only user(?:,| and) (?:assistant|model)|"
     "roles must alternate": (_system_as_user,),
     STREAM: (_without("stream"),),

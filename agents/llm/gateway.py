@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from agents.exceptions import LLMError
-from agents.llm import adapting, guided, json_schema_mode, tools_mode
+from agents.llm import adapting, guided, json_schema_mode, pictures, tools_mode
 from agents.llm.chunk import Chunk
 from agents.llm.reading import AnswerReader
 from agents.llm.secrets import Secrets
@@ -293,7 +293,8 @@ class _Endpoint:
     def chat(self, messages: list[ChatMessage], **options: Any) -> Iterator[Chunk]:
         """`StreamChat`: one chat completion. `extra_body` holds fields that OpenAI's own API does not know."""
         config, ways = self.config, adapting.ways_of(self.config.base_url, self.config.name)
-        request = {"model": config.name, "messages": [*map(_harmless, merged(messages))], "stream": True, **options}
+        sent = [pictures.with_parts(_harmless(message), config.sees) for message in merged(messages)]
+        request = {"model": config.name, "messages": sent, "stream": True, **options}
         request |= request.pop("extra_body", {})
         request.setdefault("max_tokens", _room(config, ways, self.prompt_tokens))
         request["stream_options"] = {"include_usage": True}

@@ -65,7 +65,10 @@ def call(name: str, *, thoughts: str = "I act.", heartbeat: bool = True, pause: 
 def last_event(request: Request) -> dict[str, Any]:
     """The newest packaged event or result in a request: what the model is to react to."""
     for message in reversed(request["messages"]):
-        for line in reversed((message.get("content") or "").splitlines()):  # neighbours of one role come as one
+        content = message.get("content") or ""
+        if isinstance(content, list):  # with pictures
+            content = "\n".join(part.get("text", "") for part in content)
+        for line in reversed(content.splitlines()):  # neighbours of one role come as one
             try:
                 event = json.loads(line)
             except ValueError:

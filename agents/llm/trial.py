@@ -96,7 +96,8 @@ def _streams(config: ModelConfig) -> tuple[bool, bool]:
 def _sees(config: ModelConfig) -> bool:
     try:
         chunks = gateway.pieces(SHOWN, config, max_tokens=MOST_TOKENS, check=lambda: None)
-        return "red" in "".join(chunk.content for chunk in chunks).lower()
+        told = "".join(chunk.content for chunk in chunks).lower()
+        return "red" in told and not adapting.ways_of(config.base_url, config.name).without_pictures
     except LLMError:
         return False
 

@@ -104,6 +104,8 @@ def merged(messages: list[ChatMessage]) -> list[ChatMessage]:
             continue
         both = [text for text in (last.get("content"), message.get("content")) if text]
         joined[-1] = {**last, **message, "content": "\n".join(both)}
+        if pictures := [*last.get("pictures", ()), *message.get("pictures", ())]:
+            joined[-1]["pictures"] = pictures
     return joined
 
 

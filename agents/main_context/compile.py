@@ -66,6 +66,7 @@ def compile(
     fixed = _fixed_sections(agent, blocks, functions)
     texts = {section.name: section.text for section in fixed}
     queue, queue_section = _queue(messages, fixed, budget)
+    queue, queue_section = _with_pictures(queue, messages, fixed, queue_section, budget)
     if server:
         room = budget - sum(section.tokens for section in (*fixed, queue_section))
         queue, given_back = fifo_queue.with_state(queue, messages, server, event.run_id if event else None, room)
@@ -150,6 +151,7 @@ def recompile(step: Step) -> Prompt | None:
     counted = dict(step.sections)
     fixed = [Section(name, text, counted.get(name, 0)) for name, text in texts.items()]
     queue, queue_section = _queue(messages, fixed, step.flush_mark)
+    queue, queue_section = _with_pictures(queue, messages, fixed, queue_section, step.flush_mark)
     return Prompt(
         system=_system(prefix.system_instructions, prefix.core_memory),
         blocks=(),
@@ -179,6 +181,16 @@ def _queue(messages: list[Message], fixed: list[Section], budget: int) -> tuple[
         turns = fifo_queue.fit(turns, room)
         cost = sum(map(fifo_queue.wire_tokens, turns))
     return tuple(turns), Section("queue", "", cost)
+
+
+def _with_pictures(
+    queue: tuple[ChatMessage, ...], messages: list[Message], fixed: list[Section], section: Section, budget: int
+) -> tuple[tuple[ChatMessage, ...], Section]:
+    if not any(message.pictures for message in messages):
+        return queue, section
+    room = budget - sum(each.tokens for each in (*fixed, section))
+    queue, cost = fifo_queue.with_pictures(queue, messages, room)
+    return queue, replace(section, tokens=section.tokens + cost)
 
 
 def _section(name: str, text: str) -> Section:

@@ -24,6 +24,7 @@ from agents.text.days import stamp
 Kind = Message.Kind
 TURN_STARTS = {Kind.USER_MESSAGE, Kind.HEARTBEAT, Kind.SYSTEM_ALERT, Kind.LOGIN}
 KEPT_AT_FLUSH = 3  # messages
+PICTURES_SHOWN = 4  # in a prompt
 REASONING = ("reasoning_content", "reasoning_details")  # fields of a message's state
 CALL_OVERHEAD = 8  # tokens of punctuation around a call
 CUT_NOTE = " … [cut to fit the window; the whole text is in recall storage]"
@@ -100,8 +101,41 @@ def wire(message: Message) -> ChatMessage:
         result = {"type": "function_result", **json.loads(message.content)}
         return {"role": "user", "content": json.dumps(result, ensure_ascii=False)}
     field = "reason" if message.kind == Kind.HEARTBEAT else "message"
-    text = package(message.kind, own_time(message), **{field: message.content})
-    return {"role": "user", "content": text}
+    return {
+        "role": "user",
+        "content": package(message.kind, own_time(message), **{field: message.content}, **_note(message)),
+    }
+
+
+def _note(message: Message, *, shown: bool = False) -> dict[str, str]:
+    """What an event says of the pictures that came with it; nothing if there are none."""
+    if not message.pictures:
+        return {}
+    sizes = ", ".join("{width} x {height}".format_map(picture) for picture in message.pictures)
+    if not message.pictures[0]["seen"]:
+        return {"pictures": f"{sizes}: you cannot see pictures. Say so if it matters."}
+    return {"pictures": sizes if shown else f"{sizes}: shown to you when they came, not any more."}
+
+
+def with_pictures(
+    turns: Sequence[ChatMessage], messages: Sequence[Message], room: int
+) -> tuple[tuple[ChatMessage, ...], int]:
+    """The turns with the newest pictures, as `pictures` for the gateway, and the tokens that these cost, at most
+    `room`. Older ones are left with a note, since each costs as much as a page of text, every time."""
+    given = list(turns)
+    cost, left = 0, PICTURES_SHOWN
+    for number in range(len(given) - 1, -1, -1):
+        message = messages[number]
+        if not message.pictures or not message.pictures[0]["seen"]:
+            continue
+        spent = sum(picture["tokens"] for picture in message.pictures)
+        left -= len(message.pictures)
+        if left < 0 or cost + spent > room:
+            break
+        cost += spent
+        text = package(message.kind, own_time(message), message=message.content, **_note(message, shown=True))
+        given[number] = {**given[number], "content": text, "pictures": message.pictures}
+    return tuple(given), cost
 
 
 def with_state(

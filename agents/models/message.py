@@ -50,6 +50,10 @@ class Message(models.Model):
     # What the model's server wants back with an answer of its own: "server" says which, the rest is as it came.
     state = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()), blank=True)
 
+    # That came with it: "file" in the storage, "kind" as in image/png, "width", "height", "tokens", and "seen": whether
+    # the model that was to answer takes pictures.
+    pictures = models.JSONField(default=list, db_default=models.Value([], models.JSONField()), blank=True)
+
     embedding = HalfVectorField(null=True, blank=True)
     embedding_model = models.CharField(max_length=120, blank=True)
     words = SearchVectorField(null=True, blank=True)

@@ -20,6 +20,7 @@ from agents.models import Agent, Archive, Connection, Message, Run
 from agents.selectors import personas_for
 from agents.services.blocks import BlockSettings, block_attach_new
 from agents.services.model_choice import check_model
+from agents.services.pictures import pictures_drop, pictures_of
 from agents.text.clean import typed
 
 if TYPE_CHECKING:
@@ -93,11 +94,13 @@ def agent_delete(*, agent: Agent) -> None:
     with transaction.atomic():
         Run.objects.filter(agent=agent, status=Run.Status.RUNNING).update(lease_token=None)  # a worker loses its hold
         owner_id, archive, blocks = agent.owner_id, agent.archive, list(agent.blocks.all())
+        pictures = pictures_of(agent)
         agent.delete()
         archive.delete()
         for block in blocks:
             if not block.agents.exists():
                 block.delete()
+        transaction.on_commit(lambda: pictures_drop(pictures))
         _announce_agents(owner_id)
 
 

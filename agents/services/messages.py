@@ -1,6 +1,8 @@
 """What is sent to an agent: messages, heartbeats, alerts. It waits in the rows, a worker takes it up from there."""
 
 import uuid
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -9,43 +11,61 @@ from django.utils.translation import gettext as _
 from agents import queue_manager, runs
 from agents.broadcast import bus
 from agents.broadcast.events import WaitingChanged
-from agents.exceptions import InvalidInput
+from agents.exceptions import InvalidInput, QuotaReached
 from agents.external_context import recall_storage
 from agents.functions import toolset
 from agents.llm.gateway import config_of
 from agents.main_context import fifo_queue
 from agents.main_context.compile import fixed_tokens
 from agents.models import Agent, Message, Run
+from agents.services.pictures import pictures_drop, pictures_keep
 from agents.text import tokens
 from agents.text.clean import typed
+
+if TYPE_CHECKING:
+    from django.core.files.base import File
 
 LONGEST_MESSAGE = 100_000  # characters, whatever the window
 MESSAGE_SHARE = 0.8  # of the room that instructions, functions and core memory leave to the queue
 
 
-def message_send(*, agent: Agent, text: str, idempotency_key: str = "", max_steps: int | None = None) -> Run:
+def message_send(
+    *,
+    agent: Agent,
+    text: str,
+    idempotency_key: str = "",
+    max_steps: int | None = None,
+    pictures: "Sequence[File[bytes]]" = (),
+) -> Run:
     """Take a message and queue its run; the same key with the same text gives the same run. Raises InvalidInput.
 
-    `max_steps` is how many steps the run may take, where that is fewer than the setting.
+    `max_steps` is how many steps the run may take, where that is fewer than the setting. With `pictures` the text may
+    be empty.
     """
     text = typed(text).strip()
-    _check_message(agent, text)
+    _check_message(agent, text, may_be_empty=bool(pictures))
     key = idempotency_key[:64] or uuid.uuid4().hex
+    kept = pictures_keep(pictures, seen=config_of(agent).sees) if pictures else []
+    message = Message(agent=agent, kind=Message.Kind.USER_MESSAGE, content=text, created_at=timezone.now())
+    message.pictures = kept
     try:
         with transaction.atomic():
-            message = Message(agent=agent, kind=Message.Kind.USER_MESSAGE, content=text, created_at=timezone.now())
             recall_storage.index_words(message)
             message.save()
             return runs.queue(agent, Run.Trigger.USER_MESSAGE, event=message, key=key, max_steps=max_steps)
     except IntegrityError:
+        pictures_drop(kept)
         run = Run.objects.select_related("event").get(agent=agent, idempotency_key=key)
         if run.event and run.event.content != text:  # edited since: another message
-            return message_send(agent=agent, text=text, max_steps=max_steps)
+            return message_send(agent=agent, text=text, max_steps=max_steps, pictures=pictures)
         return run
+    except QuotaReached:
+        pictures_drop(kept)
+        raise
 
 
-def _check_message(agent: Agent, text: str) -> None:
-    if not text:
+def _check_message(agent: Agent, text: str, *, may_be_empty: bool = False) -> None:
+    if not text and not may_be_empty:
         raise InvalidInput(_("The message is empty."))
     if len(text) > LONGEST_MESSAGE:
         sizes = {"tried": f"{len(text):,}", "most": f"{LONGEST_MESSAGE:,}"}
@@ -72,6 +92,7 @@ def message_withdraw(*, message: Message) -> str:
         run.delete()
         message.delete()
         bus.publish_on_commit(bus.agent_group(message.agent_id), WaitingChanged())
+    pictures_drop(message.pictures)
     return message.content
 
 

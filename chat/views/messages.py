@@ -2,10 +2,11 @@
 
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.core.files.storage import default_storage
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect, reswap, retarget, trigger_client_event
 
 from agents import commands, selectors, services
@@ -25,12 +26,29 @@ def message_send(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     try:
         if commands.is_command(text):
             return asking_about_memory(request, lambda hand: _command(request, agent, hand))
-        services.message_send(agent=agent, text=commands.as_message(text), idempotency_key=request.POST.get("key", ""))
+        services.message_send(
+            agent=agent,
+            text=commands.as_message(text),
+            idempotency_key=request.POST.get("key", ""),
+            pictures=request.FILES.getlist("pictures"),
+        )
     except InvalidInput as error:
         answer = render(request, "chat/_composer_error.html", {"error": str(error)})
         return reswap(retarget(answer, "#composer-error"), "innerHTML")
     answer = render(request, "chat/_sent.html", {"agent": agent, "waiting": selectors.waiting(agent)})
     return trigger_client_event(answer, "memweb:sent")
+
+
+@require_GET
+def picture(request: HttpRequest, message_id: int, number: int) -> HttpResponse:
+    """One that came with a message; `number` counts from 0."""
+    pictures = part_for(request, Message, message_id).pictures
+    if number >= len(pictures) or not default_storage.exists(pictures[number]["file"]):
+        raise Http404
+    with default_storage.open(pictures[number]["file"]) as file:
+        answer = HttpResponse(file.read(), content_type=pictures[number]["kind"])
+    answer["Cache-Control"] = "private, max-age=86400, immutable"
+    return answer
 
 
 def _command(request: HttpRequest, agent: Agent, hand: Hand) -> HttpResponse:

@@ -28,6 +28,7 @@ from agents.models import (
     Token,
 )
 from chat.urls import urlpatterns
+from tests.agents.services.test_pictures import png
 from tests.chat.conftest import Socket
 from tests.conftest import make_agent
 
@@ -35,7 +36,7 @@ OWNED_IDS = {
     *("agent_id", "archive_id", "block_id", "call_id", "checkpoint_id", "connection_id", "document_id", "message_id"),
     *("passage_id", "revision_id", "run_id", "server_id", "session_id", "token_id"),
 }
-OTHER_PARTS = {"name", "form", "user_id", "token"}  # a tab's, a file's; what a one-time address is made of
+OTHER_PARTS = {"name", "form", "number", "user_id", "token"}  # a tab's, a file's; what a one-time address is made of
 OPEN_TO_ALL = {"login", "login_code", "sign_up", "enter"}
 REFUSED_METHOD = 405
 
@@ -63,7 +64,7 @@ def things(agent: Agent) -> Things:
     """One of each that alice has."""
     file = SimpleUploadedFile("log.txt", b"The lamp burns whale oil.")
     block = agent.blocks.get(label="human")
-    run = services.message_send(agent=agent, text="Hello")
+    run = services.message_send(agent=agent, text="Hello", pictures=[png()])
     step = Step.objects.create(run=run, number=1, queue_start=1, last_seq=1)
     return {
         "agent_id": agent.pk,
@@ -73,6 +74,7 @@ def things(agent: Agent) -> Things:
         "checkpoint_id": services.checkpoint_create(agent=agent).pk,
         "connection_id": services.connection_add(person=agent.owner, draft=CONNECTION).pk,
         "message_id": run.event_id,
+        "number": 0,
         "revision_id": block.revisions.get().pk,
         "form": "md",
         "passage_id": services.passage_add(archive=agent.archive, text="The spare key hangs behind the barometer.").pk,

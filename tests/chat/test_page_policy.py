@@ -29,6 +29,7 @@ from chat.second_step import second_step_begin
 from chat.views.agents import TABS
 from memweb.stack.env import PACKAGE_FOLDER
 from memweb.stack.plan import free_port
+from tests.agents.services.test_pictures import png
 from tests.conftest import ServeModel, exchange
 from tests.model_server import Kind, ModelServer
 
@@ -71,6 +72,7 @@ def lived_in(agent: Agent, serve_model: ServeModel) -> Agent:
     assert services.queue_flush(agent=agent)
     exchange(agent, "And now?")
     exchange(agent, "Hello")
+    services.message_send(agent=agent, text="Look", pictures=[png()])
     services.passage_add(archive=agent.archive, text="The lamp burns whale oil.")
     services.document_add(archive=agent.archive, file=SimpleUploadedFile("log.txt", b"The keeper's log."))
     facts = [ModelFacts(ATTACK, mode="tools", window=9000, tried=True), ModelFacts("no", tried=True, error=ATTACK)]

@@ -1,5 +1,6 @@
 """Model servers: found, connected, tried and used in the page, with no file edited and no restart."""
 
+import base64
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,9 @@ from psycopg.sql import SQL, Identifier
 
 from agents.llm.scripted import Answer, Request, ScriptedServer, say
 from memweb.stack.paths import StackPaths
+from tests.agents.services.test_pictures import png
 from tests.brain import brain
-from tests.e2e.page import answer_yes, create_agent, replies, send, talk
+from tests.e2e.page import answer_yes, create_agent, drop_files, replies, send, talk
 from tests.e2e.test_accessibility import both_themes
 from tests.model_server import Kind, ModelServer, in_trials, ollama
 from tests.product import Product
@@ -192,6 +194,40 @@ def test_a_model_is_chosen_with_the_keyboard_alone(page: Page) -> None:
         page.keyboard.press("Space")
         page.keyboard.press("Enter")
         expect(page.locator("#model-pill")).to_have_text("large")
+
+
+def test_a_picture_goes_to_the_model_and_stays_in_the_conversation(
+    page: Page, product: Product, tmp_path: Path
+) -> None:
+    picture = tmp_path / "harbour.png"
+    picture.write_bytes(png().read())
+    create_agent(page)
+    page.locator("#composer-pictures").set_input_files(picture)
+    shown = page.get_by_label("Pictures that go with the message")
+    expect(shown.get_by_alt_text("harbour.png")).to_be_visible()
+    shown.get_by_role("button", name="Do not send harbour.png").click()
+    expect(shown).to_be_hidden()
+    drop_files(page, {"notes.txt": "The lamp burns whale oil."})
+    page.evaluate(PASTE, base64.b64encode(png().read()).decode())
+    expect(shown.get_by_alt_text("pasted.png")).to_be_visible()
+    both_themes(page, "a picture before it is sent")
+    talk(page, "What is this?")
+    expect(shown).to_be_hidden()
+    expect(page.get_by_alt_text("Picture, 640 × 480")).to_be_visible()
+    assert page.get_by_alt_text("Picture, 640 × 480").evaluate("image => image.naturalWidth") == 640
+    assert "image_url" in str(product.model.requests[-1]["messages"])
+    page.reload()
+    expect(page.get_by_alt_text("Picture, 640 × 480")).to_be_visible()
+    both_themes(page, "a picture in the conversation")
+
+
+PASTE = """(data) => {
+    const bytes = Uint8Array.from(atob(data), (letter) => letter.charCodeAt(0));
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([bytes], "pasted.png", { type: "image/png" }));
+    const box = document.getElementById("composer-text");
+    box.dispatchEvent(new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true, cancelable: true }));
+}"""
 
 
 def test_the_embedding_model_is_exchanged_while_search_goes_on(page: Page, product: Product) -> None:

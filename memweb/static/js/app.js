@@ -7,6 +7,7 @@ import { startDialogs } from "./dialogs.js";
 import { startKeys } from "./keys.js";
 import { startLists } from "./lists.js";
 import { startPanels } from "./panels.js";
+import { startPictures } from "./pictures.js";
 import { startUploads } from "./uploads.js";
 
 startChrome();
@@ -16,6 +17,7 @@ if (document.querySelector("[data-agent]")) {
   startConversation();
   startCommands(); // before the composer: Enter chooses a command before it sends
   startComposer();
+  startPictures();
   startLists();
   startUploads();
   startKeys();

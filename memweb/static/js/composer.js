@@ -2,6 +2,7 @@
 // the server has taken it; a message whose answer did not come back is sent again under its own key, so it cannot
 // arrive twice.
 import { toast } from "./chrome.js";
+import { hasPictures } from "./pictures.js";
 
 const { gettext } = window;
 
@@ -48,7 +49,7 @@ export function startComposer() {
   });
   form.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.elt !== form) return;
-    if (underway.text.trim()) {
+    if (underway.text.trim() || hasPictures()) {
       show("");
       return;
     }

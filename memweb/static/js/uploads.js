@@ -1,6 +1,7 @@
 // Uploading: files and folders, chosen or dropped anywhere, one after the other, each with its own progress in bytes.
 // What becomes of them then (pages, passages) the Archival tab shows, also in other tabs and after a reload.
 import { announce, reason, toast } from "./chrome.js";
+import { attach, isPicture } from "./pictures.js";
 
 const { gettext, interpolate, ngettext } = window;
 const MOST_FILES = 200; // in one go
@@ -61,7 +62,10 @@ async function walk(entry, found) {
   }
 }
 
-function take(files) {
+function take(all) {
+  const pictures = all.filter(isPicture); // for the conversation; no document is made of them
+  if (pictures.length) attach(pictures);
+  const files = all.filter((file) => !isPicture(file));
   if (!files.length) return;
   if (files.length > MOST_FILES) {
     toast(interpolate(gettext("That is more than %s files. Upload at most so many at once; nothing was uploaded."), [MOST_FILES]), { kind: "error" });
