@@ -61,7 +61,13 @@ class Figure(NamedTuple):
     @property
     def adds(self) -> str:
         """What it adds to the score, with its sign."""
-        return f"{self.shown:+.2f}".replace("-", "−") if self.shown else "0.00"
+        return _hundredths(self.shown, "+") if self.shown else "0.00"
+
+    @property
+    def line(self) -> str:
+        """All of it in one line."""
+        words = f": {self.words_told}" if self.words else ""
+        return f"{self.adds} {self.label} ({self.told}){words}"
 
     @property
     def words_told(self) -> str:
@@ -82,6 +88,17 @@ class Why:
     def text(self) -> str:
         """What the row says."""
         return self.row.content if isinstance(self.row, Message) else self.row.text
+
+    @property
+    def lines(self) -> list[str]:
+        """What adds to its score or takes from it, line by line, and what that makes."""
+        adding = [figure.line for figure in self.figures if figure.shown]
+        return [*filter(None, [self.note]), *adding, f"= {self.score_told}"]
+
+    @property
+    def score_told(self) -> str:
+        """The score as people read it."""
+        return _hundredths(round(self.score, 2) + 0.0)
 
 
 @dataclass(frozen=True)
@@ -175,7 +192,11 @@ def _told(part: Part) -> str:
         return "–"
     if part.name in YES_OR_NO:
         return _("yes") if part.figure else _("no")
-    return str(part.figure) if part.name == "length" else f"{part.figure:.2f}"
+    return str(part.figure) if part.name == "length" else _hundredths(part.figure)
+
+
+def _hundredths(value: float, sign: str = "") -> str:
+    return format(value, f"{sign}.2f").replace("-", "−")
 
 
 def _of_recall(agent: Agent, query: str, number: int, before_seq: int | None) -> Explanation:

@@ -46,7 +46,9 @@ def number(text: str) -> int:
 
 
 def scores(markup: str) -> list[int]:
-    return [number(score) for score in re.findall(r'<span class="count" title="Score[^>]*>(-?[\d.]+)</span>', markup)]
+    return [
+        number(score) for score in re.findall(r'<span class="count" title="Score[^>]*>([−-]?[\d.]+)</span>', markup)
+    ]
 
 
 def tables(markup: str) -> list[tuple[int, int]]:
