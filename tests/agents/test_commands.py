@@ -68,10 +68,12 @@ def test_memory_shows_every_block_with_its_size(talked: Agent) -> None:
 
 @pytest.mark.parametrize("query", ["what did Ann say", "Noted", "我叫什么名字"])
 def test_why_shows_what_the_agent_would_find_with_figures_that_add_up(talked: Agent, query: str) -> None:
-    archival_storage.insert(talked.archive, "Ann is pleased.")
+    for text in ("Ann is pleased.", "The harbour is deep.", "我叫林晓雯。"):
+        archival_storage.insert(talked.archive, text)
+    list(recall_storage.embed_missing(talked))
     outcome = command(talked, f"/why {query}")
     found = [entry for entry in outcome.entries if re.fullmatch(r"(Recall|Archival) \d", entry.head)]
-    assert outcome.title == "As Sam searches" and "Archival 1" in [entry.head for entry in found]
+    assert outcome.title == "As Sam searches" and [entry.head for entry in found][-1] == "Archival 3"
     scores = {f"{round(hit.score, 2) + 0.0:.2f}" for hit in recall_storage.find(talked, query).hits}
     for entry in found:
         text, *lines, score = entry.body.split("\n")
