@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from typing import Any, Literal
 
 from django.core.cache import cache
-from django.utils.text import format_lazy
+from django.utils.text import Truncator, format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from redis.exceptions import RedisError
@@ -27,6 +27,7 @@ from agents.main_context import working_context
 from agents.models import Agent, Archive, OutsideCall
 from agents.person import own_time
 from agents.prompts import MEMORY_PRESSURE
+from agents.selectors import Storage
 from agents.services import (
     Hand,
     agent_instruct,
@@ -48,6 +49,7 @@ from agents.text.days import stamp
 KEY_SECONDS = 600  # for which the key of a command is remembered
 DUMPED = 10  # messages that `/dump` shows by default
 MOST_DUMPED = 500
+EXCERPT = 200  # characters of a result that `/why` shows
 ALIKE = 0.75  # from here on a word is taken for a command that was mistyped
 
 Text = Any  # str, or a lazy translation of one
@@ -211,6 +213,19 @@ def _memory(call: Call) -> CommandOutcome:
     return CommandOutcome(title=_("Core memory"), entries=entries)
 
 
+def _why(call: Call) -> CommandOutcome:
+    entries: list[Entry] = []
+    storages: dict[Storage, str] = {"recall": _("Recall"), "archival": _("Archival")}
+    for storage, name in storages.items():
+        told = selectors.search_explained(call.agent, storage, call.argument)
+        for place, why in enumerate(told.found, 1):
+            entries.append(Entry(f"{name} {place}", "\n".join([Truncator(why.text).chars(EXCERPT), *why.lines])))
+        below = [f"{why.score_told} {Truncator(why.text).chars(EXCERPT)}" for why in told.below]
+        if below:
+            entries.append(Entry(f"{name}: {_('Just below the cut')}", "\n".join(below)))
+    return CommandOutcome(title=_("As %(name)s searches") % {"name": call.agent.name}, entries=tuple(entries))
+
+
 def _pop(call: Call) -> CommandOutcome:
     count = messages_pop(agent=call.agent, count=_count(call, POPPED, MOST_DUMPED), hand=call.hand)
     text = ngettext(
@@ -326,6 +341,7 @@ COMMANDS = {
             "count",
         ),
         Command("memory", "", t("show core memory"), _memory),
+        Command("why", t("<query>"), t("search as the agent does, and show why each result is found"), _why, "text"),
         Command(
             "pop",
             "[n]",

@@ -12,7 +12,7 @@ from api.documentation import Doors, OpenAIDoors, page
 from api.letta import agents, blocks, folders, installation, messages, passages, runs, tools
 from api.mcp.door import door
 from api.openai import chat, responses
-from api.own import approvals, commands, copies, events
+from api.own import approvals, commands, copies, events, searches
 from memweb import __version__
 
 ABOUT = """
@@ -61,6 +61,7 @@ for module in (
     copies,
     events,
     approvals,
+    searches,
 ):
     v1.add_router("", module.router)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from agents.models import Run, Step
 from agents.queue_manager import Marks
-from agents.selectors import Gauge
+from agents.selectors import Figure, Gauge, Why
 
 LEAST_BARS = 10  # that a sparkline has room for: fewer runs do not become wide blocks
 BAR_SHARE = 0.8  # of a bar's place; the rest is the gap to the next
@@ -104,6 +104,18 @@ def step_bars(run: Run) -> list[tuple[Step, float, float]]:
             round(100 * max(step.latency - step.time_to_first_token, 0) / longest, 1),
         )
         for step in steps
+    ]
+
+
+def figure_bars(why: Why) -> list[tuple[Figure, float, float]]:
+    """The figures of a score, each with where its bar begins and its width: to the right of the others' zero what adds
+    to the score, to the left what takes from it."""
+    values = [figure.part.contribution for figure in why.figures]
+    low, high = min(0.0, *values), max(0.0, *values)
+    scale = 100 / ((high - low) or 1)
+    return [
+        (figure, round((min(0.0, value) - low) * scale, 2), round(abs(value) * scale, 2))
+        for figure, value in zip(why.figures, values, strict=True)
     ]
 
 

@@ -1,6 +1,6 @@
 """The long lists of the inspector: recall, archival, queue, runs. Each page costs the same, however long the list."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -12,11 +12,13 @@ from django.utils.translation import gettext_lazy as _
 
 from agents import queue_manager, selectors
 from agents.exceptions import InvalidInput, LLMError
-from agents.external_context import archival_storage, recall_ranking, recall_storage
+from agents.external_context import archival_storage, hybrid, recall_ranking, recall_storage
 from agents.external_context.hybrid import Hit, page_of
+from agents.functions import archival_memory
 from agents.ingest import kinds
 from agents.llm.gateway import config_of
 from agents.models import Agent, Message, Passage, Run
+from agents.models.searched import SearchedQuerySet
 from chat import drawing
 from chat.highlight import excerpt
 from chat.parameters import Filters, filters_of, number
@@ -53,34 +55,39 @@ class ListedRow(Generic[Row]):
 
 @dataclass(frozen=True)
 class Listing(Generic[Row]):
-    """One page. A list goes on `before` a key, a search on a `next_page`; `total` is known for a search."""
+    """One page. A list goes on `before` a key, a search on a `next_page`; `total` is known for a search;
+    after the row `cut` the agent's own first page would end, if it searched for the same."""
 
     rows: list[ListedRow[Row]]
     filters: Filters
     before: int | None = None
     next_page: int | None = None
     total: int | None = None
+    cut: int | None = None
 
 
 def recall(request: HttpRequest, agent: Agent) -> Context:
     def read(filters: Filters) -> Listing[Message]:
-        rows = filters.at(recall_storage.spoken(agent))
-        if filters.kind in RECALL_SPEAKERS:
-            rows = rows.filter(kind=RECALL_SPEAKERS[filters.kind])
+        rows = _recalled(agent, filters)
         if filters.query:
             hits = recall_ranking.search(agent, rows, filters.query)
-            return _searched(hits, filters, lambda row: row.content)
+            return _searched(hits, filters, lambda row: row.content, hybrid.PAGE_SIZE)
         return _listed(rows.without_search_columns(), filters, "seq", lambda row: row.content)
 
     return _answer(request, read) | {"kinds": RECALL_KINDS}
 
 
+def _recalled(agent: Agent, filters: Filters) -> "SearchedQuerySet[Message]":
+    rows = filters.at(recall_storage.spoken(agent))
+    return rows.filter(kind=RECALL_SPEAKERS[filters.kind]) if filters.kind in RECALL_SPEAKERS else rows
+
+
 def archival(request: HttpRequest, agent: Agent) -> Context:
     def read(filters: Filters) -> Listing[Passage]:
-        rows = filters.at(archival_storage.passages_of(agent)).select_related("document", "archive")
-        rows = selectors.passages_of_kind(rows, filters.kind, filters.archive)
+        rows = _archived(agent, filters)
         if filters.query:
-            listing = _searched(archival_storage.search(agent, rows, filters.query), filters, lambda row: row.text)
+            hits = archival_storage.search(agent, rows, filters.query)
+            listing = _searched(hits, filters, lambda row: row.text, archival_memory.PAGE_SIZE)
             prefetch_related_objects([listed.row for listed in listing.rows], "document", "archive")
             return _with_origin(agent, listing)
         return _with_origin(agent, _listed(rows.without_search_columns(), filters, "pk", lambda row: row.text))
@@ -94,6 +101,24 @@ def archival(request: HttpRequest, agent: Agent) -> Context:
         "accepted": kinds.ACCEPTED,
         "kinds_read": ", ".join(kinds.DOCUMENTS),
     }
+
+
+def _archived(agent: Agent, filters: Filters) -> "SearchedQuerySet[Passage]":
+    rows = filters.at(archival_storage.passages_of(agent)).select_related("document", "archive")
+    return selectors.passages_of_kind(rows, filters.kind, filters.archive)
+
+
+def why(request: HttpRequest, agent: Agent, row: Message | Passage) -> selectors.Why | None:
+    """Why a search of the list found the row; None if it does not, or no more. Raises InvalidInput."""
+    filters = filters_of(request)
+    hits: Sequence[Hit[Any]] = []
+    if filters.query and isinstance(row, Message):
+        hits = recall_ranking.search(agent, _recalled(agent, filters), filters.query)
+    elif filters.query:
+        hits = archival_storage.search(agent, _archived(agent, filters), filters.query)
+    storage: selectors.Storage = "recall" if isinstance(row, Message) else "archival"
+    found = [hit for hit in hits if hit.row.pk == row.pk]
+    return selectors.why_found(agent, storage, found, filters.query)[0] if found else None
 
 
 def documents(request: HttpRequest, agent: Agent) -> Context:
@@ -163,7 +188,8 @@ def _page(rows: "QuerySet[Row]", before: int | None, key: str) -> tuple[list[Row
     return page[:PAGE], getattr(page[PAGE - 1], key) if len(page) > PAGE else None
 
 
-def _searched(hits: "list[Hit[Row]]", filters: Filters, text: Callable[[Row], str]) -> "Listing[Row]":
+def _searched(hits: "list[Hit[Row]]", filters: Filters, text: Callable[[Row], str], agents_page: int) -> "Listing[Row]":
     page = page_of(hits, filters.page, PAGE)
+    cut = agents_page if filters.page == 1 and filters.is_query_alone else None
     rows = [ListedRow(hit.row, excerpt(text(hit.row), filters.query), hit.score) for hit in page.hits]
-    return Listing(rows, filters, next_page=page.number + 1 if page.has_next else None, total=page.total)
+    return Listing(rows, filters, next_page=page.number + 1 if page.has_next else None, total=page.total, cut=cut)

@@ -55,12 +55,22 @@ class Filters:
         return bool(self.query or self.kind or self.archive or self.start or self.end)
 
     @property
+    def is_query_alone(self) -> bool:
+        """Whether it searches all that the agent would."""
+        return bool(self.query) and not (self.kind or self.archive or self.start or self.end)
+
+    @property
     def address(self) -> str:
         """The filters as a query string, without the place in the list."""
         data = QueryDict(mutable=True)
         fields = {"q": self.query, "kind": self.kind, "archive": self.archive, "from": self.start, "to": self.end}
         data.update({name: str(value) for name, value in fields.items() if value})
         return data.urlencode()
+
+    @property
+    def search_address(self) -> str:
+        """The same with the time at which the search began."""
+        return f"until={self.until}&{self.address}"
 
     def at(self, rows: Rows) -> Rows:
         """The rows of those days."""

@@ -29,6 +29,7 @@ class CallView:
     failed: bool
     answered: bool  # false while its result is still to come
     spoke: bool  # a send_message that was sent: shown as the reply, not as a call
+    search: int | None  # its result, if that is of a search whose scores can be told
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,7 @@ def _call(call: dict[str, str], result: Message | None) -> CallView:
         failed=failed,
         answered=result is not None,
         spoke=call["name"] == SEND_MESSAGE and not failed,
+        search=result.pk if result and selectors.has_scores(result) else None,
     )
 
 

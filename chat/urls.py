@@ -16,6 +16,7 @@ from chat.views import (
     timeline,
     tokens,
     turns,
+    why,
 )
 
 urlpatterns = [
@@ -92,6 +93,12 @@ urlpatterns = [
     path("agents/<uuid:agent_id>/gauge/", inspector.gauge, name="gauge"),
     path("agents/<uuid:agent_id>/prompt/", inspector.prompt, name="prompt"),
     path("agents/<uuid:agent_id>/flush/", inspector.flush, name="flush"),
+    # why a search found what it found
+    path("agents/<uuid:agent_id>/recall/why/", why.recall_why, name="recall_why"),
+    path("agents/<uuid:agent_id>/archival/why/", why.archival_why, name="archival_why"),
+    path("agents/<uuid:agent_id>/recall/<int:message_id>/why/", why.message_why, name="message_why"),
+    path("agents/<uuid:agent_id>/archival/<int:passage_id>/why/", why.passage_why, name="passage_why"),
+    path("messages/<int:message_id>/why/", why.call_why, name="call_why"),
     # core memory
     path("agents/<uuid:agent_id>/blocks/new/", blocks.block_new, name="block_new"),
     path("agents/<uuid:agent_id>/blocks/attach/", blocks.block_attach, name="block_attach"),

@@ -50,10 +50,11 @@ def passages_of(agent: Agent) -> "SearchedQuerySet[Passage]":
 
 @dataclass(frozen=True)
 class AsOf:
-    """A run's view of the archives: as they were at a time, and what the run itself filed since."""
+    """A run's view of the archives: as they were at a time, and what the run itself filed since, up to `last_step`."""
 
     run: Run
     time: datetime
+    last_step: int | None = None
 
 
 def find(agent: Agent, query: str, *, page: int = 1, size: int = PAGE_SIZE, as_of: AsOf | None = None) -> Page[Passage]:
@@ -61,7 +62,10 @@ def find(agent: Agent, query: str, *, page: int = 1, size: int = PAGE_SIZE, as_o
     so that a result's pages do not shift."""
     rows = passages_of(agent)
     if as_of is not None:
-        rows = rows.filter(Q(created_at__lte=as_of.time) | Q(step__in=as_of.run.steps.values("pk")))
+        steps = as_of.run.steps.all()
+        if as_of.last_step is not None:
+            steps = steps.filter(number__lte=as_of.last_step)
+        rows = rows.filter(Q(created_at__lte=as_of.time) | Q(step__in=steps.values("pk")))
     results = page_of(search(agent, rows, query), page, size)
     prefetch_related_objects([hit.row for hit in results.hits], "document")
     return results

@@ -5,10 +5,11 @@ from django.utils import timezone
 from agents.exceptions import FunctionError, LLMError, QuotaReached
 from agents.external_context import archival_storage
 from agents.external_context.archival_storage import AsOf
+from agents.external_context.hybrid import Page
 from agents.functions.paging import checked_page, checked_query, page_text
 from agents.functions.registry import Context, function
 from agents.llm.types import Role
-from agents.models import Passage
+from agents.models import Agent, Passage, Run
 from agents.text import framing
 
 LONGEST_PASSAGE = 8000  # characters
@@ -41,20 +42,28 @@ def archival_memory_search(context: Context, query: str, page: int = 1) -> str:
         query: What to look for.
         page: Which page of results, from 1.
     """
-    results = archival_storage.find(
-        context.agent, checked_query(query), page=checked_page(page), size=PAGE_SIZE, as_of=_as_of(context)
-    )
+    agent = context.agent
+    return found_text(agent, found(agent, query, page, as_of=run_view(agent, context.run)))
+
+
+def found(agent: Agent, query: str, page: int, *, as_of: AsOf | None) -> Page[Passage]:
+    """What `archival_memory_search` finds. Raises FunctionError."""
+    return archival_storage.find(agent, checked_query(query), page=checked_page(page), size=PAGE_SIZE, as_of=as_of)
+
+
+def found_text(agent: Agent, results: Page[Passage]) -> str:
+    """As the model reads it."""
     nothing = "Nothing in archival storage matches. Try other words."
-    if not results.total and not archival_storage.passages_of(context.agent).exists():
+    if not results.total and not archival_storage.passages_of(agent).exists():
         nothing = "Archival storage is empty."
     return page_text(results, _line, nothing)
 
 
-def _as_of(context: Context) -> AsOf | None:
+def run_view(agent: Agent, run: Run) -> AsOf | None:
     """From the first search of a run on its pages stay as they are; None before it. One query."""
-    searches = context.agent.messages.filter(run=context.run, function=archival_memory_search.__name__)
+    searches = agent.messages.filter(run=run, function=archival_memory_search.__name__)
     time = searches.order_by("seq").values_list("created_at", flat=True).first()
-    return AsOf(context.run, time) if time else None
+    return AsOf(run, time) if time else None
 
 
 def _line(passage: Passage) -> str:

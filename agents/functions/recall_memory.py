@@ -4,10 +4,11 @@ from datetime import date
 
 from agents.exceptions import FunctionError
 from agents.external_context import recall_storage
+from agents.external_context.hybrid import Page
 from agents.functions.paging import checked_page, checked_query, page_text
 from agents.functions.registry import Context, function
 from agents.llm.types import Role
-from agents.models import Message
+from agents.models import Agent, Message
 from agents.person import own_time
 from agents.text import framing
 from agents.text.days import parse_day, stamp
@@ -21,9 +22,16 @@ def conversation_search(context: Context, query: str, page: int = 1) -> str:
         query: What to look for.
         page: Which page of results, from 1.
     """
-    results = recall_storage.find(
-        context.agent, checked_query(query), page=checked_page(page), before_seq=context.run_start_seq
-    )
+    return found_text(found(context.agent, query, page, before_seq=context.run_start_seq))
+
+
+def found(agent: Agent, query: str, page: int, *, before_seq: int | None) -> Page[Message]:
+    """What `conversation_search` finds. Raises FunctionError."""
+    return recall_storage.find(agent, checked_query(query), page=checked_page(page), before_seq=before_seq)
+
+
+def found_text(results: Page[Message]) -> str:
+    """As the model reads it."""
     return page_text(results, _line, "Nothing in the conversation matches. Try other words.")
 
 

@@ -37,6 +37,16 @@ from agents.selectors.context import (
     steps_of,
 )
 from agents.selectors.embeddings import embeddings_state, shared_connections
+from agents.selectors.explaining import (
+    Explanation,
+    Figure,
+    Storage,
+    Why,
+    call_explained,
+    has_scores,
+    search_explained,
+    why_found,
+)
 from agents.selectors.functions import FunctionCard, broken_sources, calls_asked, function_cards, servers_of
 from agents.selectors.runs import newest_prompts, running, runs_of
 from agents.selectors.timeline import (

@@ -10,11 +10,14 @@ from agents.llm.gateway import config_of
 from agents.main_context.fifo_queue import result_text
 from agents.models import Agent
 from chat import drawing
+from chat.highlight import excerpt
 
 register = template.Library()
 register.filter("result_text", result_text)
 register.filter("drawn", drawing.gauge)
 register.filter("step_bars", drawing.step_bars)
+register.filter("figure_bars", drawing.figure_bars)
+register.filter("excerpt", excerpt)
 
 LINE, LINES = re.compile(r"Line (\d+)"), re.compile(r"Lines (\d+)–(\d+)")
 ROW, ROWS, SHEET = re.compile(r"Row (\d+)"), re.compile(r"Rows (\d+)–(\d+)"), re.compile(r"Sheet: (.+)", re.DOTALL)

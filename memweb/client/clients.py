@@ -261,6 +261,7 @@ class Calls:
     insert_passage = Call(memory.insert_passage)
     list_passages = Call(memory.list_passages)
     search_passages = Call(memory.search_passages)
+    explain_search = Call(memory.explain_search)
     delete_passage = Call(memory.delete_passage)
 
     create_archive = Call(documents.create_archive)

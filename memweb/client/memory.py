@@ -1,7 +1,9 @@
 """Core memory, and the passages of archival storage."""
 
+from typing import Literal
+
 from memweb.client.errors import NameTaken
-from memweb.client.results import Block, Passage
+from memweb.client.results import Block, ExplainedSearch, Passage
 from memweb.client.steps import Steps, all_pages, ask, delete, get, naming, patch, path, post, read_as
 
 
@@ -54,6 +56,14 @@ def search_passages(*, agent_id: str, query: str, limit: int = 10) -> Steps[list
     """Search archival storage and attached archives by meaning and by words; the best first."""
     found = yield from ask(get(path("agents", agent_id, "archival-memory", "search"), query=query, top_k=limit))
     return read_as(list[Passage], found["results"])
+
+
+def explain_search(
+    *, agent_id: str, query: str, storage: Literal["recall", "archival"] = "recall", page: int = 1
+) -> Steps[ExplainedSearch]:
+    """What the agent would find and read, and why: the parts of each score add up to it."""
+    address = path("agents", agent_id, "why")
+    return read_as(ExplainedSearch, (yield from ask(get(address, query=query, storage=storage, page=page))))
 
 
 def delete_passage(*, agent_id: str, passage_id: str) -> Steps[None]:

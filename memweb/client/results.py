@@ -72,6 +72,48 @@ class Passage(Result):
     tags: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
 
 
+class MatchedWord(Result):
+    """A word of a query that stands in what was found. `beside` is "day" or "name" where it is a word of the day on
+    which it was said, or of who said it."""
+
+    word: str
+    beside: str = ""
+
+
+class ScorePart(Result):
+    """A part of a score. `figure` is what was measured, None where there was nothing to measure."""
+
+    name: str
+    label: str = ""
+    figure: float | None = None
+    contribution: float = 0.0
+    words: tuple[MatchedWord, ...] = ()
+
+
+class Found(Result):
+    """A message or passage that a search found. The contributions of its parts add up to its score."""
+
+    id: str
+    text: str
+    created_at: datetime | None = None
+    score: float
+    note: str = ""
+    parts: tuple[ScorePart, ...] = ()
+
+
+class ExplainedSearch(Result):
+    """A page of a search as the agent makes it. `text` is what it reads, `below_cut` are the first of the next page."""
+
+    storage: str
+    query: str
+    page: int = 1
+    pages: int = 1
+    total: int = 0
+    text: str = ""
+    results: tuple[Found, ...] = ()
+    below_cut: tuple[Found, ...] = ()
+
+
 class AskedCall(Result):
     """A call that waits for a yes or no. `arguments` is JSON."""
 

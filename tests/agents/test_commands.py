@@ -1,12 +1,14 @@
 """The slash commands, each by what it does, and what it says to a line it cannot take."""
 
+import re
+
 import pytest
 from django.contrib.auth.models import User
 
 from agents import selectors, services
 from agents.commands import CommandOutcome, command_run
 from agents.exceptions import InvalidInput
-from agents.external_context import recall_storage
+from agents.external_context import archival_storage, recall_storage
 from agents.llm.scripted import call, say
 from agents.models import Agent, Archive, Block, Message, Passage, Run
 from agents.services import Hand
@@ -36,7 +38,16 @@ def human(agent: Agent) -> Block:
 def test_help_lists_every_command_with_its_usage(agent: Agent) -> None:
     heads = [entry.head for entry in command(agent, "/help").entries]
     assert heads == [
-        *("/dump [n]", "/memory", "/pop [n]", "/retry", "/rethink <text>", "/rewrite <text>", "/heartbeat"),
+        *(
+            "/dump [n]",
+            "/memory",
+            "/why <query>",
+            "/pop [n]",
+            "/retry",
+            "/rethink <text>",
+            "/rewrite <text>",
+            "/heartbeat",
+        ),
         *("/memorywarning", "/summarize", "/systemswap <text>", "/attach <archive>", "/save [name]", "/allow [always]"),
         *("/deny [why]", "/exit", "/help"),
     ]
@@ -53,6 +64,34 @@ def test_memory_shows_every_block_with_its_size(talked: Agent) -> None:
     entries = command(talked, "/memory").entries
     assert [entry.head for entry in entries] == ["persona · 15 / 2,000", "human · 28 / 2,000"]
     assert entries[1].body == "We have just met.\nName: Ann."
+
+
+@pytest.mark.parametrize("query", ["what did Ann say", "Noted", "我叫什么名字"])
+def test_why_shows_what_the_agent_would_find_with_figures_that_add_up(talked: Agent, query: str) -> None:
+    for text in ("Ann is pleased.", "The harbour is deep.", "我叫林晓雯。"):
+        archival_storage.insert(talked.archive, text)
+    list(recall_storage.embed_missing(talked))
+    outcome = command(talked, f"/why {query}")
+    found = [entry for entry in outcome.entries if re.fullmatch(r"(Recall|Archival) \d", entry.head)]
+    assert outcome.title == "As Sam searches" and [entry.head for entry in found][-1] == "Archival 3"
+    scores = {f"{round(hit.score, 2) + 0.0:.2f}" for hit in recall_storage.find(talked, query).hits}
+    for entry in found:
+        text, *lines, score = entry.body.split("\n")
+        score = score.removeprefix("= ").replace("−", "-")
+        adding = [line.split(" ")[0].replace("−", "-") for line in lines if line[0] in "+−"]
+        assert text and round(sum(map(float, adding)), 2) == float(score)
+        assert entry.head.startswith("Archival") or score in scores
+
+
+def test_why_tells_what_was_just_below_the_cut(agent: Agent) -> None:
+    for number in range(5):
+        archival_storage.insert(agent.archive, f"Harbour fact {number}: " + number * "the harbour ")
+    entries = {entry.head: entry.body for entry in command(agent, "/why harbour").entries}
+    assert list(entries) == ["Archival 1", "Archival 2", "Archival 3", "Archival: Just below the cut"]
+    assert len(entries["Archival: Just below the cut"].split("\n")) == 2
+    with pytest.raises(InvalidInput, match="/why needs something after it: /why <query>"):
+        command(agent, "/why")
+    assert not command(make_agent(agent.owner, "New"), "/why harbour").entries
 
 
 def test_pop_takes_three_messages_and_their_memory_edits(talked: Agent) -> None:

@@ -62,6 +62,7 @@ def lived_in(agent: Agent, serve_model: ServeModel) -> Agent:
                 say("Yes."),
             ),
             call("core_memory_append", label="human", content='Name: <b onclick="x" style="y">Ada</b>.'),
+            call("archival_memory_search", query="oil"),
             call("fly_away"),
             say("# Hello\n\n```python\nx = 1\n```\n\n|a|b|\n|-:|-|\n|1|2|"),
         ]
@@ -108,6 +109,12 @@ def pages(browser: Client, agent: Agent) -> dict[str, Any]:
     urls |= {name: reverse(name, args=[agent.pk, block.pk]) for name in OF_BLOCK}
     urls |= {name: reverse(name, args=[agent.pk, passage]) for name in ("passage", "passage_edit")}
     urls |= {name: reverse(name, args=[message]) for name in ("message_row", "message_edit")}
+    said, many = agent.messages.get(content="Yes.").pk, "?q=awake+warned+mean+yes+hello"
+    urls |= {f"found {name}": reverse("tab", args=[agent.pk, name]) + many for name in ("recall", "archival")}
+    urls |= {name: reverse(name, args=[agent.pk]) + many for name in ("recall_why", "archival_why")}
+    urls["why a message"] = reverse("message_why", args=[agent.pk, said]) + many
+    urls["why a passage"] = reverse("passage_why", args=[agent.pk, passage]) + "?q=lamp"
+    urls["why a call"] = reverse("call_why", args=[agent.messages.get(function="archival_memory_search").pk])
     urls["compared"] = f"{urls['block_history']}?old=1&new=2"
     urls["changed meanwhile"] = f"{reverse('block_now', args=[agent.pk, block.pk])}?since=1"
     urls["a past step"] = f"{urls['tab context']}?step={step.pk}"

@@ -166,6 +166,7 @@ EVERY_COMMAND = [
     ("/help", "/summarize"),
     ("/memory", "Name: Ada."),
     ("/dump 2", "The last messages"),
+    ("/why harbour", "Recall 1"),
     ("/heartbeat", "was woken."),
     ("/memorywarning", "was warned of memory pressure."),
     ("/rethink Better thought.", "(A message above reads otherwise now:)\n  Better thought."),

@@ -78,6 +78,6 @@ function leaveBusyListsAlone(event) {
   if (!type.startsWith("memweb:")) return;
   const results = document.querySelector("[id$=-results]");
   if (!results || !(results.contains(elt) || elt.matches("form.search"))) return;
-  const busy = results.querySelector(".editing, [name=chosen]:checked") || results.querySelectorAll("ol.list, ol.runs").length > 1;
+  const busy = results.querySelector(".editing, .why[open], [name=chosen]:checked") || results.querySelectorAll("ol.list, ol.runs").length > 1;
   if (busy) event.preventDefault();
 }

@@ -76,6 +76,29 @@ def test_an_agent_is_created_as_the_classic_snippet_does(small: SmallServer, cli
     assert (agent.id, agent.name, agent.block("human")) == (AGENT_ID, "Sam", "I am Bob.")
 
 
+def test_a_search_is_explained(small: SmallServer, client: Any) -> None:
+    words = [{"word": "march", "beside": "day"}]
+    part = {"name": "words", "label": "words", "figure": 1.5, "contribution": 0.25, "words": words}
+    missing: dict[str, Any] = {
+        "name": "embedding",
+        "label": "meaning",
+        "figure": None,
+        "contribution": 0.0,
+        "words": [],
+    }
+    found = {"id": "message-4", "text": "Hello.", "score": 0.25, "note": "", "parts": [part, missing]}
+    page = {"page": 2, "pages": 3, "total": 7, "text": "Showing", "results": [found], "below_cut": [found]}
+    small.answers = [{"storage": "archival", "query": "harbour", **page}]
+    told = client.explain_search(agent_id=AGENT_ID, query="harbour", storage="archival", page=2)
+    asked = small.asked[0]
+    assert (asked.method, asked.path) == ("GET", f"/v1/agents/{AGENT_ID}/why")
+    assert asked.params == {"query": "harbour", "storage": "archival", "page": "2"}
+    assert (told.pages, told.total, told.text, told.below_cut) == (3, 7, "Showing", told.results)
+    (result,) = told.results
+    assert result.score == sum(part.contribution for part in result.parts)
+    assert result.parts[0].words[0].beside == "day" and result.parts[1].figure is None
+
+
 def test_a_taken_name_says_how_to_go_on(small: SmallServer, client: Any) -> None:
     small.answers = [Given(409, {"detail": "You have an agent called “Sam”."}, {"x-should-retry": "false"})]
     with pytest.raises(NameTaken, match=r"You have an agent called “Sam”.*get_or_create_agent\(name='Sam'\)"):
