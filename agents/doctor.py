@@ -17,7 +17,7 @@ from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from agents.external_context import recall_storage, words
-from agents.llm.embeddings import get_embedder
+from agents.llm import embeddings
 from agents.models import Document, Message, Passage
 from agents.schema import missing_migrations
 
@@ -49,7 +49,7 @@ def _migrations() -> Iterator[str]:
 
 
 def _of_other_models() -> Iterator[str]:
-    known = ["", get_embedder().name]
+    known = ["", embeddings.latest().name]
     yield from _counted(Passage.objects.exclude(embedding_model__in=known), "embedding_model", "%s: %d passages")
     yield from _counted(Message.objects.exclude(embedding_model__in=known), "embedding_model", "%s: %d messages")
 

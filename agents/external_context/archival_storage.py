@@ -15,6 +15,7 @@ from agents.broadcast.events import DocumentChanged, Event, PassagesChanged
 from agents.external_context import words
 from agents.external_context.hybrid import PAGE_SIZE, Hit, Page, SearchColumns, candidates, page_of, total, weighted
 from agents.external_context.vector_index import ARCHIVAL
+from agents.llm import embeddings
 from agents.llm.embeddings import Vector, get_embedder
 from agents.locks import try_lock
 from agents.models import Agent, Archive, Document, Passage, Run, Step
@@ -158,7 +159,7 @@ def insert_pieces(document: Document, pieces: Sequence[Piece]) -> None:
 
 def not_embedded() -> "SearchedQuerySet[Passage]":
     """Passages without a vector of the configured model."""
-    name = get_embedder().name
+    name = embeddings.latest().name
     # As two ranges, which an index answers; "is not" would read every row.
     return Passage.objects.filter(Q(embedding_model__lt=name) | Q(embedding_model__gt=name))
 
@@ -166,7 +167,7 @@ def not_embedded() -> "SearchedQuerySet[Passage]":
 def embed_missing() -> Iterator[int]:
     """Embed those, batch by batch; tells how many each time. Holds no row while it embeds: a passage that is rewritten
     meanwhile has its vector from there. None if another worker is at it."""
-    embedder = get_embedder()
+    embedder = embeddings.latest()
     last = 0
     with try_lock("embed passages") as acquired:
         while acquired and (

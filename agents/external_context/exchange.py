@@ -102,7 +102,6 @@ def work() -> bool:
 def settle() -> None:
     """A worker may have ended a vector of the old model after the exchange: away with them, new ones are made."""
     if not EmbeddingChoice.objects.filter(state=EmbeddingChoice.State.COMING).exists():
-        embeddings.current(instead_of=embeddings.current().choice)
         recall_storage.forget_other_vectors()
 
 
@@ -205,7 +204,7 @@ def _exchange(choice: EmbeddingChoice) -> None:
         EmbeddingChoice.objects.filter(state=EmbeddingChoice.State.USED).delete()
         EmbeddingChoice.objects.filter(pk=choice.pk).update(state=EmbeddingChoice.State.USED, error="", agent=None)
         cursor.execute("TRUNCATE agents_comingpassagevector, agents_comingmessagevector")
-    embeddings.current(instead_of=embeddings.current().choice)
+    embeddings.latest()
     logger.info("All vectors are of %s now.", choice.name)
 
 

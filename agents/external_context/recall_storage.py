@@ -15,7 +15,8 @@ from agents.external_context import recall_ranking, words
 from agents.external_context.hybrid import PAGE_SIZE, Hit, Page, page_of
 from agents.external_context.matched_words import Beside
 from agents.external_context.speakers import speakers_of
-from agents.llm.embeddings import Embedder, Vector, get_embedder
+from agents.llm import embeddings
+from agents.llm.embeddings import Embedder, Vector
 from agents.locks import try_lock
 from agents.models import Agent, Message
 from agents.models.searched import SearchedQuerySet
@@ -114,7 +115,7 @@ def everybodys_not_embedded() -> "QuerySet[Message]":
 
 def forget_other_vectors() -> None:
     """Take away the vectors of other embedding models than the configured one; `embed_missing` makes new ones."""
-    rows = Message.objects.exclude(embedding_model__in=["", get_embedder().name])
+    rows = Message.objects.exclude(embedding_model__in=["", embeddings.latest().name])
     rows.update(embedding=None, context_embedding=None, embedding_model="")
 
 
@@ -124,17 +125,17 @@ def embed_missing(agent: Agent) -> Iterator[int]:
     Each alone, and with what was said just before it, which tells what it is about ("Yes, two of them."). Holds no row
     while it embeds; a message that was corrected meanwhile is embedded once more. None if another worker is at it.
     """
+    embedder = embeddings.latest()
     with try_lock(f"embed {agent.pk}") as acquired:
         while acquired and (batch := list(not_embedded(agent).order_by("seq")[:EMBED_BATCH])):
             with works_for(person_of(agent.owner_id)):
-                done = _embed(agent, batch)
+                done = _embed(agent, batch, embedder)
             yield done
 
 
-def _embed(agent: Agent, batch: list[Message]) -> int:
+def _embed(agent: Agent, batch: list[Message], embedder: Embedder) -> int:
     """How many of them still say what was embedded."""
     done = 0
-    embedder = get_embedder()
     with connection.cursor() as cursor:
         for message, vector, context, earlier, lines in vectors_of(agent, batch, embedder):
             cursor.execute(

@@ -20,6 +20,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import Count
 from psycopg import sql
 
+from agents.llm import embeddings
 from agents.llm.embeddings import get_embedder
 from agents.locks import try_lock
 from agents.models import Message, Passage
@@ -95,6 +96,7 @@ def ensure() -> None:
     of a model no longer configured, or left half built. Not inside a transaction; minutes for a million rows."""
     with try_lock("vector indexes") as acquired:
         if acquired:
+            embeddings.latest()
             present = _present()
             needed = {index.name: index for index in _needed(present)}
             for name in present.keys() - needed.keys() | {name for name, valid in present.items() if not valid}:

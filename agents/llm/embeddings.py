@@ -70,6 +70,14 @@ def current(*, instead_of: int | None = None) -> "_Current":
         return _current
 
 
+def latest() -> Embedder:
+    """The backend in use, as the rows say now. One query."""
+    global _current
+    with _lock:
+        _current = _chosen()
+        return _current.embedder
+
+
 def forget() -> None:
     """As in a new process."""
     global _current

@@ -36,7 +36,7 @@ def embeddings_measure(*, choice_id: int) -> None:
     if choice is None:
         return
     exchange.measure(choice)
-    if not choice.error and choice.name == embeddings.current(instead_of=embeddings.current().choice).embedder.name:
+    if not choice.error and choice.name == embeddings.latest().name:
         choice.error = _("This is the model in use.")
     fields = ["name", "dimension", "seconds", "total", "error"]
     if EmbeddingChoice.objects.filter(pk=choice.pk).exists():
