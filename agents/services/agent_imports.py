@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from agents import quotas
 from agents.exceptions import InvalidInput
 from agents.external_context import archival_storage, recall_storage
+from agents.llm.gateway import model_config
 from agents.main_context import fifo_queue, working_context
 from agents.models import Agent, Archive, Block, BlockRevision, Checkpoint, Document, Message, Passage
 from agents.services.agent_files import CheckpointFile, DocumentFile, Head, MessageFile, PassageFile, RevisionFile
@@ -67,6 +68,8 @@ def agent_import(
 
 def _character(owner: "User", head: Head, name: str) -> Character:
     connection, model = model_named(owner, storable(head.model))
+    if connection is None and model_config().local:  # whose server has no other than its own
+        model = ""
     return Character(
         name=name,
         choice=ModelChoice(

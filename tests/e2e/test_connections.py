@@ -113,7 +113,9 @@ def test_three_agents_use_three_models_of_two_connections_and_change_them(
     with speaks("Hill") as hill, speaks("Lake") as lake:
         hill.kind.key = KEY
         create_agent(page, "Ann")
-        assert "calls functions by tools" in connect(page, "Hill", hill.url, KEY).inner_text()
+        row = connect(page, "Hill", hill.url, KEY)
+        expect(row).to_contain_text("calls functions by tools")
+        expect(row).to_contain_text("answers, takes the key")
         connect(page, "Lake", lake.url)
         page.keyboard.press("Escape")
         choose(page, "small", "Hill")

@@ -1,7 +1,7 @@
 """Connections: made, tried, used, taken away."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import Any
 
@@ -256,3 +256,24 @@ def test_a_huge_window_is_used_in_part_unless_somebody_wants_more(staff: User, a
     assert connected(row, "big").context_window == gateway.MOST_WINDOW
     assert connected(row, "big", context_window=1_000_000).context_window == 1_000_000
     assert connected(row, "unknown").context_window == gateway.USUAL_WINDOW
+
+
+def test_a_copy_keeps_the_connection_and_a_file_only_its_name(
+    staff: User, bob: User, agent: Agent, serve_kind: Serve
+) -> None:
+    row = connect(staff, serve_kind(Kind(key=KEY)), key=KEY)
+    use(agent, row, "llama3.2", temperature=0.3)
+    copied = config_of(services.agent_copy(agent=agent, name="Copy"))
+    assert (copied.connection, copied.name, copied.temperature) == ("Mine", "llama3.2", 0.3)
+    file = services.agent_export(agent=agent)
+    assert file.model == "Mine/llama3.2" and KEY not in file.model_dump_json()
+    own = Connection.objects.create(owner=bob, name="Mine", base_url="https://example.org/v1")
+    assert ModelChoice.of(imported(bob, agent, "With")).connection == own
+    own.delete()
+    assert ModelChoice.of(imported(bob, agent, "Without")).connection is None
+
+
+def imported(person: User, agent: Agent, name: str) -> Agent:
+    """Somebody else's, out of the agent's file."""
+    with closing(services.agent_write(agent=agent)) as written:
+        return services.agent_import(owner=person, raw=written.file, name=name)
