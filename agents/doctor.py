@@ -77,11 +77,20 @@ def _documents_without_file() -> Iterator[str]:
     for pk, name, file in Document.objects.exclude(file="").values_list("pk", "name", "file").iterator():
         if not Path(settings.MEDIA_ROOT, file).is_file():
             yield f"document {pk}, {name} ({file})"
+    for pk, pictures in _pictures():
+        for picture in pictures:
+            if not Path(settings.MEDIA_ROOT, picture["file"]).is_file():
+                yield f"message {pk}, a picture ({picture['file']})"
+
+
+def _pictures() -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    yield from Message.objects.exclude(pictures=[]).values_list("pk", "pictures").iterator()
 
 
 def _files_without_document() -> Iterator[str]:
     root = Path(settings.MEDIA_ROOT)
     named = set(Document.objects.values_list("file", flat=True).iterator())
+    named |= {picture["file"] for _pk, pictures in _pictures() for picture in pictures}
     young = (timezone.now() - ON_ITS_WAY).timestamp()
     for folder, _folders, files in os.walk(root / "documents"):
         for path in (Path(folder, file) for file in files):
@@ -173,12 +182,13 @@ RULES = (
         "Somebody wrote it in the database. Open the block in the page and save it: that makes a revision of it.",
     ),
     Rule(
-        "a document has its file",
+        "a document and a picture have their files",
         _documents_without_file,
-        "Its passages are still found. Put the file back from a backup, or delete the document and upload it again.",
+        "A document's passages are still found. Put the file back from a backup, or delete the document and upload it "
+        "again.",
     ),
     Rule(
-        "a file has its document",
+        "a file has its document or message",
         _files_without_document,
         "Nothing uses it. Look whether somebody put it there by hand, then delete it.",
     ),

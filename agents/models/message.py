@@ -50,8 +50,8 @@ class Message(models.Model):
     # What the model's server wants back with an answer of its own: "server" says which, the rest is as it came.
     state = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()), blank=True)
 
-    # That came with it: "file" in the storage, "kind" as in image/png, "width", "height", "tokens", and "seen": whether
-    # the model that was to answer takes pictures.
+    # That came with it: "file" in the storage, its "sha256", "kind" as in image/png, "width", "height", "tokens", and
+    # "seen": whether the model that was to answer takes pictures.
     pictures = models.JSONField(default=list, db_default=models.Value([], models.JSONField()), blank=True)
 
     embedding = HalfVectorField(null=True, blank=True)
@@ -77,6 +77,7 @@ class Message(models.Model):
                 condition=models.Q(words__isnull=False, words_form__lt=1),
             ),
             GinIndex(fields=["context_words"], name="message_context_words"),
+            models.Index(fields=["agent"], name="message_with_pictures", condition=~models.Q(pictures=[])),
             models.Index(fields=["agent", "created_at"], name="message_by_time"),
             models.Index(
                 fields=["agent", "seq"],

@@ -88,6 +88,7 @@ from agents.services.messages import (
     queue_flush,
 )
 from agents.services.model_choice import LONGEST_MODEL, ModelChoice, agent_choose_model, model_named
+from agents.services.pictures import pictures_keep
 from agents.services.preferences import zone_set, zone_told
 from agents.services.rewriting import reply_rewrite, thought_rewrite
 from agents.services.runs import run_cancel, run_next, runs_cancel

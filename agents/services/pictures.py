@@ -1,5 +1,6 @@
 """Pictures that go with a message: made small, kept as files, counted as models count them."""
 
+import hashlib
 import uuid
 from collections.abc import Sequence
 from io import BytesIO
@@ -18,7 +19,7 @@ MOST_BYTES = 20_000_000  # of a picture as it is sent
 MOST_PIXELS = 50_000_000
 LONGEST_SIDE = 1568  # pixels, of what is kept; larger ones are made small by the services too
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
-FOLDER = "pictures"
+FOLDER = "documents/pictures"  # where backups look for files
 # As OpenAI counts those of gpt-4o: so many for a picture, and for each square of 512 once its shorter side is 768.
 TOKENS, TOKENS_OF_SQUARE = 85, 170
 SHORTER_SIDE, SQUARE = 768, 512
@@ -27,7 +28,7 @@ Picture = dict[str, Any]
 
 
 def pictures_keep(files: "Sequence[File[bytes]]", *, seen: bool) -> list[Picture]:
-    """Store them; gives what a message knows of each: file, kind, width, height, tokens. `seen` says whether the model
+    """Store them; gives what a message knows of each (`Message.pictures`). `seen` says whether the model
     that answers takes pictures. Raises InvalidInput, and stores nothing then."""
     if len(files) > MOST_PICTURES:
         raise InvalidInput(_("At most %(most)d pictures go with a message.") % {"most": MOST_PICTURES})
@@ -35,6 +36,7 @@ def pictures_keep(files: "Sequence[File[bytes]]", *, seen: bool) -> list[Picture
     return [
         {
             "file": default_storage.save(f"{FOLDER}/{uuid.uuid4().hex}.{kind}", ContentFile(content)),
+            "sha256": hashlib.sha256(content).hexdigest(),
             "kind": f"image/{kind}",
             "width": width,
             "height": height,
@@ -48,7 +50,8 @@ def pictures_keep(files: "Sequence[File[bytes]]", *, seen: bool) -> list[Picture
 def pictures_drop(pictures: Sequence[Picture]) -> None:
     """Their files, unless another message has them too: that of a copied agent."""
     for picture in pictures:
-        if not Message.objects.filter(pictures__contains=[{"file": picture["file"]}]).exists():
+        having = Message.objects.exclude(pictures=[]).filter(pictures__contains=[{"file": picture["file"]}])
+        if not having.exists():
             default_storage.delete(picture["file"])
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from django.contrib.auth.models import User
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, connection
 from django.db.migrations.loader import MigrationLoader
@@ -18,6 +19,7 @@ from agents import doctor, services
 from agents.external_context import archival_storage, recall_storage
 from agents.llm.scripted import call, say
 from agents.models import Agent, Document, Message, Passage, Run
+from tests.agents.services.test_pictures import png
 from tests.conftest import ServeModel, exchange
 from tests.processes import database_url
 
@@ -95,11 +97,24 @@ def test_a_document_and_its_file(lived_in: Agent) -> None:
     path = Path(document.file.path)
     other = path.with_name("left-behind.txt")
     path.rename(other)
-    assert found("a document has its file") == [f"document {document.pk}, harbour.txt ({document.file.name})"]
-    assert found("a file has its document") == [], "somebody may be uploading it"
+    assert found("a document and a picture have their files") == [
+        f"document {document.pk}, harbour.txt ({document.file.name})"
+    ]
+    assert found("a file has its document or message") == [], "somebody may be uploading it"
     os.utime(other, (0, 0))
-    assert str(other) in found("a file has its document")
+    assert str(other) in found("a file has its document or message")
     other.unlink()
+
+
+def test_a_picture_and_its_file(lived_in: Agent) -> None:
+    services.message_send(agent=lived_in, text="Look", pictures=[png()])
+    message = Message.objects.exclude(pictures=[]).get()
+    path = Path(default_storage.path(message.pictures[0]["file"]))
+    os.utime(path, (0, 0))
+    assert found("a file has its document or message") == []
+    path.unlink()
+    (told,) = found("a document and a picture have their files")
+    assert told == f"message {message.pk}, a picture ({message.pictures[0]['file']})"
 
 
 def test_a_document_that_is_not_whole(lived_in: Agent) -> None:

@@ -31,16 +31,25 @@ pytestmark = [pytest.mark.timeout(180), pytest.mark.xdist_group("backup")]
 FILL = r"""
 import django; django.setup()
 import hashlib
+from io import BytesIO
+from PIL import Image
 from django.contrib.auth.models import User
+from django.utils import timezone
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 call_command("migrate", verbosity=0)
-from agents.models import Archive, Document, Passage
+from agents import services
+from agents.models import Archive, Document, Message, Passage
 archive = Archive.objects.create(owner=User.objects.create(username="Ann"), name="papers")
 for number in range(12):
     content = f"{number} ".encode() * 30_000
     document = Document(archive=archive, name="a.txt", sha256=hashlib.sha256(content).hexdigest(), size=len(content))
     document.file.save(f"{number}.txt", ContentFile(content))
+picture = BytesIO()
+Image.new("RGB", (8, 8), "red").save(picture, "PNG")
+kept = services.pictures_keep([ContentFile(picture.getvalue(), "p.png")], seen=True)
+agent = services.agent_create(owner=archive.owner, draft=services.AgentDraft(name="Sam"))
+Message.objects.create(agent=agent, kind="user_message", content="Look", created_at=timezone.now(), pictures=kept)
 texts = ["\\.", "COPY public.x (y) FROM stdin;\n", "\t\\N\r\n", "金", "it's"]
 Passage.objects.bulk_create(Passage(archive=archive, text=text, embedding=[0.1] * 384) for text in texts * 40)
 """
@@ -118,7 +127,7 @@ def test_from_our_own_server_to_another_and_back(server: Postgres, folder: Path,
     restoring.restore(other, made, known=known(made))
     assert content(url_of(other)) == content(server.url)
     assert files(other.memweb_home / "media") == files(home / "media")
-    assert len(files(home / "media")) == 12
+    assert len(files(home / "media")) == 13  # twelve documents and a picture
 
     key = other.memweb_home / "secret_key"
     assert not key.exists() or key.read_text() != (home / "secret_key").read_text()
@@ -167,7 +176,7 @@ def test_no_row_lacks_its_file_while_documents_come_and_go(fresh: Fresh, folder:
         writer.join()
     for backup, found in made:
         assert (found.missing, found.damaged) == ([], [])
-        assert len(found.documents) == found.rows["agents_document"] > 12
+        assert len(found.documents) == found.rows["agents_document"] + 1 > 13
         manifest.check(backup, found, int)
     assert made[0][1].documents.keys() != made[-1][1].documents.keys()  # it was written to meanwhile
     assert not (media / making.HELD).exists()
@@ -193,7 +202,7 @@ def test_a_document_that_is_lost_or_has_changed_is_told_and_stops_nothing(fresh:
     made, found = making.make(env, env.memweb_home / "kept", kind="manual")
     assert (found.missing, found.damaged) == ([lost], [changed])
     manifest.check(made, found, int)
-    assert len(found.documents) == 11
+    assert len(found.documents) == 12
 
 
 def rewrite(folder: Path, **changes: object) -> None:
@@ -228,8 +237,8 @@ HARM: dict[str, tuple[Callable[[Path], object], str]] = {
     "half a dump": (lambda made: cut(made / manifest.DUMP), r"was cut short: database\.dump has"),
     "another dump": (lambda made: flip(made / manifest.DUMP), r"content of database\.dump is not what was written"),
     "other numbers of rows": (lambda made: rewrite(made, rows={"agents_agent": 7}), "should hold"),
-    "no documents": (lambda made: shutil.rmtree(made / "documents"), "12 of its 12 documents are not there"),
-    "one document less": (lambda made: first_document(made).unlink(), "1 of its 12 documents are not there"),
+    "no documents": (lambda made: shutil.rmtree(made / "documents"), "13 of its 13 documents are not there"),
+    "one document less": (lambda made: first_document(made).unlink(), "1 of its 13 documents are not there"),
     "another document": (lambda made: flip(first_document(made)), "its checksum is another"),
     "half a document": (lambda made: cut(first_document(made)), "was cut short"),
     "no key": (lambda made: (made / manifest.KEY).unlink(), "secret_key cannot be read"),

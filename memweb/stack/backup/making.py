@@ -138,9 +138,7 @@ def _held_documents(reader: psycopg.Connection, url: str, media: Path) -> Iterat
             gate.execute("LOCK TABLE agents_document IN SHARE MODE")
             row = reader.execute("SELECT pg_export_snapshot()").fetchone()
             assert row is not None
-            rows = reader.execute(
-                "SELECT DISTINCT file, sha256 FROM agents_document WHERE file <> '' ORDER BY file"
-            ).fetchall()
+            rows = reader.execute(_files_sql(reader)).fetchall()
             documents = [
                 Document(name, sha256, _second_name(media / name, held / str(number)))
                 for number, (name, sha256) in enumerate(rows)
@@ -149,6 +147,17 @@ def _held_documents(reader: psycopg.Connection, url: str, media: Path) -> Iterat
         yield row[0], documents
     finally:
         shutil.rmtree(held, ignore_errors=True)
+
+
+def _files_sql(reader: psycopg.Connection) -> str:
+    """Names and checksums of all files that rows name. A database from before pictures has documents alone."""
+    documents = "SELECT file, sha256 FROM agents_document WHERE file <> ''"
+    pictures = (
+        "SELECT picture->>'file', picture->>'sha256' FROM agents_message, jsonb_array_elements(pictures) AS picture "
+        "WHERE NOT pictures = '[]'"
+    )
+    has_pictures = "agents.0018_connections" in database.applied(reader)
+    return f"{documents} UNION {pictures} ORDER BY 1" if has_pictures else f"{documents} GROUP BY 1, 2 ORDER BY 1"
 
 
 def _second_name(file: Path, held: Path) -> Path | None:
