@@ -18,12 +18,18 @@ class EmbeddingsState:
     asked: EmbeddingChoice | None
     coming: EmbeddingChoice | None
     offered: Sequence[tuple[Connection, str]]
+    looking: bool  # whether a worker asks one of those connections what it has
 
     @property
     def working(self) -> bool:
         """Whether a worker measures or makes vectors."""
         asked = self.asked
         return self.coming is not None or (asked is not None and not asked.error and not asked.name)
+
+    @property
+    def moving(self) -> bool:
+        """Whether to look again soon."""
+        return self.working or self.looking
 
 
 def shared_connections() -> "QuerySet[Connection]":
@@ -35,9 +41,11 @@ def embeddings_state() -> EmbeddingsState:
     """As it is now. Three queries."""
     choices = {choice.state: choice for choice in EmbeddingChoice.objects.select_related("connection")}
     used = choices.get(EmbeddingChoice.State.USED)
+    connections = list(shared_connections())
     return EmbeddingsState(
         used=used.name if used else embeddings.configured().name,
         asked=choices.get(EmbeddingChoice.State.ASKED),
         coming=choices.get(EmbeddingChoice.State.COMING),
-        offered=[(row, facts.name) for row in shared_connections() for facts in row.all_models if facts.embeds],
+        offered=[(row, facts.name) for row in connections for facts in row.all_models if facts.embeds],
+        looking=any(row.looking for row in connections),
     )
