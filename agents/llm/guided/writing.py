@@ -10,6 +10,7 @@ from agents.llm.guided.correcting import clauses, correction, in_place_of
 from agents.llm.guided.model import Model
 from agents.llm.guided.naming import given_name, is_name_line, name_lines
 from agents.llm.guided.notes import BEFORE, HUMAN, PERSONA, holds, lines_of, units_of, writable_block
+from agents.llm.guided.remarks import language_of
 from agents.llm.guided.signs import (
     is_change,
     is_correction,
@@ -151,7 +152,8 @@ def grounded(note: str, message: str, context: str) -> bool:
         return False
     if any(not mentions(note, name) and not mentions(context, name) for name in names(message)):
         return False
-    if not covers_all(message, f"{note} {context}", endings=not context):
+    known = language_of(message) != "other"  # what words say the same cannot be told of any other language
+    if known and not covers_all(message, f"{note} {context}", endings=not context):
         return False
     if any(not mentions(message, name) and not mentions(context, name) for name in names(note)):
         return False

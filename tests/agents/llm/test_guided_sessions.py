@@ -211,6 +211,11 @@ def test_what_is_told_of_somebody_in_the_notes_beside_a_question_is_written() ->
     assert step(prompt(told, human="Daughter: Zora."), model)[0] == APPEND
 
 
+def test_a_note_in_another_language_is_used_without_a_count_of_its_words() -> None:
+    model = SmallModel(label=["new"], write=note("Bruder: Jens."))
+    assert step(prompt(says("Mein Bruder heißt Jens.")), model)[1]["content"] == "Bruder: Jens."
+
+
 def test_a_lasting_fact_that_the_model_takes_for_talk_is_written() -> None:
     model = SmallModel(label=["chat"], write=note("Does not like coffee."))
     assert step(prompt(says("I don't like coffee.")), model)[0] == APPEND
