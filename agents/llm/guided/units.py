@@ -65,6 +65,12 @@ def is_covered(unit: str, text: str, enough: float = 0.5) -> bool:
     return not words or len(words & stems(text)) / len(words) >= enough
 
 
+def is_written(unit: str, line: str) -> bool:
+    """Whether a line that was written says the unit; of one that denies a value, it needs no more than the new one."""
+    denies = len(affirmed_values(unit)) < len(values_of(unit))
+    return is_covered(unit, line, 0 if denies else 0.5)
+
+
 def covers_all(message: str, text: str, *, endings: bool) -> bool:
     """Whether no clause of the message is missing from the text; a clause of a single word may be.
 

@@ -21,7 +21,7 @@ from agents.llm.guided.signs import (
     relations,
     topics,
 )
-from agents.llm.guided.units import covers_all, is_covered, stripped, subject, units_to_write
+from agents.llm.guided.units import covers_all, is_written, stripped, subject, units_to_write
 from agents.llm.guided.words import CJK, clip, mentions, names, numbers, overlap, stems
 from agents.llm.types import Prompt, PromptBlock
 
@@ -50,7 +50,7 @@ def write_next(prompt: Prompt, model: Model, told: str, label: str, written: lis
     `written`: what was written for this message before. None if nothing is left. At most one model call.
     """
     statement = stripped(told)
-    left = [unit for unit in units_to_write(statement) if not any(is_covered(unit, text) for text in written)]
+    left = [unit for unit in units_to_write(statement) if not any(is_written(unit, text) for text in written)]
     block = writable_block(prompt, PERSONA if label == "style" else HUMAN)
     if block and label != "style" and _can(prompt, REPLACE):
         for unit in left:

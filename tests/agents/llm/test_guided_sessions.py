@@ -74,6 +74,13 @@ def test_what_is_told_beside_a_correction_is_written_as_well() -> None:
     assert step(prompt(*queue, human=both), SmallModel(reply=["Good."]))[0] == "send_message"
 
 
+def test_a_correction_in_other_words_than_its_line_is_not_written_twice() -> None:
+    told = says("We ended up calling the boat Tern instead of Gull.")
+    done = did(REPLACE, "Done.", old_content="Bought a dinghy, Gull.", new_content="Bought a dinghy, Tern.")
+    model = SmallModel(write=note("Boat: Tern."), reply=["Tern it is."])
+    assert step(prompt(told, *done, human="Bought a dinghy, Tern."), model)[0] == "send_message"
+
+
 # What is still true stays
 
 
