@@ -54,9 +54,13 @@ _TASK = re.compile(
     r"give me (a|an|some|two|three|five) (ideas?|tips?|recipes?|names?))"
     r"\b(?! (all )?(my|what|where|when|who)\b)"
     r"|^(那么?|请你?|麻烦你?|你?能不能|你?可不可以|你?可以|你?能|再|顺便)*(给|帮|替|为)?(我|他|她|它|大家|我们)?"
-    r"(推荐|建议|写[一个首封段几张份]|翻译|解释|介绍|编[一个首])",
+    r"(推荐|建议|写[一个首封段几张份]|翻译|解释|介绍|编[一个首]|[想做列起取出][个一几些]|设计|安排)",
     re.IGNORECASE,
 )
+_FOR_ME = re.compile(
+    r"\b(help|give|tell|show|write|send|make|find|teach|remind) (me|us)\b|(帮|给|替|为|告诉|教)我们?", re.IGNORECASE
+)
+_ABOUT = re.compile(r"\b(know|learn(ed|t)?|remember|tell me)\b.{0,12}\babout\b|关于|知道|了解", re.IGNORECASE)
 _HOW = re.compile(
     r"\bhow (do|can|could|would|should) (i|we|you|one) (say|spell|pronounce|write|translate|make|cook|bake|fix|repair|"
     r"clean|remove|install|build|get rid|calculate|convert|tie|grow|boil|learn|prepare|start|use)\b"
@@ -69,7 +73,7 @@ _ALL = re.compile(
     r"|\bknow\b.{0,12}\b(anything|everything|something|much|a lot)\b.{0,10}\b(about|of) me\b"
     r"|\b(tell|describe|summari[sz]e)\b.{0,20}\b(me|what you know) (about )?(me|myself)\b"
     r"|^\W*who am i\b|\bsummari[sz]e (me|what you know)\b"
-    r"|(知道|了解|记得|记住了?|掌握)(了|着)?(一?些)?(关于)?我的?(什么|哪些|多少|些什么|所有|全部|一切)?"
+    r"|(你[^，。]{0,4}|还)(知道|了解|记得|记住了?|掌握)(了|着)?(一?些)?(关于)?我的?(什么|哪些|多少|些什么|所有|全部|一切)?"
     r"(事情?|情况|信息|东西|方面)?[了吗呢吧]?[？?。！!]*$|对我的?(了解|认识|印象)|关于我[，,]?你?(都|还|现在)?(知道|了解|记得|记住|的一切|的所有|的情况)|^\W*我是谁|"
     r"(介绍|总结|说说|描述|概括)(一下)?(关于)?我(这个人|的情况|自己)?[？?。！!吧]*$",
     re.IGNORECASE,
@@ -99,6 +103,8 @@ def parts_of(text: str) -> Parts:
 
 def is_question(sentence: str) -> bool:
     """Whether one sentence asks for an answer; a request to save something or to behave never does."""
+    if _ALL.search(sentence):
+        return True
     if _KEEP.search(sentence):
         return False
     bare = sentence.strip().rstrip("\"'”’)")
@@ -125,6 +131,11 @@ def is_yes_no_question(text: str) -> bool:
     return re.match(r"\W*(do|does|did|is|are|am|was|were|can|could|will|would|have|has|had)\b", last, re.I) is not None
 
 
+def asks_about(text: str) -> bool:
+    """Whether the speaker asks for all that is known of somebody or something, which may be more than one note."""
+    return _ABOUT.search(text) is not None
+
+
 def asks_everything(text: str) -> bool:
     """Whether the speaker asks for all that is known about them: “What do you know about me so far?”."""
     return any(_ALL.search(sentence) is not None for sentence in sentences(text))
@@ -133,6 +144,11 @@ def asks_everything(text: str) -> bool:
 def asks_task(text: str) -> bool:
     """Whether the speaker asks for something to be made or thought of, not for something that is known of them."""
     return not asks_everything(text) and any(_TASK.search(sentence) is not None for sentence in sentences(text))
+
+
+def asks_of_the_user(text: str) -> bool:
+    """Whether a question is about the speaker themselves; “help me” and “帮我” do not make it so."""
+    return is_personal(_FOR_ME.sub("", text)) and not asks_task(text)
 
 
 def asks_how(text: str) -> bool:

@@ -4,7 +4,15 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from agents.llm.guided.asking import asks_everything, asks_how, asks_task, is_yes_no_question, parts_of
+from agents.llm.guided.asking import (
+    asks_about,
+    asks_everything,
+    asks_how,
+    asks_of_the_user,
+    asks_task,
+    is_yes_no_question,
+    parts_of,
+)
 from agents.llm.guided.correcting import is_exchange
 from agents.llm.guided.labelling import answers, label_event
 from agents.llm.guided.model import Model
@@ -97,7 +105,7 @@ def _answer(prompt: Prompt, situation: Situation, label: str, asked: str) -> Rep
     if label == "known":
         if asks_everything(asked) or not stems(asked or message):
             return Reply(why, text=recount(prompt, message))
-        nearest = clip(best_line(prompt, asked or message), 300)
+        nearest = "" if asks_about(asked) else clip(best_line(prompt, asked or message), 300)
         told = remark("nearest", message, nearest) if nearest else remark("known", message)
         return Reply(why, (told, *_clock(situation)), openings=_openings("known", asked or message))
     cautions = _cautions(prompt, situation)
@@ -146,7 +154,7 @@ def _answer_beside(prompt: Prompt, situation: Situation, asked: str) -> Plan:
     """What was asked for in the same message as a fact: the fact is written, the rest is done as if it came alone."""
     if asks_everything(asked):
         return _answer(prompt, situation, "known", asked)
-    of_the_user = is_personal(asked) and not (asks_advice(asked) or asks_task(asked) or asks_how(asked))
+    of_the_user = asks_of_the_user(asked) and not (asks_advice(asked) or asks_how(asked))
     said = [line.text for line in situation.conversation if line.speaker == "user"]
     noted = of_the_user and overlap(asked, "\n".join([notes_for(prompt, asked, NOTES), *said])) >= 0.5
     if of_the_user and not noted:

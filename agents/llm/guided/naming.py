@@ -11,7 +11,7 @@ _SURNAMES = (
 _INTRODUCTION = re.compile(
     r"\b(?i:my name is|my name['’]s|call me|me llamo|je m['’]appelle|ich heiße|mi chiamo|meu nome é) "
     r"(?P<name>[^\W\d_][\w'’-]*(?: [A-Z][\w'’-]+)?)"
-    r"|\b(?:I['’]m|I am|i['’]m|i am) (?P<weak>[A-Z][\w'’-]*(?: [A-Z][\w'’-]+)?)(?=\W*$|[.,!;]| and\b)"
+    r"|\b(?:I['’]?m|I am|i['’]?m|i am) (?P<weak>[A-Z][\w'’-]*(?: [A-Z][\w'’-]+)?)(?=\W*$|[.,!;]| and\b)"
     rf"|我是(?P<weak_cjk>[{_SURNAMES}][\u4e00-\u9fff]{{1,2}})(?<![生员师人家者手工])(?=[，。！,.!\s]|$)"
     r"|(?:我叫|我的名字是|我的名字叫|叫我)(?P<cjk>[\u4e00-\u9fff·]{1,6}?)(?=[，。！？,.!?\s]|就|$)"
 )

@@ -3,7 +3,7 @@
 import re
 
 from agents.llm.guided.signs import is_on_topic, is_plan
-from agents.llm.guided.words import clip, overlap, sentences, weight
+from agents.llm.guided.words import clip, mentions, names, overlap, sentences, weight
 from agents.llm.types import Prompt, PromptBlock
 
 _PLACEHOLDER = re.compile(r"^\W*(nothing|no facts?|none|unknown|empty|n/a|还不知道|暂无)\b[^.:：]*\W*$", re.IGNORECASE)
@@ -81,6 +81,8 @@ def best_line(prompt: Prompt, question: str) -> str:
 
 def _nearness(unit: str, question: str) -> float:
     near = overlap(question, unit) + 0.5 * is_on_topic(unit, question)
+    if any(not mentions(unit, name) for name in names(question)):
+        near *= 0.3
     return near if is_plan(unit) == is_plan(question) else 0.3 * near
 
 

@@ -26,7 +26,7 @@ _RELATIONS = _words(
     "姐|妹|哥|弟|妈|母|爸|父|妻|老婆|老公|丈夫|儿子|女儿|孩子|朋友|老板|同事|邻居|表|叔|姑|奶|爷|狗|猫",
 )
 _INTRODUCTION = _words(
-    r"\b(my name is|my name['’]s|call me|(i['’]m|i am|this is|it['’]s) (?-i:[A-Z][a-z]+)(?! (time|day)))\b",
+    r"\b(my name is|my name['’]s|call me|(i['’]?m|i am|this is|it['’]s) (?-i:[A-Z][a-z]+)(?! (time|day)))\b",
     r"\b(me llamo|je m['’]appelle|ich heiße|mein name ist|mi chiamo|meu nome é)\b",
     "我叫|我的名字|我姓|叫我",
 )
@@ -44,8 +44,9 @@ _STYLE = _words(
     "(请|以后|从现在|别|不要).{0,12}(语气|回答|回复|说话|聊天|称呼|表情)",
 )
 _HEALTH = _words(
-    r"allerg|intoleran|diabet|co?eliac|vegetarian|vegan|pregnan|asthma|halal|kosher|don['’]t (eat|drink)",
-    "过敏|不耐|糖尿|素食|怀孕|哮喘|忌口",
+    r"allerg|intoleran|diabet|co?eliac|vegetarian|vegan|pregnan|asthma|halal|kosher|gluten",
+    r"\b(do(es)?n['’]t|do(es)? not|can['’]t|cannot|can not|must not|not) (eat|drink)\b",
+    "不能?吃|不能?喝|血糖|过敏|不耐|糖尿|素食|怀孕|哮喘|忌口",
 )
 _FOOD = _words(
     r"\b(eat\w*|drink\w*|food|dinner|lunch|breakfast|brunch|dessert|snacks?|cook\w*|bak(e|ing)|recipes?|meals?)\b",
@@ -66,11 +67,13 @@ _LASTING = _words(
     r"\b(i['’]m|i am|we['’]re|we are) "
     r"(a|an|from|allergic|vegan|vegetarian|married|divorced|single|moving|getting|\d+)\b",
     r"\b(my|our) [\w ]{2,30}\b(is|are|was|lives?|works?|has|have|plays?|studies|turns?|starts?|called|named)\b",
+    r"^\W*((hi|hey|hello)\W+)?(im|studying|based in|working (at|as|in)|living in) \w",
     "我[^，。？]{0,8}(喜欢|讨厌|爱|住|养|有[一两二三四五]|是[一个名]|叫|来自|每|学|教|在.{1,8}(工作|上班|上学)|打算|计划)",
     "我.{0,4}(过敏|吃素|怀孕)",
     "我的?(女儿|儿子|妈妈|爸爸|妻子|老婆|老公|丈夫|哥哥|弟弟|姐姐|妹妹|猫|狗|生日|朋友).{0,8}(叫|是|在|住|今年)",
 )
 _OF_ONESELF = re.compile(r"^\W*(I|I['’]m|we|we['’]re)\b|^我们?", re.IGNORECASE)
+_OF_A_THIRD = re.compile(r"(?!The user|Name|Age|Home|Work)[A-Z][\w'’-]+ (is|was|has|[a-z]+s)\b")
 _OF_ONES_OWN = re.compile(r"^\W*(my|our|it|it['’]s|that|moved|turned|quit|started|now)\b|^现在", re.IGNORECASE)
 _CORRECTION = _words(
     r"^\W*(no|wait|no wait)\b[, ]",
@@ -181,8 +184,12 @@ def is_of_the_speaker(statement: str) -> bool:
 
 def is_on_topic(line: str, question: str) -> bool:
     """Whether a line tells what is asked for, of the same person: “Based in Bonn.” for “Where do I live?”."""
-    whom, of = relations(question), relations(line)
-    return bool(topics(line) & topics(question)) and (whom == of or bool(whom & of))
+    if not topics(line) & topics(question):
+        return False
+    whom = relations(question) | {value.key for value in values_of(question) if value.kind == "name"}
+    if whom:
+        return any(mentions(line, one) for one in whom)
+    return not relations(_begin(line)) and _OF_A_THIRD.match(line) is None
 
 
 def relations(text: str) -> set[str]:
@@ -192,8 +199,11 @@ def relations(text: str) -> set[str]:
 
 def is_of_somebody_else(line: str, statement: str) -> bool:
     """Whether a line is about a relative or a pet (“Daughter turned 7.”) and the statement about the speaker."""
-    begin = line[:6] if CJK.search(line) else " ".join(line.split()[:2])
-    return bool(relations(begin)) and not relations(statement) and _OF_ONESELF.match(statement) is not None
+    return bool(relations(_begin(line))) and not relations(statement) and _OF_ONESELF.match(statement) is not None
+
+
+def _begin(line: str) -> str:
+    return line[:6] if CJK.search(line) else " ".join(line.split()[:2])
 
 
 def numbers_about(question: str, texts: list[str]) -> set[str]:

@@ -146,11 +146,19 @@ def test_a_lasting_fact_goes_to_the_human_block_whatever_the_model_takes_it_for(
 
 
 @pytest.mark.parametrize(
-    ("question", "near"), [("Where do I live?", "Lives in Basel."), ("Where will I live?", "Moving to Bern.")]
+    ("question", "near"),
+    [
+        ("Where do I live?", "Lives in Basel."),
+        ("Where will I live?", "Moving to Bern."),
+        ("In which city does Otto live?", "Son Otto lives in Chur."),
+    ],
 )
 def test_the_note_nearest_to_a_question_is_of_its_time(question: str, near: str) -> None:
     model = SmallModel(label=["known"], check=["yes"], reply=["You live there."])
-    step(prompt(says(question), human="Moving to Bern.\nLives in Basel."), model)
+    step(
+        prompt(says(question), human="Zora lives in Genf.\nSon Otto lives in Chur.\nMoving to Bern.\nLives in Basel."),
+        model,
+    )
     assert model.last_prompt("reply").splitlines()[-1].rstrip("]").endswith(near)
 
 
@@ -243,6 +251,7 @@ def test_a_lasting_fact_that_the_model_takes_for_talk_is_written() -> None:
         ("Give short answers from now on.", "Give short answers from now on.", ""),
         ("我下周去北京出差，有什么好玩的地方？", "我下周去北京出差", "有什么好玩的地方？"),
         ("我对花生过敏。推荐一个甜点吧。", "我对花生过敏。", "推荐一个甜点吧。"),
+        ("请说说你记住了我的哪些情况。", "", "请说说你记住了我的哪些情况。"),
         ("如果我去北京，有什么好玩的？", "", "如果我去北京，有什么好玩的？"),
     ],
 )
@@ -256,6 +265,7 @@ def test_a_message_is_parted_into_what_it_tells_and_what_it_asks(text: str, told
     [
         ("I'm allergic to walnuts. Suggest a cake.", "Allergic to walnuts.", "Suggest a cake."),
         ("我对花生过敏。推荐一个甜点吧。", "对花生过敏。", "推荐一个甜点吧。"),
+        ("我不吃香菜，帮我想个晚饭菜单吧。", "不吃香菜。", "帮我想个晚饭菜单吧。"),
     ],
 )
 def test_a_fact_with_a_request_is_noted_and_the_request_done(message: str, fact: str, asked: str) -> None:
@@ -281,6 +291,8 @@ def test_a_fact_with_a_request_is_noted_and_the_request_done(message: str, fact:
         ("What do you know about my sister?", False),
         ("你知道我什么？", True),
         ("你对我了解多少？", True),
+        ("请说说你记住了我的哪些情况。", True),
+        ("请记住我的情况。", False),
         ("你知道我什么时候搬家吗？", False),
         ("关于我女儿你知道什么？", False),
     ],
