@@ -60,7 +60,6 @@ _TASK = re.compile(
 _FOR_ME = re.compile(
     r"\b(help|give|tell|show|write|send|make|find|teach|remind) (me|us)\b|(帮|给|替|为|告诉|教)我们?", re.IGNORECASE
 )
-_ABOUT = re.compile(r"\b(know|learn(ed|t)?|remember|tell me)\b.{0,12}\babout\b|关于|知道|了解", re.IGNORECASE)
 _HOW = re.compile(
     r"\bhow (do|can|could|would|should) (i|we|you|one) (say|spell|pronounce|write|translate|make|cook|bake|fix|repair|"
     r"clean|remove|install|build|get rid|calculate|convert|tie|grow|boil|learn|prepare|start|use)\b"
@@ -129,11 +128,6 @@ def is_yes_no_question(text: str) -> bool:
     if CJK.search(last):
         return re.search("吗|是否|有没有|是不是|对不对", last) is not None
     return re.match(r"\W*(do|does|did|is|are|am|was|were|can|could|will|would|have|has|had)\b", last, re.I) is not None
-
-
-def asks_about(text: str) -> bool:
-    """Whether the speaker asks for all that is known of somebody or something, which may be more than one note."""
-    return _ABOUT.search(text) is not None
 
 
 def asks_everything(text: str) -> bool:

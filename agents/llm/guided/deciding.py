@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agents.llm.guided.asking import (
-    asks_about,
     asks_everything,
     asks_how,
     asks_of_the_user,
@@ -16,7 +15,7 @@ from agents.llm.guided.asking import (
 from agents.llm.guided.correcting import is_exchange
 from agents.llm.guided.labelling import answers, label_event
 from agents.llm.guided.model import Model
-from agents.llm.guided.notes import PERSONA, best_line, lines_of, notes_for
+from agents.llm.guided.notes import PERSONA, lines_of, notes_for
 from agents.llm.guided.recounting import recount
 from agents.llm.guided.remarks import openings, remark
 from agents.llm.guided.reply import NOTES, Reply
@@ -39,7 +38,10 @@ MAX_RESULT = 1500  # weight of a search result shown to the reply
 MAX_WRITES = 3  # for one message
 _PAUSE = "pause_heartbeats"
 _CLOCK = re.compile(
-    r"\b(what|which) (time|day|date|month|year)\b|\btoday['’]s date\b|几点|几号|星期几|今天是", re.IGNORECASE
+    r"\b(what|which) (time|day|date|month|year) (is it|is today|it is|do we have|are we)\b|\btoday['’]s date\b|"
+    r"\bwhat(['’]s| is) (the )?(current )?(time|date|day|month|year)\b(?! (of|for|when))|"
+    r"几点了?[？?]?$|几号|星期几|今天是",
+    re.IGNORECASE,
 )
 _WHY = {
     "new": "That is new to me. I write it down.",
@@ -105,9 +107,8 @@ def _answer(prompt: Prompt, situation: Situation, label: str, asked: str) -> Rep
     if label == "known":
         if asks_everything(asked) or not stems(asked or message):
             return Reply(why, text=recount(prompt, message))
-        nearest = "" if asks_about(asked) else clip(best_line(prompt, asked or message), 300)
-        told = remark("nearest", message, nearest) if nearest else remark("known", message)
-        return Reply(why, (told, *_clock(situation)), openings=_openings("known", asked or message))
+        beginning = _openings("known", asked or message)
+        return Reply(why, (remark("known", message), *_clock(situation)), openings=beginning)
     cautions = _cautions(prompt, situation)
     beginning = openings("caution", message) if cautions and is_about_food(message) else ()
     tasks = asks_advice(asked) or asks_task(asked) or asks_how(asked)

@@ -2,8 +2,7 @@
 
 import re
 
-from agents.llm.guided.signs import is_on_topic, is_plan
-from agents.llm.guided.words import clip, mentions, names, overlap, sentences, weight
+from agents.llm.guided.words import clip, overlap, sentences, weight
 from agents.llm.types import Prompt, PromptBlock
 
 _PLACEHOLDER = re.compile(r"^\W*(nothing|no facts?|none|unknown|empty|n/a|还不知道|暂无)\b[^.:：]*\W*$", re.IGNORECASE)
@@ -69,21 +68,6 @@ def nearest_lines(lines: list[str], message: str, budget: int) -> str:
             chosen.append(index)
             room -= weight(units[index]) + 1
     return "\n".join(units[index] for index in sorted(chosen)) or clip("\n".join(lines), budget)
-
-
-def best_line(prompt: Prompt, question: str) -> str:
-    """The note that has most of the question's words; of what is so and what is planned, what it asks for."""
-    lines = notes_for(prompt, question, 2000).splitlines()
-    worth = {unit: _nearness(unit, question) for line in lines for unit in units_of(line)}
-    best = max(worth, key=lambda unit: worth[unit], default="")
-    return best if worth.get(best, 0) > 0 else ""
-
-
-def _nearness(unit: str, question: str) -> float:
-    near = overlap(question, unit) + 0.5 * is_on_topic(unit, question)
-    if any(not mentions(unit, name) for name in names(question)):
-        near *= 0.3
-    return near if is_plan(unit) == is_plan(question) else 0.3 * near
 
 
 def block_named(prompt: Prompt, label: str) -> PromptBlock | None:

@@ -145,28 +145,14 @@ def test_a_lasting_fact_goes_to_the_human_block_whatever_the_model_takes_it_for(
     )
 
 
-@pytest.mark.parametrize(
-    ("question", "near"),
-    [
-        ("Where do I live?", "Lives in Basel."),
-        ("Where will I live?", "Moving to Bern."),
-        ("In which city does Otto live?", "Son Otto lives in Chur."),
-    ],
-)
-def test_the_note_nearest_to_a_question_is_of_its_time(question: str, near: str) -> None:
-    model = SmallModel(label=["known"], check=["yes"], reply=["You live there."])
-    step(
-        prompt(says(question), human="Zora lives in Genf.\nSon Otto lives in Chur.\nMoving to Bern.\nLives in Basel."),
-        model,
-    )
-    assert model.last_prompt("reply").splitlines()[-1].rstrip("]").endswith(near)
-
-
-def test_a_reply_from_the_notes_sees_the_nearest_of_them_last() -> None:
-    human = "Name: Ada.\nSwimming on Thursdays.\nJudo on Fridays."
-    model = SmallModel(label=["known"], check=["yes"], reply=["You swim on Thursdays."])
-    step(prompt(says("On which day do I swim?"), human=human), model)
-    assert model.last_prompt("reply").splitlines()[-1].rstrip("]").endswith("Swimming on Thursdays.")
+@pytest.mark.parametrize("question", ["On which day do I swim?", "On which day does Otto swim?"])
+def test_today_is_not_told_to_a_question_about_another_day(question: str) -> None:
+    model = SmallModel(label=["known"], check=["yes"], reply=["On Thursdays."])
+    step(prompt(says(question), human="Swims on Thursdays. Otto swims on Mondays."), model)
+    assert "It is Sun" not in model.last_prompt("reply")
+    today = SmallModel(label=["known"], check=["no"], reply=["It is Sunday."])
+    step(prompt(says("What day is it?")), today)
+    assert "It is Sun" in today.last_prompt("reply")
 
 
 def test_of_a_line_with_two_facts_only_the_one_that_changed_gives_way() -> None:
@@ -277,6 +263,12 @@ def test_a_fact_with_a_request_is_noted_and_the_request_done(message: str, fact:
     assert step(prompt(*queue, human=fact), model) == ("send_message", {"message": "A lemon cake."})
     remarks = model.last_prompt("reply").split(message)[1]
     assert asked in remarks and fact.rstrip(".。") in remarks  # what to do, with what it has to mind
+
+
+def test_help_with_something_beside_a_fact_is_not_searched_for() -> None:
+    told = says("I moved to Bern. Help me with the word for tax in French.")
+    queue = [told, *did(APPEND, "Done.", label="human", content="Lives in Bern.")]
+    assert step(prompt(*queue, human="Lives in Bern."), SmallModel(reply=["Impôt."]))[0] == "send_message"
 
 
 # All that is known about the user
