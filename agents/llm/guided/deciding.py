@@ -1,36 +1,47 @@
 """What to do about the event: one function call, or a reply."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from agents.llm.guided.asking import (
+    asks_everything,
+    asks_how,
+    asks_of_the_user,
+    asks_task,
+    is_yes_no_question,
+    parts_of,
+)
+from agents.llm.guided.correcting import is_exchange
 from agents.llm.guided.labelling import answers, label_event
 from agents.llm.guided.model import Model
 from agents.llm.guided.notes import PERSONA, lines_of, notes_for
+from agents.llm.guided.recounting import recount
 from agents.llm.guided.remarks import openings, remark
 from agents.llm.guided.reply import NOTES, Reply
 from agents.llm.guided.searching import ARCHIVAL, BY_DATE, CONVERSATION, essence, found_nothing, search
-from agents.llm.guided.signs import introduces, is_about_food, is_caution, is_personal, is_sad
+from agents.llm.guided.signs import asks_advice, introduces, is_about_food, is_caution, is_personal, is_sad
 from agents.llm.guided.situation import Done, Situation
 from agents.llm.guided.words import (
     clip,
-    is_question,
-    is_yes_no_question,
     names,
     numbers,
     overlap,
-    sentences,
-    statements,
     stems,
 )
-from agents.llm.guided.writing import INSERT, another_way, write_archive, write_fact
+from agents.llm.guided.writing import INSERT, REPLACE, Write, another_way, takes_back, write_archive, write_next
 from agents.llm.types import REQUEST_HEARTBEAT, Prompt
 
+WRITING = ("new", "changed", "style")
 SEARCHES = (CONVERSATION, BY_DATE, ARCHIVAL)
 MAX_RESULT = 1500  # weight of a search result shown to the reply
+MAX_WRITES = 3  # for one message
 _PAUSE = "pause_heartbeats"
 _CLOCK = re.compile(
-    r"\b(what|which) (time|day|date|month|year)\b|\btoday['’]s date\b|几点|几号|星期几|今天是", re.IGNORECASE
+    r"\b(what|which) (time|day|date|month|year) (is it|is today|it is|do we have|are we)\b|\btoday['’]s date\b|"
+    r"\bwhat(['’]s| is) (the )?(current )?(time|date|day|month|year)\b(?! (of|for|when))|"
+    r"几点了?[？?]?$|几号|星期几|今天是",
+    re.IGNORECASE,
 )
 _WHY = {
     "new": "That is new to me. I write it down.",
@@ -64,9 +75,17 @@ def decide(prompt: Prompt, situation: Situation, model: Model) -> Plan:
         return _after_results(prompt, situation, model)
     if situation.event == "login":
         return Reply("The user is back. I greet them.", (remark("back", ""),))
+    return _on_message(prompt, situation, model)
+
+
+def _on_message(prompt: Prompt, situation: Situation, model: Model) -> Plan:
+    """What was told is written first; what was asked is answered, after a search where nothing at hand says it."""
+    parts = parts_of(situation.text)
     label = label_event(prompt, situation, model)
-    if label in ("new", "changed", "style"):
-        write = write_fact(prompt, model, situation.text, label)
+    if label not in WRITING and takes_back(prompt, parts.told):
+        label = "changed"
+    if label in WRITING:
+        write = write_next(prompt, model, parts.told or situation.text, label, [])
     elif label == "save":
         write = write_archive(prompt, model, situation.text)
     else:
@@ -77,39 +96,74 @@ def decide(prompt: Prompt, situation: Situation, model: Model) -> Plan:
         call = search(prompt, situation.text, situation.conversation, situation.time)
         if call:
             return _call(_WHY[label], call.name, call.arguments, heartbeat=True)
-    return _answer(prompt, situation, label)
+    if label in WRITING and parts.asked:
+        return _answer_beside(prompt, situation, parts.asked)
+    return _answer(prompt, situation, label, parts.asked)
 
 
-def _answer(prompt: Prompt, situation: Situation, label: str) -> Reply:
+def _answer(prompt: Prompt, situation: Situation, label: str, asked: str) -> Reply:
     """A reply without a search: from core memory and the conversation, or whatever the model knows."""
     message, why = situation.text, _WHY["known" if label == "known" else "chat"]
     if label == "known":
-        whole = not stems(message)  # "What do you know about me?"
-        kind = "everything" if whole else "known"
-        instruction = remark(kind, message, notes_for(prompt, message, NOTES) if whole else "")
-        beginning = _openings(kind, message)
-        return Reply(why, (instruction, *_clock(situation)), notes=not whole, openings=beginning)
+        if asks_everything(asked) or not stems(asked or message):
+            return Reply(why, text=recount(prompt, message))
+        beginning = _openings("known", asked or message)
+        return Reply(why, (remark("known", message), *_clock(situation)), openings=beginning)
     cautions = _cautions(prompt, situation)
     beginning = openings("caution", message) if cautions and is_about_food(message) else ()
-    any_number = label == "chat" and not is_personal(message)
-    return Reply(why, (*cautions, *_clock(situation)), any_number=any_number, openings=beginning)
+    tasks = asks_advice(asked) or asks_task(asked) or asks_how(asked)
+    general = bool(asked) and (tasks or not is_personal(asked))
+    remarks = (*((remark("general", message),) if general else ()), *cautions, *_clock(situation))
+    return Reply(why, remarks, any_number=label == "chat" and (general or not is_personal(message)), openings=beginning)
 
 
 def _after_results(prompt: Prompt, situation: Situation, model: Model) -> Plan:
-    """A function result leads to the reply; a first failed write to one other place."""
+    """A function result leads to what is still to be written, then to the reply; a failed write to one other place."""
     last, message = situation.done[-1], situation.text
     if last.failed and situation.failures == 1:
         other = another_way(prompt, last.name, last.arguments)
         if other:
             return _call("That did not work. I try another place.", other.name, other.arguments, heartbeat=True)
-    kind = _kind(last)
-    if kind == "found" and not answers(model, message, essence(last.message)):
+    more = _more_to_write(prompt, situation, model)
+    if more:
+        return _call(_WHY["new"], more.name, more.arguments, heartbeat=True)
+    parts, kind = parts_of(message), _kind(last)
+    if kind == "saved" and parts.asked:
+        return _answer_beside(prompt, situation, parts.asked)
+    if kind == "found" and not answers(model, parts.asked or message, essence(last.message)):
         kind = "nothing"
     result = clip(essence(last.message) if kind == "found" else last.message, MAX_RESULT)
-    asks, searched = any(is_question(sentence) for sentence in sentences(message)), last.name in SEARCHES
-    beginning = _openings(kind, message) if searched or not asks else ()
+    searched = last.name in SEARCHES
+    beginning = _openings(kind, message) if searched or not parts.asked else ()
     remarks = (remark(kind, message, result), *_clock(situation))
-    return Reply("I have what I need. I answer.", remarks, notes=asks or searched, openings=beginning)
+    return Reply("I have what I need. I answer.", remarks, notes=bool(parts.asked) or searched, openings=beginning)
+
+
+def _more_to_write(prompt: Prompt, situation: Situation, model: Model) -> Write | None:
+    """What the message tells beside the value that was just exchanged; a whole note leaves nothing."""
+    last = situation.done[-1]
+    exchanged = last.name == REPLACE and is_exchange(
+        str(last.arguments["old_content"]), str(last.arguments["new_content"])
+    )
+    if last.failed or not exchanged or len(situation.done) >= MAX_WRITES:
+        return None
+    written = [str(call.arguments.get("new_content") or "") for call in situation.done]
+    return write_next(prompt, model, parts_of(situation.text).told, "new", written)
+
+
+def _answer_beside(prompt: Prompt, situation: Situation, asked: str) -> Plan:
+    """What was asked for in the same message as a fact: the fact is written, the rest is done as if it came alone."""
+    if asks_everything(asked):
+        return _answer(prompt, situation, "known", asked)
+    of_the_user = asks_of_the_user(asked) and not (asks_advice(asked) or asks_how(asked))
+    said = [line.text for line in situation.conversation if line.speaker == "user"]
+    noted = of_the_user and overlap(asked, "\n".join([notes_for(prompt, asked, NOTES), *said])) >= 0.5
+    if of_the_user and not noted:
+        call = search(prompt, asked, situation.conversation, situation.time)
+        if call:
+            return _call(_WHY["find"], call.name, call.arguments, heartbeat=True)
+    reply = _answer(prompt, situation, "known" if noted else "chat", asked)
+    return replace(reply, remarks=(*reply.remarks, remark("beside", situation.text, asked)))
 
 
 def _kind(call: Done) -> str:
@@ -125,7 +179,7 @@ def _kind(call: Done) -> str:
 
 def _openings(kind: str, message: str) -> tuple[str, ...]:
     """An answer about the user speaks to the user; an answer about anything else begins as it likes."""
-    if kind in ("known", "found", "everything") and not is_personal(message):
+    if kind in ("known", "found") and not is_personal(message):
         return ()
     if kind in ("known", "found") and is_yes_no_question(message):
         kind += "_yes_no"
@@ -136,7 +190,7 @@ def _openings(kind: str, message: str) -> tuple[str, ...]:
 
 def _cautions(prompt: Prompt, situation: Situation) -> tuple[str, ...]:
     """What the notes say about health and diet, again, where the user may get advice."""
-    if not any(is_question(sentence) for sentence in sentences(situation.text)):
+    if not parts_of(situation.text).asked:
         return ()
     lines = [line for block in prompt.blocks if block.label != PERSONA for line in lines_of(block) if is_caution(line)]
     return (remark("caution", situation.text, clip(" ".join(lines), 200)),) if lines else ()
@@ -158,7 +212,7 @@ def _unsaved(prompt: Prompt, situation: Situation) -> str:
     saved = "\n".join([*(block.value for block in prompt.blocks), *situation.archived])
     best, most = "", 1.0
     for line in situation.conversation:
-        statement = statements(line.text) if line.speaker == "user" else ""
+        statement = parts_of(line.text).told if line.speaker == "user" else ""
         if not statement or not is_personal(statement) or overlap(statement, saved) > 0.6:
             continue
         weight = 2.0 * len(numbers(statement) | names(statement)) + min(len(statement), 200) / 50
@@ -168,7 +222,9 @@ def _unsaved(prompt: Prompt, situation: Situation) -> str:
 
 
 def _clock(situation: Situation) -> tuple[str, ...]:
-    return (remark("time", situation.text, situation.time),) if situation.time and _CLOCK.search(situation.text) else ()
+    """The hour and the day where they are asked for; a question about the user's own would be answered with today."""
+    asked = _CLOCK.search(situation.text) is not None and not is_personal(situation.text)
+    return (remark("time", situation.text, situation.time),) if situation.time and asked else ()
 
 
 def _call(why: str, name: str, arguments: dict[str, Any], *, heartbeat: bool) -> Call:

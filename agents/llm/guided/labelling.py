@@ -1,19 +1,31 @@
 """What a user message asks for: the model labels it, rules keep the label honest."""
 
+import re
+
 from agents.llm.guided import examples
+from agents.llm.guided.asking import asks_everything, asks_how, asks_task, parts_of
 from agents.llm.guided.model import Model
 from agents.llm.guided.notes import nearest_lines, notes_for
 from agents.llm.guided.searching import asks_to_find, is_command, speaks_of_storage
-from agents.llm.guided.signs import asks_advice, introduces, is_personal, sets_style
+from agents.llm.guided.signs import (
+    asks_advice,
+    introduces,
+    is_change,
+    is_correction,
+    is_lasting,
+    is_on_topic,
+    is_personal,
+    sets_style,
+    tells_plan,
+)
 from agents.llm.guided.situation import Situation
 from agents.llm.guided.words import (
+    CJK,
+    STOP_WORDS,
     clip,
-    is_question,
     mentions,
     names,
     overlap,
-    sentences,
-    statements,
     stems,
     without_greeting,
 )
@@ -30,18 +42,23 @@ def label_event(prompt: Prompt, situation: Situation, model: Model) -> str:
     A question may not write memory: its labels are those that read. A message that also tells something about the user
     is labelled by what it tells; the reply after the write answers the question.
     """
-    message = situation.text
-    statement = statements(message)
-    asks = any(is_question(sentence) for sentence in sentences(message))
-    if asks and statement and (introduces(statement) or (is_personal(statement) and len(stems(statement)) > 1)):
-        label = _telling(prompt, situation, model, statement)
+    parts = parts_of(situation.text)
+    told, asked = parts.told, parts.asked
+    if not asked:
+        return _telling(prompt, situation, model, situation.text)
+    if told and (introduces(told) or (_is_of_their_life(prompt, told) and len(stems(told)) > 1)):
+        label = _telling(prompt, situation, model, told)
         if label in ("new", "changed", "style", "save"):
             return label
-    if not asks:
-        return _telling(prompt, situation, model, message)
-    if asks_advice(message):
+    if asks_everything(asked):
+        return "known"
+    if (
+        asks_advice(asked)
+        or (asks_task(asked) and not is_command(asked))
+        or (asks_how(asked) and overlap(asked, notes_for(prompt, asked, 600)) <= 0.5)
+    ):
         return "chat"
-    return _where_answer_is(prompt, situation, model, _ask(prompt, situation, model, message, READING))
+    return _where_answer_is(prompt, situation, model, _ask(prompt, situation, model, asked, READING))
 
 
 def _telling(prompt: Prompt, situation: Situation, model: Model, text: str) -> str:
@@ -50,15 +67,21 @@ def _telling(prompt: Prompt, situation: Situation, model: Model, text: str) -> s
         return "style"
     if label == "save" and asks_to_find(text):
         return "find"
-    return "new" if label == "chat" and introduces(text) else label
+    different = is_change(text) and overlap(text, notes_for(prompt, text, 600)) > 0.2
+    told = introduces(text) or is_lasting(text) or tells_plan(text) or different
+    if told and (label in ("chat", "past") or (label == "find" and not is_command(text))):
+        return "new"
+    if label == "style" and not sets_style(text) and (told or is_correction(text)):
+        return "changed" if is_correction(text) else "new"
+    return label
 
 
 def _where_answer_is(prompt: Prompt, situation: Situation, model: Model, label: str) -> str:
     """Core memory and conversation first, search where they do not hold the answer, neither for general questions."""
-    message = situation.text
+    message = parts_of(situation.text).asked
     if label in ("find", "past") and is_command(message):
         return label
-    if not stems(message):  # "What do you know about me?"
+    if not stems(message):
         return "known"
     about_storage = speaks_of_storage(message)
     if label in ("chat", "known") and not about_storage and not _is_about_user(prompt, message):
@@ -67,6 +90,8 @@ def _where_answer_is(prompt: Prompt, situation: Situation, model: Model, label: 
     notes = notes_for(prompt, message, 600)
     shared = overlap(message, "\n".join([notes, *user_lines, prompt.summary]))
     if shared == 1.0 or (label == "known" and shared > 0.5):
+        return "known"
+    if any(is_on_topic(line, message) for line in notes.splitlines()):
         return "known"
     if shared == 0 and ((label in ("find", "past") and not user_lines) or (label == "chat" and not about_storage)):
         return label
@@ -96,6 +121,17 @@ def _says(model: Model, question: str, notes: str) -> bool:
 def _is_about_user(prompt: Prompt, message: str) -> bool:
     """Whether a question is about the user's own life or about someone the notes name."""
     return is_personal(message) or any(mentions(notes_for(prompt, message, 2000), name) for name in names(message))
+
+
+def _is_of_their_life(prompt: Prompt, told: str) -> bool:
+    """Whether a statement speaks of the user or of somebody whom the notes name, also at its beginning."""
+    notes = notes_for(prompt, told, 2000)
+    words = {word.lower() for word in re.findall(r"\b[A-Z]\w+", told)} - STOP_WORDS
+    return (
+        is_personal(told)
+        or any(mentions(notes, word) for word in words)
+        or bool(CJK.search(told) and overlap(told, notes))
+    )
 
 
 def _ask(prompt: Prompt, situation: Situation, model: Model, message: str, allowed: tuple[str, ...]) -> str:

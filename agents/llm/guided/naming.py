@@ -4,10 +4,15 @@ import re
 
 from agents.llm.guided.words import CJK, stems
 
+_SURNAMES = (
+    "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石"
+    "廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严武戴莫孔向汤"
+)
 _INTRODUCTION = re.compile(
     r"\b(?i:my name is|my name['’]s|call me|me llamo|je m['’]appelle|ich heiße|mi chiamo|meu nome é) "
     r"(?P<name>[^\W\d_][\w'’-]*(?: [A-Z][\w'’-]+)?)"
-    r"|\b(?:I['’]m|I am|i['’]m|i am) (?P<weak>[A-Z][\w'’-]*(?: [A-Z][\w'’-]+)?)(?=\W*$|[.,!;]| and\b)"
+    r"|\b(?:I['’]?m|I am|i['’]?m|i am) (?P<weak>[A-Z][\w'’-]*(?: [A-Z][\w'’-]+)?)(?=\W*$|[.,!;]| and\b)"
+    rf"|我是(?P<weak_cjk>[{_SURNAMES}][\u4e00-\u9fff]{{1,2}})(?<![生员师人家者手工])(?=[，。！,.!\s]|$)"
     r"|(?:我叫|我的名字是|我的名字叫|叫我)(?P<cjk>[\u4e00-\u9fff·]{1,6}?)(?=[，。！？,.!?\s]|就|$)"
 )
 _DEMONYM = re.compile(r"(ese|ish|ench|utch|eek|elsh|wiss|zech|thai|erman|[aeilrst]ian|ican|ussian|talian)s?$", re.I)
@@ -17,7 +22,7 @@ _HEADING = re.compile(r"(user['’]?s? )?name\s*[:：]|姓名\s*[:：]|名字\s*
 def given_name(message: str) -> str:
     """The name the speaker gives as theirs; empty if they give none. “I'm German” is not taken for one."""
     for match in _INTRODUCTION.finditer(message):
-        name = match.group("name") or match.group("cjk") or ""
+        name = match.group("name") or match.group("cjk") or match.group("weak_cjk") or ""
         weak = match.group("weak") or ""
         if weak and not _DEMONYM.search(weak):
             name = weak

@@ -7,6 +7,11 @@ from agents.llm.types import Prompt, PromptBlock
 
 _PLACEHOLDER = re.compile(r"^\W*(nothing|no facts?|none|unknown|empty|n/a|还不知道|暂无)\b[^.:：]*\W*$", re.IGNORECASE)
 _UNKNOWN = re.compile(r"[^.:：\n]*[:：] ?(not known yet|还不知道)[.。]?\s*", re.IGNORECASE)
+_PAST = re.compile(
+    r"\b(before|used to|was|were|did|earlier|former|previous\w*)\b|以前|之前|原来|过去|曾", re.IGNORECASE
+)
+BEFORE = ("Before: ", "以前：")
+"""How a line begins that tells what was so, and is no more."""
 PERSONA = "persona"
 HUMAN = "human"
 
@@ -31,17 +36,25 @@ def is_blank(block: PromptBlock) -> bool:
 
 def notes_for(prompt: Prompt, message: str, budget: int) -> str:
     """All blocks but the persona as one text of at most `budget` in weight, the lines nearest to `message` kept."""
-    parts = []
+    parts = [line for line in known_lines(prompt) if _PAST.search(message) or not line.startswith(BEFORE)]
+    whole = "\n".join(parts)
+    if weight(whole) <= budget:
+        return whole or "(nothing known yet)"
+    return nearest_lines(parts, message, budget)
+
+
+def known_lines(prompt: Prompt) -> list[str]:
+    """The lines of all blocks but the persona that say something, others than `human` under their name."""
+    lines = []
     for block in prompt.blocks:
         if block.label == PERSONA or is_blank(block):
             continue
         value = _UNKNOWN.sub("", block.value).strip()
-        text = "\n".join(line for line in value.splitlines() if not _PLACEHOLDER.match(line.strip()))
-        parts.append(text if block.label == HUMAN else f"{block.label}: {text}")
-    whole = "\n".join(parts)
-    if weight(whole) <= budget:
-        return whole or "(nothing known yet)"
-    return nearest_lines([line for part in parts for line in part.splitlines()], message, budget)
+        told = [line for line in value.splitlines() if line.strip() and not _PLACEHOLDER.match(line.strip())]
+        if told and block.label != HUMAN:
+            told[0] = f"{block.label}: {told[0]}"
+        lines += told
+    return lines
 
 
 def nearest_lines(lines: list[str], message: str, budget: int) -> str:

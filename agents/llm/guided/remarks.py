@@ -34,7 +34,11 @@ _TEXTS = {
         "你以后会这样做。用一句话告诉用户。",
     ),
     "failed": ("This could not be done: {}", "这件事没有做成：{}"),
-    "everything": ("The user is this person: {} Tell them all of it.", "用户的情况：{} 请把这些都告诉用户。"),
+    "general": (
+        "This is not about the notes. Answer it from what you know of the world; do what is asked.",
+        "这不是关于笔记的问题。请用你的常识回答，并照要求做。",
+    ),
+    "beside": ("What the user told is noted already. Now do this: {}", "用户说的事已经记下。现在请回应：{}"),
     "caution": ("Important: {} Suggest only what is safe with that.", "重要：{}只建议对用户安全的东西。"),
     "known": ("Answer from the notes, in their own words.", "根据笔记，用原话回答。"),
     "time": ("It is {}", "现在是 {}"),
@@ -71,7 +75,6 @@ _OPENINGS = {
     "known_yes_no": ("Yes, you |No, you |You |Your |You're ", "是的，你|不，你|你|您|对，你"),
     "found": ("You |Your |You're |I don't know|I couldn't find", "你|您|对，你|我还不知道"),
     "found_yes_no": ("Yes, you |No, you |You |Your |I don't know", "是的，你|不，你|你|您|我还不知道"),
-    "everything": ("I know that your |I know that you |You |Your ", "我知道你|你"),
     "caution": ("Since you", "因为你|考虑到你|你对"),
 }
 

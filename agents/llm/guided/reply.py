@@ -32,7 +32,7 @@ class Reply:
 
     `remarks`: what to tell the model for this reply alone, in brackets. `any_number`: general knowledge may need one.
     `notes`: whether it sees the core memory blocks (a reaction to what was just saved is better without).
-    `openings`: how it has to begin; any way if empty.
+    `openings`: how it has to begin; any way if empty. `text`: the whole reply, where nothing is left to the model.
     """
 
     why: str
@@ -40,16 +40,26 @@ class Reply:
     any_number: bool = False
     notes: bool = True
     openings: tuple[str, ...] = ()
+    text: str = ""
 
 
 def stream_reply(
     prompt: Prompt, situation: Situation, reply: Reply, model: Model
 ) -> Iterator[ArgumentsDelta | ReplyDelta]:
     """The reply as pieces of `send_message`'s arguments and of its text."""
+    yield ArgumentsDelta(0, '{"message": "')
+    if reply.text:
+        yield from _deltas(reply.text)
+    else:
+        yield from _written(prompt, situation, reply, model)
+    yield ArgumentsDelta(0, f'", "{REQUEST_HEARTBEAT}": false}}')
+
+
+def _written(prompt: Prompt, situation: Situation, reply: Reply, model: Model) -> Iterator[ArgumentsDelta | ReplyDelta]:
+    """What the model makes of it, or a sentence that it found no words."""
     messages = [*reply_prefix(prompt), *history(situation.conversation), _last(prompt, situation, reply)]
     allowed = None if reply.any_number else numbers_about(situation.text, [str(each["content"]) for each in messages])
     grammar = reply_grammar(reply.openings, allowed)
-    yield ArgumentsDelta(0, '{"message": "')
     empty, before = True, model.usage.completion
     for piece in model.pieces("reply", messages, max_tokens=MAX_TOKENS, grammar=grammar):
         text = piece.lstrip() if empty else piece
@@ -60,7 +70,6 @@ def stream_reply(
         yield from _deltas(_FALLBACK_ZH if CJK.search(situation.text) else _FALLBACK)
     elif model.usage.completion - before >= MAX_TOKENS:
         yield from _deltas("…")
-    yield ArgumentsDelta(0, f'", "{REQUEST_HEARTBEAT}": false}}')
 
 
 def reply_prefix(prompt: Prompt) -> list[ChatMessage]:

@@ -6,6 +6,7 @@ wrong write: the lists only narrow what the model may do.
 
 import re
 
+from agents.llm.guided.values import values_of
 from agents.llm.guided.words import CJK, mentions, numbers, sentences
 
 
@@ -25,7 +26,7 @@ _RELATIONS = _words(
     "姐|妹|哥|弟|妈|母|爸|父|妻|老婆|老公|丈夫|儿子|女儿|孩子|朋友|老板|同事|邻居|表|叔|姑|奶|爷|狗|猫",
 )
 _INTRODUCTION = _words(
-    r"\b(my name is|my name['’]s|call me|(i['’]m|i am|this is|it['’]s) (?-i:[A-Z][a-z]+)(?! (time|day)))\b",
+    r"\b(my name is|my name['’]s|call me|(i['’]?m|i am|this is|it['’]s) (?-i:[A-Z][a-z]+)(?! (time|day)))\b",
     r"\b(me llamo|je m['’]appelle|ich heiße|mein name ist|mi chiamo|meu nome é)\b",
     "我叫|我的名字|我姓|叫我",
 )
@@ -39,11 +40,13 @@ _STYLE = _words(
     r"\b(please|always|never|don['’]?t|do not|from now on|keep|be|stop|try to)\b.{0,40}"
     r"\b(answers?|repl(y|ies)|respon(d|ses?)|(talk|speak|write|talking) to me|address me|call me|emojis?|tone|"
     r"sentences|with me|to me)\b",
+    r"\b(answers?|repl(y|ies)|sentences)\b.{0,40}\bfrom now on\b",
     "(请|以后|从现在|别|不要).{0,12}(语气|回答|回复|说话|聊天|称呼|表情)",
 )
 _HEALTH = _words(
-    r"allerg|intoleran|diabet|co?eliac|vegetarian|vegan|pregnan|asthma|halal|kosher|don['’]t (eat|drink)",
-    "过敏|不耐|糖尿|素食|怀孕|哮喘|忌口",
+    r"allerg|intoleran|diabet|co?eliac|vegetarian|vegan|pregnan|asthma|halal|kosher|gluten",
+    r"\b(do(es)?n['’]t|do(es)? not|can['’]t|cannot|can not|must not|not) (eat|drink)\b",
+    "不能?吃|不能?喝|血糖|过敏|不耐|糖尿|素食|怀孕|哮喘|忌口",
 )
 _FOOD = _words(
     r"\b(eat\w*|drink\w*|food|dinner|lunch|breakfast|brunch|dessert|snacks?|cook\w*|bak(e|ing)|recipes?|meals?)\b",
@@ -56,6 +59,43 @@ _SAD = _words(
     r"\b(died|passed away|death|funeral|cancer|hospital|ill|sick|fired|laid off|broke up|divorc\w+|accident|lost my)\b",
     "去世|过世|生病|住院|癌|失业|分手|离婚|车祸",
 )
+_LASTING = _words(
+    r"\b(i|we)( (also|really|usually|always|often|never|do not|don['’]t|only|still|can['’]t|cannot))* "
+    r"(like|love|hate|prefer|enjoy|dislike|stand|play|work|live|study|teach|own|drive|speak|run|go|collect|keep|learn|"
+    r"volunteer|swim|eat|drink|have (a|an|two|three|four|five|no)|grew up|was born|come from|was diagnosed)"
+    r"\b(?! (it|that|this|your|you|the idea)\b)",
+    r"\b(i['’]m|i am|we['’]re|we are) "
+    r"(a|an|from|allergic|vegan|vegetarian|married|divorced|single|moving|getting|\d+)\b",
+    r"\b(my|our) [\w ]{2,30}\b(is|are|was|lives?|works?|has|have|plays?|studies|turns?|starts?|called|named)\b",
+    r"^\W*((hi|hey|hello)\W+)?(im|studying|based in|working (at|as|in)|living in) \w",
+    "我[^，。？]{0,8}(喜欢|讨厌|爱|住|养|有[一两二三四五]|是[一个名]|叫|来自|每|学|教|在.{1,8}(工作|上班|上学)|打算|计划)",
+    "我.{0,4}(过敏|吃素|怀孕)",
+    "我的?(女儿|儿子|妈妈|爸爸|妻子|老婆|老公|丈夫|哥哥|弟弟|姐姐|妹妹|猫|狗|生日|朋友).{0,8}(叫|是|在|住|今年)",
+)
+_OF_ONESELF = re.compile(r"^\W*(I|I['’]m|we|we['’]re)\b|^我们?", re.IGNORECASE)
+_OF_A_THIRD = re.compile(r"(?!The user|Name|Age|Home|Work)[A-Z][\w'’-]+ (is|was|has|[a-z]+s)\b")
+_OF_ONES_OWN = re.compile(r"^\W*(my|our|it|it['’]s|that|moved|turned|quit|started|now)\b|^现在", re.IGNORECASE)
+_CORRECTION = _words(
+    r"^\W*(no|wait|no wait)\b[, ]",
+    r"\b(actually|sorry|oops|wrong|mistaken?|mixed|misspoke|meant|correct(ion|ed)?|in fact|rather than|instead of)\b",
+    r"\b(is|are|am|was|were|it['’]s|i['’]m|he['’]s|she['’]s|,|but|and) not\b|, not\b",
+    r"\b(isn|aren|wasn)['’]t\b.*\b(it|he|she|i|they|but)\b",
+    "说错|记错|搞错|弄错|写错|不对|其实|更正|纠正|口误|不是.{1,12}(是|，|。|$)|应该是",
+)
+_CHANGE = _words(
+    r"\b(now|no longer|any ?more|instead|moved|changed?|switched|became|become|quit|left|stopped|started|turned|"
+    r"used to|gave up|sold|from now on|got (married|divorced|engaged)|divorced|these days|postponed|rescheduled)\b",
+    "现在|不再|搬到|搬去|搬家|改|换|变成|辞|离开|离了?婚|戒|已经|从今|推迟|提前|不.{1,8}了",
+)
+_PLAN = _words(
+    r"\b(going to|will|shall|might|(?-i:may)|plan(s|ning|ned)? (to|on|for|a)|want(s)? to|would like to|"
+    r"hop(e|es|ing) to|intend\w*|"
+    r"think(ing)? (of|about)|consider(s|ing)?|dream(s|ing)? of|next (week|month|year|spring|summer|autumn|fall|winter)|"
+    r"soon|tomorrow|someday|one day|about to|mov(e|ing) (to|in|out)|"
+    r"(am|are|is|['’]m|['’]re|['’]s) (moving|starting|leaving|getting|changing|switching))\b|['’]ll\b",
+    "打算|计划|准备|想去|想要|想搬|想换|将要|将会|将在|要去|要搬|要换|下个?月|下周|下个?星期|明年|明天|后年|以后想",
+    "希望|即将|快要|考虑",
+)
 _TOPICS = {  # what a person has one of: telling a new one makes the old line untrue
     "home": _words(
         r"\b(live[sd]?|living|moved?|moving|relocat\w+|resid\w+|based in|home ?town|home:)\b",
@@ -67,7 +107,8 @@ _TOPICS = {  # what a person has one of: telling a new one makes the old line un
         "护士|老师|教师|医生|工程师|律师|司机|会计|程序员|学生|经理|工作|上班|就职|职业|跳槽|入职",
     ),
     "marriage": _words(r"\b(single|married|divorced|engaged|widow\w*|separated)\b", "单身|已婚|未婚|结婚|离婚|订婚"),
-    "age": _words(r"\b(years old|aged?|turned \d+)\b", "岁"),
+    "age": _words(r"\b(years old|aged?|turned \d+|(i['’]m|i am) \d{1,2}(?= *(now|$|[.,]| and| years)))\b", "岁"),
+    "birthday": _words(r"\bbirthdays?\b|\bturns? \d+|\b(was|is|were) born\b", "生日|出生"),
 }
 
 
@@ -106,14 +147,63 @@ def is_sad(text: str) -> bool:
     return _SAD.search(text) is not None
 
 
+def is_lasting(text: str) -> bool:
+    """Whether the speaker tells something of their life that will still be so tomorrow."""
+    return _LASTING.search(text) is not None
+
+
+def tells_plan(text: str) -> bool:
+    """Whether the speaker tells of what they are going to do, with a name, a day or a person in it."""
+    return is_plan(text) and is_personal(text) and bool(values_of(text) or relations(text))
+
+
+def is_correction(text: str) -> bool:
+    """Whether the speaker takes back something that was wrong."""
+    return _CORRECTION.search(text) is not None
+
+
+def is_change(text: str) -> bool:
+    """Whether the speaker tells that something is different now."""
+    return _CHANGE.search(text) is not None
+
+
+def is_plan(text: str) -> bool:
+    """Whether a text speaks of what is to come, which leaves what is so now as it is."""
+    return _PLAN.search(text) is not None
+
+
 def topics(text: str) -> set[str]:
     """Which of the things a person has one of the text speaks of: home, work, marriage, age."""
     return {topic for topic, pattern in _TOPICS.items() if pattern.search(text)}
 
 
+def is_of_the_speaker(statement: str) -> bool:
+    """Whether a statement begins with the speaker or what is theirs, so that its topic is theirs as well."""
+    return bool(_OF_ONESELF.match(statement) or _OF_ONES_OWN.match(statement))
+
+
+def is_on_topic(line: str, question: str) -> bool:
+    """Whether a line tells what is asked for, of the same person: “Based in Bonn.” for “Where do I live?”."""
+    if not topics(line) & topics(question):
+        return False
+    whom = relations(question) | {value.key for value in values_of(question) if value.kind == "name"}
+    if whom:
+        return any(mentions(line, one) for one in whom)
+    return not relations(_begin(line)) and _OF_A_THIRD.match(line) is None
+
+
 def relations(text: str) -> set[str]:
     """Whom a text speaks of besides the speaker: sister, boss, dog."""
     return {match.group().lower() for match in _RELATIONS.finditer(text)}
+
+
+def is_of_somebody_else(line: str, statement: str) -> bool:
+    """Whether a line is about a relative or a pet (“Daughter turned 7.”) and the statement about the speaker."""
+    return bool(relations(_begin(line))) and not relations(statement) and _OF_ONESELF.match(statement) is not None
+
+
+def _begin(line: str) -> str:
+    return line[:6] if CJK.search(line) else " ".join(line.split()[:2])
 
 
 def numbers_about(question: str, texts: list[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""What can be told about a text without a model: its words, numbers, names, sentences, whether it asks something.
+"""What can be told about a text without a model: its words, numbers, names, sentences.
 
 Used to guard what a small model writes. English and Chinese are covered by word lists; for other languages the
 functions fall back to punctuation and spelling, which errs towards the safe side (answer, do not write).
@@ -12,6 +12,7 @@ _NUMBER = re.compile(r"[0-9]+")
 _SENTENCE_END = re.compile(
     r"(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<!\bSt\.)(?<=[.!?…])\s+|(?<=[。！？；])\s*|\n+"
 )
+_CHINESE_ASKED = re.compile("什么时候|(星期|礼拜|周)几|几[号点岁月天年个只]|多少|多大")
 _SUFFIXES = ("ing", "ers", "er", "ed", "es", "s", "e")
 
 _STOP_LIST = """
@@ -23,22 +24,6 @@ this those to too up us very was we were what what's when where where's which wh
 would you your yours user called call name's named
 """
 STOP_WORDS = frozenset(re.findall(r"\S+", _STOP_LIST))
-_ASKING = re.compile(
-    r"\W*((what|who|where|when|how)(['’]s)?|whom|whose|which|why|do(?! not)|does|did|is|are|am|was|were|"
-    r"can|could|will|would|should|shall|may|might|have|has|had|tell|remind)\b(?!['’])",
-    re.IGNORECASE,
-)
-_REQUEST = re.compile(
-    r"\b(can|could|would|will) you (please )?(also )?"
-    r"(remember (that|this|my)|save|note|store|keep|add|write down|make a note|put|archive|memori[sz]e)\b"
-    r"|\b(can|could|would|will) you (please )?(be|keep|stop|use|answer|reply|talk|speak|write|address|call)\b"
-    r"|(帮我|请|麻烦|能不能|可以)[^，。？]{0,6}(记住|记下|记一下|存|保存|写下)",
-    re.IGNORECASE,
-)
-_CHINESE_QUESTION = re.compile(
-    r"(吗|呢|么)[？?。.]?$|什么|哪|谁|多少|几[点个岁号月天次]|怎么|为什么|是否|有没有|是不是|还记得"
-)
-
 
 _GREETING = re.compile(
     r"^\s*((hi|hello|hey|good (morning|afternoon|evening)|thanks( a lot)?|thank you( so much)?|ok(ay)?|great)"
@@ -79,7 +64,7 @@ def mentions(text: str, word: str) -> bool:
 def stems(text: str) -> set[str]:
     """The words that carry meaning, cut to comparable stems; Chinese, Japanese and Korean text as character pairs."""
     terms = {_stem(word) for word in content_words(text)}
-    for run in re.findall(rf"{CJK.pattern}+", text):
+    for run in re.findall(rf"{CJK.pattern}+", _CHINESE_ASKED.sub(" ", text)):
         content = re.sub(r"[的了吗呢是在我你他她它们有和就都也很什么哪里谁怎儿个这那请]", " ", run)
         for part in content.split():
             terms |= {part[i : i + 2] for i in range(len(part) - 1)} or {part}
@@ -96,31 +81,6 @@ def overlap(part: str, whole: str) -> float:
     """The share of `part`'s stems that stand in `whole`, 0 to 1; 0 if it has none."""
     terms = stems(part)
     return len(terms & stems(whole)) / len(terms) if terms else 0.0
-
-
-def is_question(sentence: str) -> bool:
-    """Whether one sentence asks for an answer; a request to save something or to behave never does."""
-    if _REQUEST.search(sentence):
-        return False
-    bare = sentence.strip().rstrip("\"'”’)")
-    if bare.endswith(("?", "？")):
-        return True
-    if CJK.search(bare):
-        return _CHINESE_QUESTION.search(bare) is not None
-    return _ASKING.match(bare) is not None
-
-
-def is_yes_no_question(text: str) -> bool:
-    """Whether the last question of a text can be answered with yes or no (English and Chinese)."""
-    last = next((part for part in reversed(sentences(text)) if is_question(part)), "")
-    if CJK.search(last):
-        return re.search("吗|是否|有没有|是不是|对不对", last) is not None
-    return re.match(r"\W*(do|does|did|is|are|am|was|were|can|could|will|would|have|has|had)\b", last, re.I) is not None
-
-
-def statements(text: str) -> str:
-    """The text without its questions."""
-    return " ".join(sentence for sentence in sentences(text) if not is_question(sentence))
 
 
 def without_greeting(text: str) -> str:
@@ -155,4 +115,4 @@ def _stem(word: str) -> str:
         if len(low) - len(suffix) >= 3 and low.endswith(suffix):
             low = low[: -len(suffix)]
             break
-    return low[:5]
+    return re.sub(r"([bdgmnprt])\1$", r"\1", low)[:5]

@@ -6,28 +6,29 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.llm.guided import examples
+from agents.llm.guided.correcting import clauses, correction, in_place_of
 from agents.llm.guided.model import Model
 from agents.llm.guided.naming import given_name, is_name_line, name_lines
-from agents.llm.guided.notes import HUMAN, PERSONA, holds, lines_of, units_of, writable_block
-from agents.llm.guided.signs import relations, topics
-from agents.llm.guided.words import CJK, clip, mentions, names, numbers, overlap, statements, stems, without_greeting
+from agents.llm.guided.notes import BEFORE, HUMAN, PERSONA, holds, lines_of, units_of, writable_block
+from agents.llm.guided.remarks import language_of
+from agents.llm.guided.signs import (
+    is_change,
+    is_correction,
+    is_of_somebody_else,
+    is_of_the_speaker,
+    is_personal,
+    is_plan,
+    relations,
+    topics,
+)
+from agents.llm.guided.units import covers_all, is_written, stripped, subject, units_to_write
+from agents.llm.guided.words import CJK, clip, mentions, names, numbers, overlap, stems
 from agents.llm.types import Prompt, PromptBlock
 
 APPEND, REPLACE, INSERT = "core_memory_append", "core_memory_replace", "archival_memory_insert"
 MAX_NOTE = 400  # characters
 MAX_LINES = 8  # lines of a block the model may choose among
-_CHANGE = re.compile(
-    r"\b(now|no longer|any ?more|instead|not|moved|changed?|switched|became|quit|left|stopped|started|turned|used to|"
-    r"actually|correct(ion|ed)?|wrong|divorced|new)\b|n't\b|n’t\b|现在|不再|不是|搬|换|改|变|辞|离|戒|已经|其实",
-    re.IGNORECASE,
-)
 _FIRST_PERSON = re.compile(r"\b(I|my|My|me|we|We|our|us)\b|我")
-_PLEASE_REMEMBER = re.compile(
-    r"^(please |can you |could you )*(also )?(remember|keep in mind|note)( that)?[:,]? "
-    r"|[,.]? ?(please )?(remember|note) (that|this|it)[.!]?$"
-    r"|^(请|帮我)*(记住|记下|记一下)[，,：:]?|[，,]?(请|帮我)*(记住|记下|记一下)[。！]?$",
-    re.IGNORECASE,
-)
 _STORE_REQUEST = re.compile(
     r"^.{0,60}?\b(archive|archival memory|note|memory|this down|for later|this)\b\s*[:：]\s*(?P<rest>.+)$"
     r"|^.{0,20}?(存档|归档|记下|存起来|保存|记一下|档案|备忘)[^：:]{0,6}[：:]\s*(?P<rest_zh>.+)$",
@@ -43,12 +44,39 @@ class Write:
     arguments: dict[str, Any]
 
 
-def write_fact(prompt: Prompt, model: Model, message: str, label: str) -> Write | None:
+def write_next(prompt: Prompt, model: Model, told: str, label: str, written: list[str]) -> Write | None:
+    """The next write for what the user told: each exchange of a value by itself, then the rest as one note.
+
+    `written`: what was written for this message before. None if nothing is left. At most one model call.
+    """
+    statement = stripped(told)
+    left = [unit for unit in units_to_write(statement) if not any(is_written(unit, text) for text in written)]
+    block = writable_block(prompt, PERSONA if label == "style" else HUMAN)
+    if block and label != "style" and _can(prompt, REPLACE):
+        for unit in left:
+            exchange = correction(_standing_lines(block), unit, corrects=is_correction(told))
+            if exchange and len(block.value) - len(exchange.old) + len(exchange.new) <= block.limit:
+                return _replace(block, exchange.old, exchange.new)
+    rest = " ".join(left) if written else statement
+    if not rest or (written and not is_personal(rest)):
+        return None
+    return write_fact(prompt, model, rest, label)
+
+
+def takes_back(prompt: Prompt, told: str) -> bool:
+    """Whether what was told corrects a line, whatever the model takes it for."""
+    block = writable_block(prompt, HUMAN)
+    if block is None or not is_correction(told):
+        return False
+    units = units_to_write(stripped(told))
+    return any(correction(_standing_lines(block), unit, corrects=True) is not None for unit in units)
+
+
+def write_fact(prompt: Prompt, model: Model, statement: str, label: str) -> Write | None:
     """A new or changed fact, or how to behave, as a write to core memory; None if there is nothing to write.
 
     One model call. `label` is `new`, `changed` or `style`.
     """
-    statement = _PLEASE_REMEMBER.sub("", without_greeting(statements(message) or message)).strip() or message
     block = writable_block(prompt, PERSONA if label == "style" else HUMAN)
     if block is None:
         return _insert(prompt, statement)
@@ -58,6 +86,7 @@ def write_fact(prompt: Prompt, model: Model, message: str, label: str) -> Write 
     old = old if may_replace(old, note, statement, label) else ""
     note = note.replace(old, "").strip() if old and note != old else note
     usable = grounded(note, statement, old) and (label == "style" or not _FIRST_PERSON.search(of_the_user(note)))
+    old = old if usable or len(clauses(old)) < 2 else ""
     note = with_heading(as_state(of_the_user(note)), old) if usable else verbatim(statement)
     name = given_name(statement) if block.label == HUMAN else ""
     if name and not mentions(block.value, name.lower()):
@@ -65,9 +94,9 @@ def write_fact(prompt: Prompt, model: Model, message: str, label: str) -> Write 
     if old and _can(prompt, REPLACE):
         if holds(block.value.replace(old, ""), note):
             return None
-        fits = len(block.value) - len(old) + len(note) <= block.limit
-        if fits and note != old:
-            return Write(REPLACE, {"label": block.label, "old_content": old, "new_content": note})
+        new = _apart(block, old, in_place_of(old, note, statement))
+        if new and len(block.value) - len(old) + len(new) <= block.limit and new != old:
+            return _replace(block, old, new)
     return append(prompt, block, note)
 
 
@@ -78,7 +107,7 @@ def _write_name(prompt: Prompt, block: PromptBlock, note: str) -> Write | None:
         return append(prompt, block, note)
     if len(block.value) - len(old) + len(note) > block.limit:
         return _insert(prompt, note)
-    return Write(REPLACE, {"label": block.label, "old_content": old, "new_content": note})
+    return _replace(block, old, note)
 
 
 def write_archive(prompt: Prompt, model: Model, message: str) -> Write | None:
@@ -123,6 +152,9 @@ def grounded(note: str, message: str, context: str) -> bool:
         return False
     if any(not mentions(note, name) and not mentions(context, name) for name in names(message)):
         return False
+    known = language_of(message) != "other"  # what words say the same cannot be told of any other language
+    if known and not covers_all(message, f"{note} {context}", endings=not context):
+        return False
     if any(not mentions(message, name) and not mentions(context, name) for name in names(note)):
         return False
     if CJK.search(note) and overlap(message, note) < 0.5:  # names cannot be told by their spelling
@@ -147,12 +179,15 @@ def may_replace(old: str, note: str, message: str, label: str) -> bool:
     """Whether a line may give way: the message tells a change, and old and new are about the same thing and person."""
     if not old or not _tells_a_change(message, label):
         return False
+    if is_plan(message) and not is_plan(old):  # what is to come leaves what is so now
+        return False
     if relations(message) - relations(old):  # a sister's new town is not the user's
         return False
-    if len([name for name in names(old) if not mentions(note, name)]) > 1:  # more would be lost than corrected
+    if is_of_somebody_else(old, message):
         return False
-    same = stems(old) & (stems(message) | stems(note)) or topics(old) & topics(message)
-    return bool(same) or _same_heading(old, note)
+    on_topic = topics(old) & topics(message) if relations(message) or is_of_the_speaker(message) else set()
+    same = subject(old) & (subject(message) | subject(note)) or on_topic
+    return bool(same) or _same_heading(old, note) or any(mentions(message, name) for name in names(old))
 
 
 def of_the_user(note: str) -> str:
@@ -220,14 +255,29 @@ def _draft(model: Model, kind: str, lines: tuple[str, ...], message: str) -> tup
 
 
 def _tells_a_change(message: str, label: str) -> bool:
-    return label == "changed" or (label == "new" and _CHANGE.search(message) is not None)
+    return label == "changed" or (label == "new" and (is_change(message) or is_correction(message)))
 
 
 def _choices(block: PromptBlock, message: str) -> tuple[str, ...]:
     """The lines that may have become untrue: those with words or a topic in common, else the nearest few."""
-    lines = lines_of(block)
+    lines = _standing_lines(block)
     near = [line for line in lines if stems(line) & stems(message) or topics(line) & topics(message)]
     return tuple((near or lines)[-MAX_LINES:])
+
+
+def _standing_lines(block: PromptBlock) -> list[str]:
+    """The lines of a block that tell what is so; what was so before is not touched again."""
+    return [line for line in lines_of(block) if not line.startswith(BEFORE)]
+
+
+def _apart(block: PromptBlock, old: str, new: str) -> str:
+    """What was before on a line of its own, whatever stood behind the old text."""
+    rest = block.value.partition(old)[2].partition("\n")[0]
+    return f"{new}\n" if "\n" in new and rest.strip() else new
+
+
+def _replace(block: PromptBlock, old: str, new: str) -> Write:
+    return Write(REPLACE, {"label": block.label, "old_content": old, "new_content": new})
 
 
 def _insert(prompt: Prompt, text: str) -> Write | None:

@@ -142,6 +142,10 @@ def test_another_name_replaces_the_old_one() -> None:
         ("I'm Off to Lima", ""),
         ("我叫王小明，今年三岁。", "王小明"),
         ("call me bea", "Bea"),
+        ("hi im Priya, 19", "Priya"),
+        ("嗨，我是林悦，画画的。", "林悦"),
+        ("我是高中生，爱画画。", ""),
+        ("我是程序员。", ""),
     ],
 )
 def test_a_name_is_taken_only_from_who_says_it_is_theirs(message: str, name: str) -> None:

@@ -1,0 +1,183 @@
+"""What a message tells and what it asks for: questions and orders on one side, the rest on the other."""
+
+import re
+from dataclasses import dataclass
+
+from agents.llm.guided.searching import speaks_of_storage
+from agents.llm.guided.signs import is_lasting, is_personal, sets_style
+from agents.llm.guided.words import CJK, sentences, stems
+
+_ASKING = re.compile(
+    r"\W*(((what|who|where|when|how)(['’]s)?|whom|whose|which|why|tell|remind)\b(?!['’])|"
+    r"(do|does|did|is|are|am|was|were|can|could|will|would|should|shall|may|might|have|has|had) "
+    r"(i|you|we|he|she|it|they|my|our|your|his|her|their|the|this|that|these|those|there|any\w*|(?-i:[A-Z]\w+))\b)",
+    re.IGNORECASE,
+)
+_KEEP = re.compile(
+    r"\b(can|could|would|will) you (please )?(also )?"
+    r"(remember (that|this|my)|save|note|store|keep|add|write down|make a note|put|archive|memori[sz]e)\b"
+    r"|\b(can|could|would|will) you (please )?(be|keep|stop|use|answer|reply|talk|speak|address|call)\b"
+    r"|\b(can|could|would|will) you (please )?write (to me|in)\b"
+    r"|(帮我|请|麻烦|能不能|可以)[^，。？]{0,6}(记住|记下|记一下|存|保存|写下)",
+    re.IGNORECASE,
+)
+_CHINESE_QUESTION = re.compile(
+    r"(吗|呢|么)[？?。.]?$|什么|哪|谁|多少|几[点个岁号月天次]|怎么|为什么|是否|有没有|是不是|还记得"
+)
+_ORDER = re.compile(
+    r"^\W*((so|and|then|now|please|kindly|perhaps|maybe) )*(suggest|recommend|propose|write|draft|compose|give|explain|"
+    r"describe|help|list|show|translate|calculate|compare|plan|summari[sz]e|advise|teach|invent|think of|come up with|"
+    r"tell me|remind me|let me know|make me|make a (list|plan|poem|joke|table|suggestion))\b(?! ?[:：])",
+    re.IGNORECASE,
+)
+_CHINESE_ORDER = re.compile(
+    r"^(那么?|所以|请你?|麻烦你?|顺便|再|你?能不能|你?可不可以|你?可以|你?能|就)*"
+    r"(给|帮|替我|为我|推荐|建议|写[一个首封段几张份]|翻译|告诉我|说说|讲[一个讲]|解释|介绍|列[出个一]|算一?算|教我|来[一个]?[首个])"
+)
+_KEEP_ORDER = re.compile(
+    r"\b(write|note|take|put) (this |that |it )?down\b|\b(make|take) a note\b|\bin mind\b|\bdon['’]?t forget\b|"
+    r"\barchiv|\bfor later\b|记住|记下|记一下|记得|保存|存[到下起]|存档|归档",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(
+    r"(?:\s*[,;:–—]\s*(?:(?:and|so|but|then)\s+)?|\s+(?:and|so|but)\s+)(?=(?:please\s+)?"
+    r"(?:what|which|how|where|who|when|why|(?:can|could|would|will|do) you|can i|could i|should|is there|are there|any|"
+    r"suggest|recommend|tell me|give me|help me|write|explain|show me|translate)\b)",
+    re.IGNORECASE,
+)
+_CONDITION = re.compile(r"^\W*(if|when|whenever|before|after|while|once|unless|as soon|in case)\b", re.IGNORECASE)
+_CHINESE_CONDITION = re.compile(r"^(如果|要是|假如|请问|我想问|我想知道|我问)|(的时候|时候|之前|之后|的话)[，,]?$")
+_TASK = re.compile(
+    r"^\W*((so|and|then|now|please|kindly) )*((can|could|would|will) you (please |maybe |quickly )?)?(help me (to )?)?"
+    r"(suggest|recommend|propose|write|draft|compose|explain|describe|translate|calculate|compare|invent|think of|"
+    r"come up with|make up|summari[sz]e|plan|name|list|"
+    r"give me (a|an|some|two|three|five) (ideas?|tips?|recipes?|names?))"
+    r"\b(?! (all )?(my|what|where|when|who)\b)"
+    r"|^(那么?|请你?|麻烦你?|你?能不能|你?可不可以|你?可以|你?能|再|顺便)*(给|帮|替|为)?(我|他|她|它|大家|我们)?"
+    r"(推荐|建议|写[一个首封段几张份]|翻译|解释|介绍|编[一个首]|[想做列起取出][个一几些]|设计|安排)",
+    re.IGNORECASE,
+)
+_FOR_ME = re.compile(
+    r"\b(help|give|tell|show|write|send|make|find|teach|remind) (me|us)\b|(帮|给|替|为|告诉|教)我们?", re.IGNORECASE
+)
+_HOW = re.compile(
+    r"\bhow (do|can|could|would|should) (i|we|you|one) (say|spell|pronounce|write|translate|make|cook|bake|fix|repair|"
+    r"clean|remove|install|build|get rid|calculate|convert|tie|grow|boil|learn|prepare|start|use)\b"
+    r"|怎么(说|写|念|做|修|种|用|学)",
+    re.IGNORECASE,
+)
+_ALL = re.compile(
+    r"\b(what|how much|anything|everything|all|things)\b.{0,25}\b(know|knew|remember|recall|learn(ed|t)?|noted?|"
+    r"noticed|found out|gathered|kept|stored|have)\b.{0,25}\b(about|on|of) me\b(?! (and|being|in|at|with)\b)"
+    r"|\bknow\b.{0,12}\b(anything|everything|something|much|a lot)\b.{0,10}\b(about|of) me\b"
+    r"|\b(tell|describe|summari[sz]e)\b.{0,20}\b(me|what you know) (about )?(me|myself)\b"
+    r"|^\W*who am i\b|\bsummari[sz]e (me|what you know)\b"
+    r"|(你[^，。]{0,4}|还)(知道|了解|记得|记住了?|掌握)(了|着)?(一?些)?(关于)?我的?(什么|哪些|多少|些什么|所有|全部|一切)?"
+    r"(事情?|情况|信息|东西|方面)?[了吗呢吧]?[？?。！!]*$|对我的?(了解|认识|印象)|关于我[，,]?你?(都|还|现在)?(知道|了解|记得|记住|的一切|的所有|的情况)|^\W*我是谁|"
+    r"(介绍|总结|说说|描述|概括)(一下)?(关于)?我(这个人|的情况|自己)?[？?。！!吧]*$",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A message in two: what it tells, and what it asks for (questions, and orders to do something)."""
+
+    told: str
+    asked: str
+
+
+def parts_of(text: str) -> Parts:
+    """Each sentence to its side; one that tells and asks ("I'm vegan, what can I cook?") is cut between the two."""
+    told: list[str] = []
+    asked: list[str] = []
+    for sentence in sentences(text):
+        before, after = _cut(sentence)
+        if before:
+            told.append(before)
+        if after:
+            asked.append(after)
+    return Parts(" ".join(told), " ".join(asked))
+
+
+def is_question(sentence: str) -> bool:
+    """Whether one sentence asks for an answer; a request to save something or to behave never does."""
+    if _ALL.search(sentence):
+        return True
+    if _KEEP.search(sentence):
+        return False
+    bare = sentence.strip().rstrip("\"'”’)")
+    if bare.endswith(("?", "？")):
+        return True
+    if CJK.search(bare):
+        return _CHINESE_QUESTION.search(bare) is not None
+    return _ASKING.match(bare) is not None
+
+
+def is_order(sentence: str) -> bool:
+    """Whether one sentence asks to do something now: to suggest, write or explain; not to keep or to behave."""
+    if _KEEP_ORDER.search(sentence) or _KEEP.search(sentence) or sets_style(sentence):
+        return False
+    pattern = _CHINESE_ORDER if CJK.search(sentence) else _ORDER
+    return pattern.match(sentence.strip()) is not None
+
+
+def is_yes_no_question(text: str) -> bool:
+    """Whether the last question of a text can be answered with yes or no (English and Chinese)."""
+    last = next((part for part in reversed(sentences(text)) if is_question(part)), "")
+    if CJK.search(last):
+        return re.search("吗|是否|有没有|是不是|对不对", last) is not None
+    return re.match(r"\W*(do|does|did|is|are|am|was|were|can|could|will|would|have|has|had)\b", last, re.I) is not None
+
+
+def asks_everything(text: str) -> bool:
+    """Whether the speaker asks for all that is known about them: “What do you know about me so far?”."""
+    return any(_ALL.search(sentence) is not None for sentence in sentences(text))
+
+
+def asks_task(text: str) -> bool:
+    """Whether the speaker asks for something to be made or thought of, not for something that is known of them."""
+    return not asks_everything(text) and any(_TASK.search(sentence) is not None for sentence in sentences(text))
+
+
+def asks_of_the_user(text: str) -> bool:
+    """Whether a question is about the speaker themselves; “help me” and “帮我” do not make it so."""
+    return is_personal(_FOR_ME.sub("", text)) and not asks_task(text)
+
+
+def asks_how(text: str) -> bool:
+    """Whether the speaker asks how something is done, by whomever: “How do I say this in Italian?”."""
+    return any(_HOW.search(sentence) is not None for sentence in sentences(text))
+
+
+def _asks(part: str) -> bool:
+    return is_question(part) or is_order(part)
+
+
+def _cut(sentence: str) -> tuple[str, str]:
+    """What the sentence tells and what it asks; one of the two is empty for most."""
+    for at, rest in _cuts(sentence):
+        before, after = sentence[:at].strip(), sentence[rest:].strip()
+        if (_asks(after) if CJK.search(after) else after.endswith("?") or is_order(after)) and _tells(before):
+            return before, after
+    return ("", sentence) if _asks(sentence) else (sentence, "")
+
+
+def _cuts(sentence: str) -> list[tuple[int, int]]:
+    """Where the sentence may be cut: the ends of what comes before and the beginnings of what comes after."""
+    if CJK.search(sentence):
+        return [(match.start(), match.end()) for match in re.finditer(r"[，,；;]", sentence)]
+    return [(match.start(), match.end()) for match in _CLAUSE.finditer(sentence)]
+
+
+def _tells(part: str) -> bool:
+    """Whether a clause before a question tells something of the speaker by itself."""
+    condition = _CONDITION.search(part) or _CHINESE_CONDITION.search(part)
+    storage = speaks_of_storage(part)
+    return (
+        not _asks(part)
+        and not condition
+        and not storage
+        and is_personal(part)
+        and (is_lasting(part) or len(stems(part)) > 1)
+    )

@@ -1,0 +1,107 @@
+"""Values in a text, by kind: days, hours, amounts, names. Where one is corrected, only it has to change in a line."""
+
+import re
+from dataclasses import dataclass
+
+from agents.llm.guided.words import CJK, STOP_WORDS
+
+_MONTH = (
+    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|"
+    r"Nov(?:ember)?|Dec(?:ember)?)"
+)
+_WEEKDAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?"
+_COUNT = (
+    r"(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|"
+    r"nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
+)
+_COUNTED = {word: str(number) for number, word in enumerate(re.findall(r"[a-z]+", _COUNT[2:])[:19], start=2)}
+_COUNTED |= {character: str(number) for number, character in enumerate("一二三四五六七八九十", start=1)} | {"两": "2"}
+_DIGITS = r"(?:[0-9]+|[〇零一二两三四五六七八九十百]+)"
+_UNIT = r"(?:岁|个月|年|公里|千米|米|公斤|斤|厘米|块|元|小时|分钟|次|层|楼|只|本|人|天|周(?!末)|页)"
+_KINDS = {  # in this order: what one has taken, the next does not see
+    "date": re.compile(
+        rf"\b(?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH}\b(?:,? \d{{4}}\b)?"
+        rf"|\b{_MONTH}\.? (?:the )?\d{{1,2}}(?:st|nd|rd|th)?\b(?:,? \d{{4}}\b)?"
+        r"|\bthe \d{1,2}(?:st|nd|rd|th)\b|\b\d{4}-\d\d-\d\d\b"
+        rf"|{_DIGITS}月(?:{_DIGITS}[日号]|份|底|初)?|{_DIGITS}[日号](?![楼线])"
+    ),
+    "month": re.compile(rf"\b(?<!\d ){_MONTH}\b(?! \d)(?<!May)|\b(?<=in )May\b"),
+    "weekday": re.compile(rf"\b{_WEEKDAY}\b|(?:周|星期|礼拜)[一二三四五六日天]", re.IGNORECASE),
+    "hour": re.compile(
+        r"\b\d{1,2}(?:[:.]\d\d)? ?(?:am|pm|a\.m\.|p\.m\.|o['’]clock)(?!\w)|\b\d{1,2}:\d\d\b"
+        rf"|{_DIGITS}点(?:半|一刻|{_DIGITS}分?)?",
+        re.IGNORECASE,
+    ),
+    "time of day": re.compile(
+        r"\b(?:(?:in the )?(?:morning|afternoon|evening)s?|at night)\b|早上|上午|中午|下午|晚上", re.IGNORECASE
+    ),
+    "amount": re.compile(
+        rf"(?<![\w-])\d+(?:[.,]\d+)*(?![\w-])|\b{_COUNT}\b|{_DIGITS}(?={_UNIT})",
+        re.IGNORECASE,
+    ),
+    "code": re.compile(r"\b[A-Z]{1,3}-?\d+[A-Z]?\b"),
+    "name": re.compile(r"\b[A-Z][\w'’-]*(?: (?:(?:van|von|de|der|den|del|di|da|bin|al) )*[A-Z][\w'’-]*)*"),
+}
+_NOT_A_NAME = STOP_WORDS | {"i’m", "i’d", "i’ve", "i’ll"}
+
+
+@dataclass(frozen=True)
+class Value:
+    """One value as it stands in a text. `key` is the same for other spellings of it: “14 March”, “March 14th”."""
+
+    kind: str
+    text: str
+    key: str
+    start: int
+
+
+def values_of(text: str) -> list[Value]:
+    """All values of a text, kind by kind."""
+    found: list[Value] = []
+    rest = text
+    for kind, pattern in _KINDS.items():
+        for match in pattern.finditer(rest):
+            start, value = match.start(), match.group()
+            if kind == "name" and not _is_name(value, text[:start]):
+                first, _, value = value.partition(" ")
+                start += len(first) + 1
+            if value and value.lower() not in _NOT_A_NAME:
+                found.append(Value(kind, value, _key(kind, value), start))
+        rest = pattern.sub(lambda match: "_" * len(match.group()), rest)
+    return found
+
+
+def without_values(text: str) -> str:
+    """The text with its values left out: what remains says what they are values of."""
+    for value in sorted(values_of(text), key=lambda one: -one.start):
+        text = text[: value.start] + " " + text[value.start + len(value.text) :]
+    return text
+
+
+def same_value(one: Value, other: Value) -> bool:
+    """Whether two values are one: “the 14th” is “14 March”."""
+    if one.kind != other.kind:
+        return False
+    if one.kind == "date":
+        first, second = set(one.key.split()), set(other.key.split())
+        return first <= second or second <= first
+    return one.key == other.key
+
+
+def _is_name(value: str, before: str) -> bool:
+    """A capital letter within a sentence; one at its beginning may be there for that alone."""
+    head = before.rstrip(" \"'“”‘’([*-")
+    return bool(head) and head[-1] not in ".!?…\n“_" and value.split()[0].lower() not in _NOT_A_NAME
+
+
+def _key(kind: str, value: str) -> str:
+    if kind == "amount":
+        return _COUNTED.get(value.lower(), value)
+    if CJK.search(value):
+        return re.sub("星期|礼拜", "周", value).replace("天", "日") if kind == "weekday" else value
+    low = re.sub(r"['’]s$", "", value.lower())
+    if kind == "date" and not re.match(r"\d{4}-", low):
+        return " ".join(
+            sorted(word[:3] for word in re.findall(r"\d+|[a-z]{3,}", re.sub(r"(?<=\d)(st|nd|rd|th)|\bthe\b", "", low)))
+        )
+    return low.rstrip("s") if kind in ("weekday", "time of day") else low

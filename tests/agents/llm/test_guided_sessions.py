@@ -1,0 +1,317 @@
+"""Guided mode over several turns: what a later message may do to what stands in memory. The model is scripted."""
+
+import pytest
+
+from agents.llm.guided.asking import asks_everything, parts_of
+from tests.agents.llm.test_guided import SmallModel, did, note, prompt, says, step
+
+REPLACE, APPEND = "core_memory_replace", "core_memory_append"
+
+
+def exchange(told: str, human: str) -> tuple[str, str]:
+    """The line that a message exchanges and what it becomes, with a model that has not been asked."""
+    name, arguments = step(prompt(says(told), human=human), SmallModel(label=["changed"]))
+    assert name == REPLACE
+    return arguments["old_content"], arguments["new_content"]
+
+
+# A correction replaces what it corrects, and nothing else
+
+
+@pytest.mark.parametrize(
+    ("told", "line", "becomes"),
+    [
+        (
+            "Sorry, I got that wrong: my son's birthday is on 5 May, not 15 May.",
+            "Son turns 9 on 15 May.",
+            "Son turns 9 on 5 May.",
+        ),
+        (
+            "Actually judo is on Mondays.",
+            "Rides a Vespa and does judo on Sundays.",
+            "Rides a Vespa and does judo on Mondays.",
+        ),
+        ("Judo is on Tuesdays, not Fridays.", "Judo on Mondays and Fridays.", "Judo on Mondays and Tuesdays."),
+        ("其实团团是两岁。", "养了一只猫，叫团团，三岁了。", "养了一只猫，叫团团，两岁了。"),
+        ("My Swedish is B2 now.", "Learning Swedish, level B1, with Olga.", "Learning Swedish, level B2, with Olga."),
+        ("Choir has moved to 8 pm.", "Choir every Friday at 6 pm.", "Choir every Friday at 8 pm."),
+        (
+            "My uncle Otto moved to Bern.",
+            "Uncle Otto lives in Basel, keeps goats.",
+            "Uncle Otto lives in Bern, keeps goats.",
+        ),
+        ("I play the oboe now, not the harp.", "Plays the harp with two friends.", "Plays the oboe with two friends."),
+        ("I work at Nokia now.", "Works at Fiat as a welder.", "Works at Nokia as a welder."),
+        ("说错了，我儿子是八岁，不是六岁。", "儿子小宝六岁，爱画画。", "儿子小宝八岁，爱画画。"),
+        ("瑜伽改到周五了。", "每周一晚上做瑜伽。", "每周五晚上做瑜伽。"),
+        ("我姐姐叫李娟，不是李娜。", "姐姐叫李娜，是医生。", "姐姐叫李娟，是医生。"),
+    ],
+)
+def test_only_the_value_that_is_corrected_changes_in_its_line(told: str, line: str, becomes: str) -> None:
+    assert exchange(told, f"Name: Ada.\n{line}\nKeeps bees.") == (line, becomes)
+
+
+def test_a_quote_that_is_corrected_says_so() -> None:
+    old, new = exchange("Actually judo is on Mondays.", "The user said: “I do judo on Sundays.”")
+    assert (old, new) == (
+        "The user said: “I do judo on Sundays.”",
+        "The user said, since corrected: “I do judo on Mondays.”",
+    )
+
+
+def test_what_is_told_beside_a_correction_is_written_as_well() -> None:
+    told = says("Actually judo is on Mondays, and I joined a choir in Bern.")
+    first = step(prompt(told, human="Judo on Sundays."), SmallModel(label=["changed"]))
+    assert first[1]["new_content"] == "Judo on Mondays."
+    model = SmallModel(write=note("Joined a choir in Bern."))
+    queue = [told, *did(REPLACE, "Done.", **first[1])]
+    assert step(prompt(*queue, human="Judo on Mondays."), model) == (
+        APPEND,
+        {"label": "human", "content": "Joined a choir in Bern."},
+    )
+    queue += did(APPEND, "Done.", label="human", content="Joined a choir in Bern.")
+    both = "Judo on Mondays.\nJoined a choir in Bern."
+    assert step(prompt(*queue, human=both), SmallModel(reply=["Good."]))[0] == "send_message"
+
+
+def test_a_correction_in_other_words_than_its_line_is_not_written_twice() -> None:
+    told = says("We ended up calling the boat Tern instead of Gull.")
+    done = did(REPLACE, "Done.", old_content="Bought a dinghy, Gull.", new_content="Bought a dinghy, Tern.")
+    model = SmallModel(write=note("Boat: Tern."), reply=["Tern it is."])
+    assert step(prompt(told, *done, human="Bought a dinghy, Tern."), model)[0] == "send_message"
+
+
+# What is still true stays
+
+
+@pytest.mark.parametrize(
+    ("told", "human"),
+    [
+        ("We are moving to Bern next month.", "Lives in Basel."),
+        ("I'm going to start at Nokia in May.", "Works at Fiat."),
+        ("Actually we are moving to Bern next month.", "Lives in Basel."),
+        ("我们打算明年搬到苏州。", "住在杭州。"),
+    ],
+)
+def test_a_plan_does_not_replace_what_is_so_now(told: str, human: str) -> None:
+    model = SmallModel(label=["changed"], write=note(told, replaces=0))
+    assert step(prompt(says(told), human=human), model)[0] == APPEND
+
+
+def test_a_plan_that_changes_replaces_the_plan() -> None:
+    human = "Lives in Basel.\nMoving to Bern next month."
+    assert exchange("Actually we are moving to Chur, not Bern.", human) == (
+        "Moving to Bern next month.",
+        "Moving to Chur next month.",
+    )
+
+
+def test_an_age_of_the_user_is_not_put_in_place_of_a_childs() -> None:
+    model = SmallModel(label=["changed"], write=note("42 years old.", replaces=1))
+    assert step(prompt(says("I turned 42."), human="Daughter turned 7."), model)[0] == APPEND
+
+
+def test_what_a_new_line_would_lose_is_kept_as_what_was_before() -> None:
+    model = SmallModel(label=["changed"], write=note("Truck driver.", replaces=1))
+    assert step(prompt(says("I'm a truck driver now."), human="Works as a baker in Brno."), model)[1] == {
+        "label": "human",
+        "old_content": "Works as a baker in Brno.",
+        "new_content": "Truck driver.\nBefore: works as a baker in Brno.",
+    }
+
+
+def test_what_was_before_is_kept_from_questions_about_now() -> None:
+    human = "Truck driver.\nBefore: works as a baker in Brno."
+    model = SmallModel(label=["known"], check=["yes"], reply=["You are a driver."])
+    step(prompt(says("What is my work?"), human=human), model)
+    assert "Brno" not in model.last_prompt("reply")
+    model = SmallModel(label=["known"], check=["yes"], reply=["You were a baker."])
+    step(prompt(says("What was my work before?"), human=human), model)
+    assert "Brno" in model.last_prompt("reply")
+
+
+def test_a_quote_of_several_facts_is_not_given_up_for_one_of_them() -> None:
+    model = SmallModel(label=["changed"], write=note("Only Rex is left.", replaces=1))
+    human = "The user said: “I keep bees, I mend clocks and I have two dogs, Rex and Bo.”"
+    assert step(prompt(says("Bo died, so we only have Rex now."), human=human), model)[0] == APPEND
+
+
+@pytest.mark.parametrize("label", ["find", "style"])
+def test_a_lasting_fact_goes_to_the_human_block_whatever_the_model_takes_it_for(label: str) -> None:
+    model = SmallModel(label=[label], write=note("Does not like coffee."))
+    assert step(prompt(says("I don't like coffee.")), model) == (
+        APPEND,
+        {"label": "human", "content": "Does not like coffee."},
+    )
+
+
+@pytest.mark.parametrize("question", ["On which day do I swim?", "On which day does Otto swim?"])
+def test_today_is_not_told_to_a_question_about_another_day(question: str) -> None:
+    model = SmallModel(label=["known"], check=["yes"], reply=["On Thursdays."])
+    step(prompt(says(question), human="Swims on Thursdays. Otto swims on Mondays."), model)
+    assert "It is Sun" not in model.last_prompt("reply")
+    today = SmallModel(label=["known"], check=["no"], reply=["It is Sunday."])
+    step(prompt(says("What day is it?")), today)
+    assert "It is Sun" in today.last_prompt("reply")
+
+
+def test_of_a_line_with_two_facts_only_the_one_that_changed_gives_way() -> None:
+    model = SmallModel(label=["changed"], write=note("Rides a moped.", replaces=1))
+    old = "Likes old maps and rides a bicycle."
+    assert step(prompt(says("I gave up cycling, I ride a moped now."), human=old), model)[1]["new_content"] == (
+        "Likes old maps and rides a moped."
+    )
+
+
+def test_a_note_without_one_of_the_facts_gives_way_to_the_users_own_words() -> None:
+    said = "I paint portraits and I repair clocks."
+    model = SmallModel(label=["new"], write=note("Paints portraits."))
+    assert step(prompt(says(said)), model)[1]["content"] == f"The user said: “{said}”"
+
+
+def test_a_correction_that_the_model_takes_for_talk_is_written() -> None:
+    model = SmallModel(label=["chat"])
+    told = step(prompt(says("No wait, judo is on Mondays."), human="Judo on Sundays."), model)
+    assert told[1]["new_content"] == "Judo on Mondays."
+
+
+def test_a_correction_is_no_rule_of_behaviour() -> None:
+    model = SmallModel(label=["style"], write=note("Coach: Zora.", replaces=1))
+    told = says("No sorry, the coach is Zora, Nora is my aunt.")
+    assert step(prompt(told, human="Rides a tandem."), model)[1]["label"] == "human"
+
+
+def test_a_plan_that_the_model_takes_for_talk_is_written() -> None:
+    model = SmallModel(label=["chat"], write=note("Might move to Bern with girlfriend Alva."))
+    assert step(prompt(says("might move to Bern with my girlfriend Alva")), model)[0] == APPEND
+
+
+def test_a_question_on_the_topic_of_a_note_is_answered_from_it_without_a_search() -> None:
+    model = SmallModel(label=["known"], reply=["You live in Bonn."])
+    assert step(prompt(says("Which city do I live in?"), human="Based in Bonn."), model)[0] == "send_message"
+    model = SmallModel(label=["known"], check=["no"])
+    asked = says("Which city does my aunt live in?")
+    assert step(prompt(asked, human="Based in Bonn."), model)[0] == "conversation_search"
+
+
+def test_the_age_of_somebody_in_the_notes_is_not_the_users() -> None:
+    model = SmallModel(label=["changed"], write=note("豆豆六岁。"))
+    human = "用户说：“我今年六十二岁，是会计。”"
+    assert step(prompt(says("不好意思，豆豆已经六岁了。"), human=human), model)[0] == APPEND
+
+
+@pytest.mark.parametrize("told", ["One parrot flew off, only one is left now.", "一只鹦鹉飞走了，现在只剩一只。"])
+def test_a_change_of_something_in_the_notes_is_no_talk(told: str) -> None:
+    model = SmallModel(label=["chat"], write=note(told))
+    assert step(prompt(says(told), human="Keeps two parrots.\n养了两只鹦鹉。"), model)[0] in (APPEND, REPLACE)
+
+
+def test_what_is_told_of_somebody_in_the_notes_beside_a_question_is_written() -> None:
+    model = SmallModel(label=["new"], write=note("Zora starts school in May."))
+    told = says("Zora starts school in May. Could you write her a poem?")
+    assert step(prompt(told, human="Daughter: Zora."), model)[0] == APPEND
+
+
+def test_a_note_in_another_language_is_used_without_a_count_of_its_words() -> None:
+    model = SmallModel(label=["new"], write=note("Bruder: Jens."))
+    assert step(prompt(says("Mein Bruder heißt Jens.")), model)[1]["content"] == "Bruder: Jens."
+
+
+def test_a_lasting_fact_that_the_model_takes_for_talk_is_written() -> None:
+    model = SmallModel(label=["chat"], write=note("Does not like coffee."))
+    assert step(prompt(says("I don't like coffee.")), model)[0] == APPEND
+
+
+# A fact and a request in one message
+
+
+@pytest.mark.parametrize(
+    ("text", "told", "asked"),
+    [
+        ("I'm vegan. Can you suggest a cake?", "I'm vegan.", "Can you suggest a cake?"),
+        ("I'm vegan, what should I cook?", "I'm vegan", "what should I cook?"),
+        ("My son is ill so write him a poem.", "My son is ill", "write him a poem."),
+        ("If I move to Bern, what should I see?", "", "If I move to Bern, what should I see?"),
+        ("I have two boys, who are ten.", "I have two boys, who are ten.", ""),
+        ("Write this down: the code is 7.", "Write this down: the code is 7.", ""),
+        ("Give short answers from now on.", "Give short answers from now on.", ""),
+        ("我下周去北京出差，有什么好玩的地方？", "我下周去北京出差", "有什么好玩的地方？"),
+        ("我对花生过敏。推荐一个甜点吧。", "我对花生过敏。", "推荐一个甜点吧。"),
+        ("请说说你记住了我的哪些情况。", "", "请说说你记住了我的哪些情况。"),
+        ("如果我去北京，有什么好玩的？", "", "如果我去北京，有什么好玩的？"),
+    ],
+)
+def test_a_message_is_parted_into_what_it_tells_and_what_it_asks(text: str, told: str, asked: str) -> None:
+    parts = parts_of(text)
+    assert (parts.told, parts.asked) == (told, asked)
+
+
+@pytest.mark.parametrize(
+    ("message", "fact", "asked"),
+    [
+        ("I'm allergic to walnuts. Suggest a cake.", "Allergic to walnuts.", "Suggest a cake."),
+        ("我对花生过敏。推荐一个甜点吧。", "对花生过敏。", "推荐一个甜点吧。"),
+        ("我不吃香菜，帮我想个晚饭菜单吧。", "不吃香菜。", "帮我想个晚饭菜单吧。"),
+    ],
+)
+def test_a_fact_with_a_request_is_noted_and_the_request_done(message: str, fact: str, asked: str) -> None:
+    model = SmallModel(label=["new"], write=note(fact))
+    assert step(prompt(says(message)), model) == (APPEND, {"label": "human", "content": fact})
+    assert asked not in model.last_prompt("write")
+    queue = [says(message), *did(APPEND, "Done.", label="human", content=fact)]
+    model = SmallModel(reply=["A lemon cake."])
+    assert step(prompt(*queue, human=fact), model) == ("send_message", {"message": "A lemon cake."})
+    remarks = model.last_prompt("reply").split(message)[1]
+    assert asked in remarks and fact.rstrip(".。") in remarks  # what to do, with what it has to mind
+
+
+def test_help_with_something_beside_a_fact_is_not_searched_for() -> None:
+    told = says("I moved to Bern. Help me with the word for tax in French.")
+    queue = [told, *did(APPEND, "Done.", label="human", content="Lives in Bern.")]
+    assert step(prompt(*queue, human="Lives in Bern."), SmallModel(reply=["Impôt."]))[0] == "send_message"
+
+
+# All that is known about the user
+
+
+@pytest.mark.parametrize(
+    ("question", "whole"),
+    [
+        ("What do you know about me so far?", True),
+        ("Tell me everything you remember about me.", True),
+        ("Can you summarise what you know about me?", True),
+        ("What do you know about my sister?", False),
+        ("你知道我什么？", True),
+        ("你对我了解多少？", True),
+        ("请说说你记住了我的哪些情况。", True),
+        ("请记住我的情况。", False),
+        ("你知道我什么时候搬家吗？", False),
+        ("关于我女儿你知道什么？", False),
+    ],
+)
+def test_a_question_about_all_that_is_known_is_told_from_others(question: str, whole: bool) -> None:
+    assert asks_everything(question) is whole
+
+
+@pytest.mark.parametrize(
+    ("question", "human", "told"),
+    [
+        (
+            "What do you know about me so far?",
+            "Name: Ada.\nThe user teaches art. The user wants tea.",
+            "You teach art. You want tea.",
+        ),
+        ("你知道我什么？", "姓名：李强。\n用户说：“我养蜂。”", "你说：“我养蜂。”"),
+    ],
+)
+def test_all_that_is_known_is_told_from_the_notes_and_never_from_the_persona(
+    question: str, human: str, told: str
+) -> None:
+    name, arguments = step(prompt(says(question), human=human), SmallModel(label=["known"]))
+    assert name == "send_message"
+    assert arguments["message"].splitlines()[1:] == [human.splitlines()[0], told]
+
+
+def test_nothing_known_is_said_to_be_nothing() -> None:
+    question = says("What do you know about me?")
+    assert "do not know" in step(prompt(question, human="Name: not known yet."), SmallModel())[1]["message"]
