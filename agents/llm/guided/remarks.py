@@ -41,6 +41,10 @@ _TEXTS = {
     "beside": ("What the user told is noted already. Now do this: {}", "用户说的事已经记下。现在请回应：{}"),
     "caution": ("Important: {} Suggest only what is safe with that.", "重要：{}只建议对用户安全的东西。"),
     "known": ("Answer from the notes, in their own words.", "根据笔记，用原话回答。"),
+    "picture": (
+        "A picture came with this. You cannot see pictures. Tell the user so in one short sentence.",
+        "用户发来了一张图片。你看不到图片。用一句话告诉用户。",
+    ),
     "time": ("It is {}", "现在是 {}"),
     "back": ("The user has just come back. Greet them in one sentence.", "用户刚回来。用一句话问候。"),
     "idle": ("Nobody wrote anything new. Say in one short sentence that you are here.", "没有新消息。用一句话说你在。"),

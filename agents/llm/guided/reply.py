@@ -119,7 +119,9 @@ def _last(prompt: Prompt, situation: Situation, reply: Reply) -> ChatMessage:
     notes = re.sub(r"(^|[.!?]\s+|\n)(Her|His|Their|The user['’]s)\b", r"\1Your", notes)
     language = (remark("language", text),) if language_of(text) != "en" else ()
     head = [remark("notes", text, notes)] if notes else []
-    return {"role": "user", "content": "\n".join([*head, clip(text, MAX_MESSAGE), *reply.remarks, *language])}
+    picture = (remark("picture", text),) if situation.pictures else ()
+    lines = [*head, clip(text, MAX_MESSAGE), *reply.remarks, *picture, *language]
+    return {"role": "user", "content": "\n".join(lines)}
 
 
 def _deltas(text: str) -> Iterator[ArgumentsDelta | ReplyDelta]:

@@ -34,6 +34,7 @@ class Situation:
     event: EventType = "none"
     text: str = ""
     time: str = ""
+    pictures: bool = False  # some came with it, which no guided model sees
     done: list[Done] = field(default_factory=list)
     conversation: list[Line] = field(default_factory=list)
     """The conversation before the event's own message."""
@@ -73,6 +74,7 @@ def _take_event(situation: Situation, entry: ChatMessage) -> None:
     situation.event = kind if kind in ("user_message", "login", "heartbeat", "system_alert") else "none"
     situation.text = str(packed.get("message") or packed.get("reason") or "")
     situation.time = str(packed.get("time") or "")
+    situation.pictures = "pictures" in packed
     situation.done = []
 
 

@@ -1,5 +1,7 @@
 """Guided mode over several turns: what a later message may do to what stands in memory. The model is scripted."""
 
+import json
+
 import pytest
 
 from agents.llm.guided.asking import asks_everything, parts_of
@@ -315,3 +317,23 @@ def test_all_that_is_known_is_told_from_the_notes_and_never_from_the_persona(
 def test_nothing_known_is_said_to_be_nothing() -> None:
     question = says("What do you know about me?")
     assert "do not know" in step(prompt(question, human="Name: not known yet."), SmallModel())[1]["message"]
+
+
+# A picture
+
+
+@pytest.mark.parametrize(
+    ("text", "remark"), [("Look at this!", "You cannot see pictures"), ("看看这个", "你看不到图片")]
+)
+def test_a_picture_that_no_guided_model_sees_is_told_of(text: str, remark: str) -> None:
+    event = says(text)
+    event = {**event, "content": json.dumps({**json.loads(event["content"]), "pictures": "8 x 8"})}
+    model = SmallModel(label=["chat"], reply=["I cannot see it."])
+    step(prompt(event), model)
+    assert remark in model.last_prompt("reply")
+
+
+def test_a_picture_without_a_word_is_answered() -> None:
+    event = {"role": "user", "content": json.dumps({"type": "user_message", "message": "", "pictures": "8 x 8"})}
+    model = SmallModel(label=["chat"], reply=["I cannot see it."])
+    assert step(prompt(event), model)[1]["message"] == "I cannot see it."
