@@ -25,6 +25,16 @@ class BlockTextField(forms.CharField):
         return super().to_python(value.replace("\r\n", "\n") if value else value)
 
 
+def _window_field(help_text: Any) -> forms.IntegerField:
+    return forms.IntegerField(
+        label=_("Context window"),
+        min_value=MIN_CONTEXT_WINDOW,
+        max_value=2_000_000,
+        required=False,
+        help_text=help_text,
+    )
+
+
 class AgentForm(forms.Form):
     name = forms.CharField(
         label=_("Name"), max_length=80, widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True})
@@ -50,13 +60,7 @@ class AgentForm(forms.Form):
         widget=forms.TextInput(attrs={"list": "model-names", "autocomplete": "off", "spellcheck": "false"}),
         help_text=_("Empty: this installation's model. Of a connection: its name, a slash, and the model."),
     )
-    context_window = forms.IntegerField(
-        label=_("Context window"),
-        min_value=MIN_CONTEXT_WINDOW,
-        max_value=2_000_000,
-        required=False,
-        help_text=_("In tokens. Empty: the model's own."),
-    )
+    context_window = _window_field(_("In tokens. Empty: the model's own."))
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -93,13 +97,7 @@ class AgentModelForm(forms.Form):
             (Agent.FunctionMode.JSON_SCHEMA, _("by JSON schema")),
         ],
     )
-    context_window = forms.IntegerField(
-        label=_("Context window"),
-        min_value=MIN_CONTEXT_WINDOW,
-        max_value=2_000_000,
-        required=False,
-        help_text=_("In tokens. Every message costs all that stands in it."),
-    )
+    context_window = _window_field(_("In tokens. Every message costs all that stands in it."))
     reply_tokens = forms.IntegerField(
         label=_("Most tokens of a reply"), min_value=64, max_value=1_000_000, required=False
     )
