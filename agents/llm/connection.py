@@ -57,6 +57,7 @@ class Endpoint:
     timeout: float
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     public_only: bool = False
+    retries: int = MAX_RETRIES
     patient: bool = False
     at_once: int = 0
 
@@ -200,7 +201,7 @@ class _Connection:
                     "/chat/completions",
                     cast_to=object,
                     body=adapted,
-                    options={"timeout": endpoint.timeout, "max_retries": MAX_RETRIES},
+                    options={"timeout": endpoint.timeout, "max_retries": endpoint.retries},
                     stream=True,
                     stream_cls=AsyncStream[Any],
                 )

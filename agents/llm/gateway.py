@@ -63,6 +63,7 @@ class ModelConfig:
     temperature: float | None = None
     reasoning_effort: str = ""
     sees: bool = False
+    tried_once: bool = False  # and not again where it fails before the first byte
 
     @property
     def reply_reserve(self) -> int:
@@ -259,6 +260,7 @@ def endpoint_of(config: ModelConfig, *, patient: bool = False) -> "connection.En
         config.timeout,
         headers=secrets.headers,
         public_only=config.public_only,
+        retries=0 if config.tried_once else connection.MAX_RETRIES,
         patient=patient and config.local,
         at_once=LOCAL_AT_ONCE if config.local else 0,
     )

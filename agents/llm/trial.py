@@ -14,6 +14,7 @@ from agents.models.connection import ModelFacts
 
 NUMBER = 7
 MOST_TOKENS = 400
+PATIENCE = 150.0  # seconds of silence: a large model is loaded meanwhile
 MODES = ("tools", "json_schema")
 FUNCTION = FunctionSchema(
     name="keep_number",
@@ -51,6 +52,7 @@ SHOWN: list[ChatMessage] = [
 
 def try_model(config: ModelConfig, said: ModelFacts) -> ModelFacts:
     """What works with this model, beside what its server's list says. Faults are in `error`, in words for people."""
+    config = replace(config, tried_once=True, timeout=min(config.timeout, PATIENCE))
     adapting.forget_of(config.base_url, config.name)  # what was learned before the server changed
     try:
         mode = _mode(config)

@@ -277,3 +277,9 @@ def imported(person: User, agent: Agent, name: str) -> Agent:
     """Somebody else's, out of the agent's file."""
     with closing(services.agent_write(agent=agent)) as written:
         return services.agent_import(owner=person, raw=written.file, name=name)
+
+
+def test_a_server_that_fails_is_tried_once(staff: User, serve_kind: Serve) -> None:
+    server = serve_kind(Kind(), lambda _request: Answer(status=503, body='{"error": "busy"}'))
+    facts = connect(staff, server).facts_of("llama3.2")
+    assert "error 503" in facts.error and len(server.requests) == 1
