@@ -136,8 +136,11 @@ def embed_missing(agent: Agent) -> Iterator[int]:
 def _embed(agent: Agent, batch: list[Message], embedder: Embedder) -> int:
     """How many of them still say what was embedded."""
     done = 0
+    talks: dict[int, int | None] = {}  # of this batch: its rows were read before they had theirs
     with connection.cursor() as cursor:
         for message, vector, context, earlier, lines in vectors_of(agent, batch, embedder):
+            before = earlier[0] if earlier else None
+            talks[message.pk] = (talks.get(before.pk) or before.session or before.seq) if before else message.seq
             cursor.execute(
                 EMBED_SQL,
                 [
@@ -146,7 +149,7 @@ def _embed(agent: Agent, batch: list[Message], embedder: Embedder) -> int:
                     embedder.name,
                     *(words.CONFIG, words.indexed(_with_day(message, lines[-1]))),
                     *(words.CONFIG, words.indexed("\n".join(lines)), words.FORM),
-                    (earlier[0].session or earlier[0].seq) if earlier else message.seq,
+                    talks[message.pk],
                     *(message.pk, message.content),
                 ],
             )

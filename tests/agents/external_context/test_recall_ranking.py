@@ -1,8 +1,11 @@
 """What recall storage finds first: by what came before, by the day, by who said it, by how rare a word is."""
 
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 import pytest
+from django.db import connection
+from django.db.models import F
 
 from agents import queue_manager, services
 from agents.external_context import recall_storage
@@ -111,3 +114,21 @@ def test_a_rare_word_counts_for_more_than_a_common_one(agent: Agent) -> None:
 def test_one_rare_thing_is_enough(agent: Agent, text: str, query: str) -> None:
     said(agent, *[f"The lamp of tower {number}." for number in range(20)], text)
     assert found(embedded(agent), query)[0] == text
+
+
+def test_messages_of_one_talk_that_are_embedded_together_are_of_one_talk(agent: Agent) -> None:
+    said(agent, "Good evening.", "Good evening.", "It is windy.", "Very.")
+    said(agent, "Good morning.", "Good morning.", "All calm.", at=NOON + timedelta(days=1))
+    rows = list(recall_storage.spoken(embedded(agent)).order_by("seq"))
+    assert [row.session for row in rows] == [rows[0].seq] * 4 + [rows[4].seq] * 3
+
+
+def test_talks_that_were_split_are_put_together_again(agent: Agent) -> None:
+    said(agent, "Good evening.", "It is windy.", "Very.")
+    said(agent, "Good morning.", "All calm.", at=NOON + timedelta(days=1))
+    right = list(recall_storage.spoken(embedded(agent)).order_by("seq").values_list("session", flat=True))
+    agent.messages.update(session=F("seq"))
+    migration = import_module("agents.migrations.0019_talks")
+    with connection.cursor() as cursor:
+        cursor.execute(migration.TALKS)
+    assert list(recall_storage.spoken(agent).order_by("seq").values_list("session", flat=True)) == right
