@@ -40,7 +40,7 @@ def model_name(agent: Agent) -> str:
 @register.filter
 def gigabytes(count: int) -> str:
     """Of a count of bytes."""
-    return number_format(count / 1e9, decimal_pos=1)
+    return number_format(round(count / 1e9, 1), decimal_pos=1)  # which cuts off by itself
 
 
 @register.filter
