@@ -22,17 +22,18 @@ OTHER = "qwen2.5-coder-0.5b"
 def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """Its own model is the local one, whose file is not there."""
     home = tmp_path_factory.mktemp("home")
-    nowhere = Product(
-        home,
-        ScriptedServer(brain),
-        OPENAI_BASE_URL="",
-        MEMWEB_LOCAL_MODEL="qwen2.5-coder-1.5b",
-        MEMWEB_LOCAL_MODEL_FILE="/none.gguf",
-        HF_ENDPOINT="http://127.0.0.1:9",
-        PIP_NO_INDEX="1",
-    )
-    with nowhere as product:
-        yield product
+    with ScriptedServer(brain) as nobody:
+        nowhere = Product(
+            home,
+            nobody,
+            OPENAI_BASE_URL="",
+            MEMWEB_LOCAL_MODEL="qwen2.5-coder-1.5b",
+            MEMWEB_LOCAL_MODEL_FILE="/none.gguf",
+            HF_ENDPOINT="http://127.0.0.1:9",
+            PIP_NO_INDEX="1",
+        )
+        with nowhere as product:
+            yield product
 
 
 def test_a_model_is_wished_for_paused_and_given_up(page: Page, product: Product) -> None:
