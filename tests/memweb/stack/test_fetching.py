@@ -110,7 +110,7 @@ def test_a_pause_ends_the_process_that_downloads_a_part(home: StackPaths, monkey
         """In place of pip: it would take an hour."""
 
         def start(self) -> None:
-            self.command = ["sleep", "3600"]
+            self.command = ["/usr/bin/env", "sleep", "3600"]
             super().start()
             started.append(self)
             wish(home, "other", "pause")
