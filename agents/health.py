@@ -21,8 +21,9 @@ from redis.exceptions import RedisError
 from agents.dispatch import QUEUES
 from agents.external_context import archival_storage
 from agents.llm import probing
+from agents.llm.gateway import configured
 from agents.schema import missing_migrations
-from memweb.stack.model_state import read_state
+from memweb.stack.model_state import state_of
 
 KEPT_SECONDS = 5.0  # who asks more often gets the last answer
 LEAST_FREE = 500 * 2**20  # bytes
@@ -137,11 +138,12 @@ def _disk() -> str:
 
 
 def _model() -> str:
-    if not settings.LLM.local:
-        return probing.fault_of(settings.LLM.base_url, settings.LLM.api_key)
-    state = read_state(settings.PATHS)
-    if state is None or state.stage == "ready":
-        return "" if state else "The local model has not been started yet."
+    llm = configured()
+    if not llm.local:
+        return probing.fault_of(llm.base_url, llm.api_key)
+    state = state_of(settings.PATHS, llm.model)
+    if state.stage == "ready":
+        return ""
     return f"The local model is not ready: {state.message or state.stage}."
 
 

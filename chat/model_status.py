@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from memweb.stack.model_state import ModelState, read_state
+from agents.llm.gateway import configured
+from memweb.stack.model_state import ModelState, state_of
 
 MEGABYTE = 1_000_000
 
@@ -34,12 +35,13 @@ class ModelStatus:
             "starting": _("Loading the local model %(name)s."),
             "warming": _("The local model %(name)s reads its instructions."),
             "ready": _("The local model %(name)s is ready."),
+            "paused": _("The download of the local model %(name)s is paused. Go on with it under Connections."),
         }
         amounts = {"done": self.state.done // MEGABYTE, "total": self.state.total // MEGABYTE}
         return texts[self.state.stage] % {"name": self.state.model or self.name, **amounts}
 
 
 def model_status() -> ModelStatus:
-    """Reads one small file when the local model is used."""
-    llm = settings.LLM
-    return ModelStatus(llm.model, llm.local, read_state(settings.PATHS) if llm.local else None)
+    """Reads two small files when the local model is used."""
+    llm = configured()
+    return ModelStatus(llm.model, llm.local, state_of(settings.PATHS, llm.model) if llm.local else None)

@@ -30,6 +30,8 @@ from agents.models.agent import MIN_CONTEXT_WINDOW
 from agents.sealing import Unreadable
 from agents.telemetry import metrics, traces
 from agents.text import framing
+from memweb.stack.env import LLMSettings, env
+from memweb.stack.wishes import followed
 
 if TYPE_CHECKING:
     from agents.llm import connection
@@ -113,9 +115,15 @@ def _config(connection: Connection | None, model: str, mode: str, context_window
     return connected(connection, model, mode=mode, context_window=context_window)
 
 
+def configured() -> LLMSettings:
+    """The endpoint of the settings, with the local model that was chosen in the page: in every process at once."""
+    llm: LLMSettings = settings.LLM
+    return followed(llm, settings.PATHS, env())
+
+
 def model_config(*, model: str = "", mode: str = "auto", context_window: int | None = None) -> ModelConfig:
     """The configured endpoint; what is given here goes before its defaults."""
-    llm = settings.LLM
+    llm = configured()
     return ModelConfig(
         name=model or llm.model,
         base_url=llm.base_url,

@@ -48,6 +48,7 @@ from agents.selectors.explaining import (
     why_found,
 )
 from agents.selectors.functions import FunctionCard, broken_sources, calls_asked, function_cards, servers_of
+from agents.selectors.local_models import local_models
 from agents.selectors.runs import newest_prompts, running, runs_of
 from agents.selectors.timeline import (
     CatchUp,

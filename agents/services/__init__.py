@@ -79,6 +79,7 @@ from agents.services.function_servers import (
 )
 from agents.services.imports import Bringing, Imported, agents_import
 from agents.services.letta_writing import letta_export
+from agents.services.local_models import local_model_wish
 from agents.services.messages import (
     LONGEST_MESSAGE,
     alert_send,

