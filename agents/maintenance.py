@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 
 from agents import dispatch, health, runs, services
 from agents.exceptions import QuotaReached
-from agents.external_context import recall_storage
+from agents.external_context import archival_storage, recall_storage
 from agents.ingest import turns
 from agents.models import Agent, Checkpoint, Document, EmbeddingChoice, Passage, Run
 
@@ -78,7 +78,7 @@ def _embed_what_was_dropped() -> None:
     )
     if stalled.exists() and _first_in_a_while("exchange-asked"):
         dispatch.change_embeddings()
-    if Passage.objects.filter(embedding_model="").exists() and _first_in_a_while("passages-asked"):
+    if archival_storage.not_embedded().exists() and _first_in_a_while("passages-asked"):
         dispatch.embed_passages()
     for agent_id in recall_storage.agents_not_embedded():
         if _first_in_a_while(f"messages-asked:{agent_id}"):

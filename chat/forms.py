@@ -8,6 +8,7 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
 from agents import selectors
+from agents.exceptions import InvalidInput
 from agents.llm.gateway import config_of
 from agents.models import Agent, Block, Connection
 from agents.models.agent import MIN_CONTEXT_WINDOW
@@ -139,15 +140,20 @@ class AgentModelForm(forms.Form):
         return selectors.model_handles(self.agent.owner)
 
     def chosen(self) -> tuple[Connection | None, str]:
-        """What is marked, or what the agent has. An unknown connection is none."""
+        """What is marked, or what the agent has. Raises InvalidInput for a connection that is not there."""
         key, colon, model = self.data.get("chosen", "").partition(":")
         if not colon:
             return self.agent.connection, self.agent.model
+        if not key:
+            return None, model
         rows = selectors.connections_of(self.agent.owner)
-        return (rows.filter(pk=key).first() if key.isdecimal() and len(key) < 19 else None), model
+        row = rows.filter(pk=key).first() if key.isdecimal() and len(key) < 19 else None
+        if row is None:
+            raise InvalidInput(_("This connection is not there any more. Choose another model."))
+        return row, model
 
     def choice(self) -> ModelChoice:
-        """Of a valid form."""
+        """Of a valid form. Raises InvalidInput."""
         connection, model = self.chosen()
         summary_connection, summary_model = model_named(self.agent.owner, self.cleaned_data["summary"].strip())
         own = {name: value for name, value in self.cleaned_data.items() if name != "summary"}

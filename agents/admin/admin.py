@@ -198,7 +198,8 @@ class AgentBlockInline(admin.TabularInline[AgentBlock, Agent]):
 @admin.register(Agent)
 class AgentAdmin(admin.ModelAdmin[Agent]):
     form = AgentForm
-    exclude = ("detached_functions", "attached_functions", "ask_first")
+    # Chosen in the page, where only the owner's and everybody's connections are offered.
+    exclude = ("detached_functions", "attached_functions", "ask_first", "connection", "summary_connection")
     list_display = ("name", "owner", *usage.LISTED, "last_active_at")
     list_filter = ("owner", "model")
     search_fields = ("name", "owner__username")

@@ -16,7 +16,7 @@ from agents.external_context import words
 from agents.external_context.hybrid import PAGE_SIZE, Hit, Page, SearchColumns, candidates, page_of, total, weighted
 from agents.external_context.vector_index import ARCHIVAL
 from agents.llm import embeddings
-from agents.llm.embeddings import Vector, get_embedder
+from agents.llm.embeddings import Vector
 from agents.locks import try_lock
 from agents.models import Agent, Archive, Document, Passage, Run, Step
 from agents.models.searched import SearchedQuerySet
@@ -107,11 +107,12 @@ def insert_all(archive: Archive, filings: Sequence[Filing]) -> list[Passage]:
     """
     quotas.check_passages(archive.owner_id, len(filings))
     texts = [storable(filing.text) for filing in filings]
-    vectors = get_embedder().embed_passages(texts)
+    embedder = embeddings.latest()
+    vectors = embedder.embed_passages(texts)
     passages = []
     with transaction.atomic():
         for filing, text, vector in zip(filings, texts, vectors, strict=True):
-            passage = build(archive, text, vector)
+            passage = build(archive, text, vector, embedder.name)
             passage.step, passage.tags = filing.step, list(filing.tags)
             passage.created_at = filing.created_at or passage.created_at
             passage.save()
@@ -123,7 +124,8 @@ def insert_all(archive: Archive, filings: Sequence[Filing]) -> list[Passage]:
 def rewrite(passage: Passage, text: str) -> Passage:
     """Give a passage another text. Embeds it first. Raises LLMError if that fails."""
     text = storable(text)
-    renewed = build(passage.archive, text, get_embedder().embed_passages([text])[0])
+    embedder = embeddings.latest()
+    renewed = build(passage.archive, text, embedder.embed_passages([text])[0], embedder.name)
     for name in REBUILT:
         setattr(passage, name, getattr(renewed, name))
     with transaction.atomic():
@@ -145,10 +147,11 @@ class Piece(NamedTuple):
 
 def insert_pieces(document: Document, pieces: Sequence[Piece]) -> None:
     """Store a batch of a document's pieces. Those already stored stay as they are."""
-    vectors = get_embedder().embed_passages([piece.text for piece in pieces])
+    embedder = embeddings.latest()
+    vectors = embedder.embed_passages([piece.text for piece in pieces])
     batch = []
     for piece, vector in zip(pieces, vectors, strict=True):
-        passage = build(document.archive, piece.text, vector)
+        passage = build(document.archive, piece.text, vector, embedder.name)
         passage.document, passage.position = document, piece.position
         passage.page, passage.place = piece.page, piece.place
         if piece.said_at is not None:
@@ -181,15 +184,16 @@ def embed_missing() -> Iterator[int]:
             yield len(batch)
 
 
-def build(archive: Archive, text: str, vector: Vector | None) -> Passage:
-    """An unsaved passage; without a vector it is found by its words alone until `embed_missing` comes to it."""
+def build(archive: Archive, text: str, vector: Vector | None = None, model: str = "") -> Passage:
+    """An unsaved passage with a vector of this model; without one it is found by its words alone until `embed_missing`
+    comes to it."""
     return Passage(
         archive=archive,
         created_at=timezone.now(),
         text=text,
         tokens=tokens.count(text),
         embedding=vector,
-        embedding_model=get_embedder().name if vector is not None else "",
+        embedding_model=model,
         words=words.vector(text),
         words_form=words.FORM,
     )

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from agents.exceptions import LLMError
 from agents.external_context import recall_storage
@@ -28,7 +29,9 @@ from agents.text.clean import storable
 
 logger = logging.getLogger(__name__)
 
+NO_AGENT = UUID(int=0)  # comes before all others
 SLICE_SECONDS = 20  # of work at a time: summaries and the reaper wait in the same queue
+MOST_NUMBERS = 4000  # in a vector that an index can hold
 SAMPLE = ["The keeper of the lighthouse writes into the log what the weather was and which ships went by. " * 4] * 4
 EXCHANGE_SQL = (
     """
@@ -72,7 +75,14 @@ def measure(choice: EmbeddingChoice) -> None:
     except LLMError as error:
         choice.error = storable(str(error))
         return
+    except Exception as error:  # noqa: BLE001 - of a model that cannot be loaded, say: who waits must hear of it
+        choice.error = storable(f"{type(error).__name__}: {error}")
+        return
     choice.dimension = len(vectors[0])
+    if choice.dimension > MOST_NUMBERS:
+        sizes = {"model": choice.model, "given": choice.dimension, "most": MOST_NUMBERS}
+        choice.error = _("%(model)s gives vectors of %(given)d numbers; at most %(most)d can be searched.") % sizes
+        return
     choice.name = embeddings.of_choice(choice).name
     messages = Message.objects.exclude(context_embedding=None).count()
     passages = Passage.objects.count()
@@ -112,14 +122,17 @@ def _make(choice: EmbeddingChoice, *, until: float) -> bool:
 
 
 def _make_passages(choice: EmbeddingChoice, embedder: Embedder, until: float) -> bool:
+    if choice.agent is not None:  # passages were done before the messages of agents
+        return True
     newest = ComingPassageVector.objects.order_by("-row").values_list("row", flat=True).first()
     after = newest or 0
-    while time.monotonic() < until:
+    while True:
         with connection.cursor() as cursor:
             cursor.execute(MISSING_PASSAGES_SQL, {"after": after, "most": EMBED_BATCH})
             batch = cursor.fetchall()
         if not batch:
             if not after:
+                _note_agent(choice, NO_AGENT)
                 return True
             after = 0  # once more from the first: some may have been rewritten
             continue
@@ -128,26 +141,29 @@ def _make_passages(choice: EmbeddingChoice, embedder: Embedder, until: float) ->
             ComingPassageVector(row=row, text=_hash(text), embedding=vector)
             for (row, text), vector in zip(batch, vectors, strict=True)
         ]
-        if not _keep(choice, rows):
-            return False
         after = batch[-1][0]
-    return False
+        if not _keep(choice, rows) or time.monotonic() > until:
+            return False
 
 
 def _make_messages(choice: EmbeddingChoice, embedder: Embedder, until: float) -> bool:
-    agents = Agent.objects.order_by("pk")
-    for agent in agents.filter(pk__gt=choice.agent) if choice.agent else agents:
+    for agent in Agent.objects.order_by("pk").filter(pk__gt=choice.agent):
         with works_for(person_of(agent.owner_id)):
             if not _make_messages_of(agent, choice, embedder, until):
                 return False
-        choice.agent = agent.pk
-        EmbeddingChoice.objects.filter(pk=choice.pk).update(agent=agent.pk)
+        _note_agent(choice, agent.pk)
     return True
+
+
+def _note_agent(choice: EmbeddingChoice, agent_id: UUID) -> None:
+    """All agents up to this one have theirs."""
+    choice.agent = agent_id
+    EmbeddingChoice.objects.filter(pk=choice.pk).update(agent=agent_id)
 
 
 def _make_messages_of(agent: Agent, choice: EmbeddingChoice, embedder: Embedder, until: float) -> bool:
     after = _made_up_to(agent.pk)
-    while time.monotonic() < until:
+    while True:
         with connection.cursor() as cursor:
             cursor.execute(
                 MISSING_MESSAGES_SQL, {"agent": agent.pk, "after": after, "most": recall_storage.EMBED_BATCH}
@@ -156,6 +172,8 @@ def _make_messages_of(agent: Agent, choice: EmbeddingChoice, embedder: Embedder,
         if not keys:
             return True
         batch = list(agent.messages.filter(pk__in=keys).without_search_columns().order_by("seq"))
+        if not batch:  # they were deleted just now
+            continue
         rows = [
             ComingMessageVector(
                 row=made.message.pk,
@@ -165,10 +183,9 @@ def _make_messages_of(agent: Agent, choice: EmbeddingChoice, embedder: Embedder,
             )
             for made in recall_storage.vectors_of(agent, batch, embedder)
         ]
-        if not _keep(choice, rows):
-            return False
         after = batch[-1].seq or 0
-    return False
+        if not _keep(choice, rows) or time.monotonic() > until:
+            return False
 
 
 def _made_up_to(agent_id: UUID) -> int:
@@ -199,13 +216,22 @@ def _keep(choice: EmbeddingChoice, rows: Sequence[ComingVector]) -> bool:
 def _exchange(choice: EmbeddingChoice) -> None:
     """All in one: nobody sees some old and some new vectors."""
     with transaction.atomic(), connection.cursor() as cursor:
+        coming = EmbeddingChoice.objects.select_for_update().filter(pk=choice.pk, state=EmbeddingChoice.State.COMING)
+        if not list(coming):  # somebody stopped it; from here on nobody can
+            return
         for statement in EXCHANGE_SQL:
             cursor.execute(statement, {"name": choice.name})
         EmbeddingChoice.objects.filter(state=EmbeddingChoice.State.USED).delete()
         EmbeddingChoice.objects.filter(pk=choice.pk).update(state=EmbeddingChoice.State.USED, error="", agent=None)
-        cursor.execute("TRUNCATE agents_comingpassagevector, agents_comingmessagevector")
+    forget_coming()  # for itself: what reads all tables meanwhile, as a backup does, must not hold up the rest
     embeddings.latest()
     logger.info("All vectors are of %s now.", choice.name)
+
+
+def forget_coming() -> None:
+    """Away with vectors that were made for a change: it is done, or another one begins."""
+    ComingPassageVector.objects.all().delete()
+    ComingMessageVector.objects.all().delete()
 
 
 def _hash(text: str) -> str:

@@ -19,8 +19,12 @@ MOST_CHANGES = 8  # to one request, before its error is told
 ASKED_AGAIN = (400, 404, 405, 415, 422, 500, 501)  # statuses with which servers refuse an option
 SURELY_REFUSED = (400, 422)
 STREAM = "stream|streaming"  # a word that other faults have too
-PICTURES = (
-    r"images?|image_url|vision|multi-?modal|content (?:must be|should be) a string|input should be a valid string"
+PICTURES = (  # that it takes none, not that it does not take this one
+    r"(?:image|vision|multi-?modal)\w*\b.{0,80}?"
+    r"(?:not support|unsupported|not available|not enabled|not accept|unknown|not allowed|unexpected)|"
+    r"(?:not support|unsupported|no support for|not accept|cannot process|unknown|unexpected)"
+    r".{0,60}?\b(?:image|vision|multi-?modal)\w*|"
+    r"content (?:must|should) be a string|should be a valid string"
 )
 PLAIN_ANSWERS = 2  # without a call, before another mode is taken
 SHORT_COUNTS = 2  # of the prompt's tokens, before the person is told

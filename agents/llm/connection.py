@@ -17,6 +17,7 @@ from concurrent.futures import CancelledError
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx2
@@ -40,6 +41,7 @@ END = object()
 MOST_CLIENTS = 200
 FETCH_SECONDS = 10.0
 FETCH_PAUSE = 0.5  # seconds before it is asked again
+LONGEST_LINE = 20_000_000  # characters of an answer
 MOST_FETCHED = 8_000_000  # bytes
 NO_KEY = "none"  # the client wants one, also for a server that has none
 
@@ -120,7 +122,7 @@ class _Connection:
 
     def prepare(self) -> None:
         async def make() -> None:
-            self._http = self._http or HttpClient()
+            self._http = self._http or _http()
 
         asyncio.run_coroutine_threadsafe(make(), self._loop).result()
 
@@ -232,10 +234,16 @@ class _Connection:
 
     def _transport(self, public_only: bool) -> HttpClient:
         if not public_only:
-            self._http = self._http or HttpClient()
+            self._http = self._http or _http()
             return self._http
-        self._guarded = self._guarded or HttpClient(transport=PublicOnly())
+        self._guarded = self._guarded or _http(transport=PublicOnly())
         return self._guarded
+
+
+def _http(**options: Any) -> HttpClient:
+    """A client that many people share: it keeps no cookies, and follows nobody elsewhere with somebody's headers."""
+    nowhere = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+    return HttpClient(follow_redirects=False, cookies=nowhere, **options)
 
 
 async def _pieces(response: httpx2.Response) -> AsyncIterator[Any]:
@@ -256,6 +264,7 @@ async def _pieces(response: httpx2.Response) -> AsyncIterator[Any]:
 async def _lines(response: httpx2.Response) -> AsyncIterator[str]:
     """The lines of an answer, ended as those of events are: what ends lines elsewhere may stand in JSON."""
     held: list[str] = []
+    length = 0
     ended_in_return = False
     async for text in response.aiter_text():
         if ended_in_return:
@@ -266,6 +275,10 @@ async def _lines(response: httpx2.Response) -> AsyncIterator[str]:
         for other in others:
             yield "".join(held)
             held = [other]
+            length = 0
+        length += len(text)
+        if length > LONGEST_LINE:
+            raise httpx2.ReadError("A line of the answer has no end.")
     if held and (last := "".join(held)):
         yield last
 

@@ -154,7 +154,7 @@ class EndpointEmbedder:
     models can.
     """
 
-    batch = 100
+    batch = 32
 
     def __init__(self, config: Callable[[], ModelConfig], model: str, dimension: int, *, shorten: bool = False) -> None:
         self.name, self.dimension = f"{model}/{dimension}", dimension

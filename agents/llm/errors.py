@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from agents.llm.gateway import ModelConfig
 
 # The client lets transport errors and broken JSON in the middle of a stream through as they are.
-FAULTS = (openai.OpenAIError, httpx2.HTTPError, NotPublic, ServerSaid, ValueError, OSError)
+FAULTS = (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, NotPublic, ServerSaid, ValueError, OSError)
 
 
 def explain(error: Exception, config: "ModelConfig") -> LLMError:

@@ -93,7 +93,7 @@ class ModelConfig:
 
 def config_of(agent: Agent) -> ModelConfig:
     """What the agent is to ask, with what it wants otherwise. One query where it has a connection of its own."""
-    config = _config(agent.connection, agent.model, agent.function_mode, agent.context_window)
+    config = _config(_own(agent, agent.connection), agent.model, agent.function_mode, agent.context_window)
     return replace(
         config,
         reply_tokens=agent.reply_tokens or config.reply_tokens,
@@ -106,7 +106,12 @@ def summary_config_of(agent: Agent) -> ModelConfig:
     """What is to write its summaries: the agent's own model, unless another was chosen for that."""
     if not agent.summary_model:
         return config_of(agent)
-    return _config(agent.summary_connection, agent.summary_model, "auto", None)
+    return _config(_own(agent, agent.summary_connection), agent.summary_model, "auto", None)
+
+
+def _own(agent: Agent, connection: Connection | None) -> Connection | None:
+    """None for another person's, which an agent can be left with when its owner changes."""
+    return connection if connection and connection.owner_id in (None, agent.owner_id) else None
 
 
 def _config(connection: Connection | None, model: str, mode: str, context_window: int | None) -> ModelConfig:

@@ -34,5 +34,13 @@ class Secrets:
         for secret in (self.key, *(value for _name, value in self.headers)):
             for part in {secret, *secret.split()}:
                 if len(part) >= SHORTEST_SECRET:
-                    text = text.replace(part, HIDDEN)
+                    text = _without(text.replace(part, HIDDEN), part)
         return text
+
+
+def _without(text: str, secret: str) -> str:
+    """Without the beginning of a secret at its end: a long text was cut there."""
+    for length in range(len(secret) - 1, SHORTEST_SECRET - 1, -1):
+        if text.endswith(secret[:length]):
+            return text[:-length] + HIDDEN
+    return text

@@ -35,8 +35,9 @@ class MainContext:
 
     @property
     def uncut_tokens(self) -> int:
-        """The prompt with every queued message whole: the figure the queue manager steers by."""
-        return self.fixed_tokens + sum(message.tokens for message in self.messages)
+        """The prompt with every queued message whole, and the newest pictures: what the queue manager steers by."""
+        texts = sum(message.tokens for message in self.messages)
+        return self.fixed_tokens + texts + fifo_queue.picture_tokens(self.messages)
 
     @property
     def last_seq(self) -> int:

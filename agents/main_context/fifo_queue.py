@@ -133,9 +133,19 @@ def with_pictures(
         if left < 0 or cost + spent > room:
             break
         cost += spent
-        text = package(message.kind, own_time(message), message=message.content, **_note(message, shown=True))
-        given[number] = {**given[number], "content": text, "pictures": message.pictures}
+        told = {**json.loads(given[number]["content"]), **_note(message, shown=True)}  # it may have been cut
+        given[number] = {
+            **given[number],
+            "content": json.dumps(told, ensure_ascii=False),
+            "pictures": message.pictures,
+        }
     return tuple(given), cost
+
+
+def picture_tokens(messages: Sequence[Message]) -> int:
+    """What the newest pictures cost, as many as a prompt shows."""
+    newest = [picture for message in reversed(messages) for picture in message.pictures if picture["seen"]]
+    return sum(picture["tokens"] for picture in newest[:PICTURES_SHOWN])
 
 
 def with_state(

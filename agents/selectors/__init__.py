@@ -21,6 +21,7 @@ from agents.selectors.blocks import (
     revisions_page,
 )
 from agents.selectors.connections import (
+    choice_value,
     connections_of,
     default_model,
     may_reach_this_machine,

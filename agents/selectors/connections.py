@@ -32,6 +32,16 @@ class Offer:
     left_out: int = 0
     named: str = ""
 
+    @property
+    def choices(self) -> list[tuple[str, ModelFacts]]:
+        """Each model with the value that chooses it in a form."""
+        return [(choice_value(self.connection, facts.name if self.connection else ""), facts) for facts in self.models]
+
+    @property
+    def named_value(self) -> str:
+        """That of the name that was typed."""
+        return choice_value(self.connection, self.named)
+
 
 @dataclass(frozen=True)
 class Found:
@@ -58,6 +68,11 @@ def default_model() -> ModelFacts:
     """The one that the settings name."""
     config = model_config()
     return ModelFacts(config.name, mode=config.mode, window=config.context_window)
+
+
+def choice_value(connection: Connection | None, model: str) -> str:
+    """A model as a form names it: the connection's key, a colon, the model. The configured one is the colon alone."""
+    return f"{connection.pk if connection else ''}:{model}"
 
 
 def handle(connection: Connection | None, model: str) -> str:

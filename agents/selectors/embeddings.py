@@ -2,11 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from agents.llm import embeddings
 from agents.models import Connection, EmbeddingChoice
+
+PATIENCE = timedelta(minutes=3)  # for a measurement
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,9 @@ class EmbeddingsState:
     def working(self) -> bool:
         """Whether a worker measures or makes vectors."""
         asked = self.asked
-        return self.coming is not None or (asked is not None and not asked.error and not asked.name)
+        if self.coming is not None or asked is None or asked.error or asked.name:
+            return self.coming is not None
+        return timezone.now() - asked.worked_at < PATIENCE  # else its worker is no more
 
     @property
     def moving(self) -> bool:

@@ -88,7 +88,7 @@ from agents.services.messages import (
     message_withdraw,
     queue_flush,
 )
-from agents.services.model_choice import LONGEST_MODEL, ModelChoice, agent_choose_model, model_named
+from agents.services.model_choice import LONGEST_MODEL, ModelChoice, agent_choose_model, check_model, model_named
 from agents.services.pictures import pictures_keep
 from agents.services.preferences import zone_set, zone_told
 from agents.services.rewriting import reply_rewrite, thought_rewrite

@@ -162,7 +162,7 @@ class _FileRows:
         self.messages.add(message, len(message.content))
 
     def _passage(self, entry: PassageFile) -> None:
-        row = archival_storage.build(self._archive(entry.archive), storable(entry.text), None)
+        row = archival_storage.build(self._archive(entry.archive), storable(entry.text))
         row.created_at, row.tags = aware(entry.time), _storable(entry.tags)
         self.passages.add(row, len(row.text))
 

@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
+import httpx2
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -75,9 +76,11 @@ def connection_change(*, person: "User", connection: Connection, draft: Connecti
         return _kept(row)
 
 
-def connection_test(*, connection: Connection, model: str = "") -> None:
-    """Have a worker look at it and try this model, or the first that can chat; nothing while one is at it."""
-    if connection.looking:
+def connection_test(*, connection: Connection, model: str = "", by: "User | None" = None) -> None:
+    """Have a worker look at it and try this model, or the first that can chat; nothing while one is at it. Who uses
+    everybody's connection (`by`) has those of its models tried that it lists."""
+    foreign = by is not None and connection.owner_id != by.pk and not by.is_staff
+    if connection.looking or (foreign and model not in {facts["name"] for facts in connection.offered}):
         return
     connection.asked_at = timezone.now()
     with transaction.atomic():
@@ -94,29 +97,57 @@ def connection_remove(*, connection: Connection) -> None:
 
 
 def connection_look(*, connection_id: int, model: str) -> None:
-    """Ask the server what it has, and try one model. What it lists is there as soon as it is known."""
-    from agents.llm import trial  # here: it loads the client, which few programs need
-
+    """Ask the server what it has, and try one model. What it lists is there as soon as it is known; nothing is written
+    of a connection that was changed meanwhile."""
     row = Connection.objects.filter(pk=connection_id).first()
     if row is None or not row.looking:
         return
+    look = _Look(row)
     with works_for(person_of(row.owner_id) if row.owner_id else Person()):
-        row.error = ""
         try:
-            row.offered = [asdict(facts) for facts in _listed(row)]
-            row.save(update_fields=["offered", "base_url"])
-            tried = model or next((facts.name for facts in row.all_models if not facts.embeds), "")
-            if tried:
-                row.note(trial.try_model(connected(row, tried), row.facts_of(tried)))
-            else:
-                row.error = _(
-                    "The server is there and lists no model. Load one there, or write its name where you choose "
-                    "the agent's model."
-                )
-        except LLMError as error:
-            row.error = storable(str(error))
-        row.looked_at = timezone.now()
-        row.save(update_fields=["error", "looked_at", "tried"])
+            look.at_its_models()
+            error = look.at_one(model)
+        except LLMError as fault:
+            error = str(fault)
+        look.write(error=storable(error), looked_at=timezone.now())
+
+
+class _Look:
+    """One look at a server. What it finds is of the server, the key and the wish that the row had when it began."""
+
+    def __init__(self, row: Connection) -> None:
+        self._row = row
+        self._known = {"base_url": row.base_url, "secrets": row.secrets, "asked_at": row.asked_at}
+
+    def write(self, **fields: object) -> None:
+        """Into the row, if it is still about the same."""
+        Connection.objects.filter(pk=self._row.pk, **self._known).update(**fields)
+
+    def at_its_models(self) -> None:
+        """Which it lists. Raises LLMError."""
+        row = self._row
+        row.offered = [asdict(facts) for facts in _listed(row)]
+        self.write(offered=row.offered, base_url=row.base_url)
+        self._known["base_url"] = row.base_url
+
+    def at_one(self, model: str) -> str:
+        """Try it, or the first that can chat; gives what is wrong with the server. Raises LLMError."""
+        from agents.llm import trial  # here: it loads the client, which few programs need
+
+        row = self._row
+        tried = model or next((facts.name for facts in row.all_models if not facts.embeds), "")
+        if not tried:
+            return _(
+                "The server is there and lists no model. Load one there, or write its name where you choose the "
+                "agent's model."
+            )
+        facts = trial.try_model(connected(row, tried), row.facts_of(tried))
+        with transaction.atomic():
+            now = Connection.objects.select_for_update(of=("self",)).filter(pk=row.pk, **self._known).first()
+            if now is not None:
+                now.note(facts)
+                now.save(update_fields=["tried"])
+        return ""
 
 
 def _listed(row: Connection) -> list[ModelFacts]:
@@ -182,6 +213,10 @@ def _name(text: str) -> str:
 
 def _url(text: str) -> str:
     url = checked_url(typed(text).strip(), as_in=EXAMPLE)
+    try:
+        httpx2.URL(url)
+    except httpx2.InvalidURL as error:
+        raise InvalidInput(_("This is no URL: write it as in %(example)s.") % {"example": EXAMPLE}) from error
     for ending in ("/chat/completions", "/models"):  # as some manuals show it
         url = url.rstrip("/").removesuffix(ending)
     if "?" in url or "#" in url:

@@ -1,13 +1,13 @@
 """Which embedding model makes the vectors: chosen by staff, for everybody."""
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils.translation import gettext as _
 
 from agents import dispatch
 from agents.exceptions import InvalidInput
 from agents.external_context import exchange
 from agents.llm import embeddings
-from agents.models import ComingMessageVector, ComingPassageVector, Connection, EmbeddingChoice
+from agents.models import Connection, EmbeddingChoice
 
 LONGEST_EMBEDDING_MODEL = 100  # characters
 SETTLE_SECONDS = 60
@@ -23,10 +23,13 @@ def embeddings_ask(*, connection: Connection | None, model: str) -> EmbeddingCho
         raise InvalidInput(_("A name has at most %(most)d characters.") % {"most": LONGEST_EMBEDDING_MODEL})
     if EmbeddingChoice.objects.filter(state=State.COMING).exists():
         raise InvalidInput(_("A change is on its way already. Stop it first, or wait until it is done."))
-    with transaction.atomic():
-        EmbeddingChoice.objects.filter(state=State.ASKED).delete()
-        choice = EmbeddingChoice.objects.create(connection=connection, model=model)
-        dispatch.measure_embeddings(choice.pk)
+    try:
+        with transaction.atomic():
+            EmbeddingChoice.objects.filter(state=State.ASKED).delete()
+            choice = EmbeddingChoice.objects.create(connection=connection, model=model)
+            dispatch.measure_embeddings(choice.pk)
+    except IntegrityError as error:
+        raise InvalidInput(_("Somebody asked at the same moment. Look at what comes of it.")) from error
     return choice
 
 
@@ -54,15 +57,23 @@ def embeddings_change(*, choice_id: int) -> None:
             begun = 0
         if not begun:
             raise InvalidInput(_("This change cannot begin: ask once more what it costs."))
+        exchange.forget_coming()
         dispatch.change_embeddings()
 
 
 def embeddings_stop() -> None:
-    """Leave everything as it is: the change that is on its way, or what was asked about, is forgotten."""
-    with transaction.atomic():
-        EmbeddingChoice.objects.exclude(state=State.USED).delete()
-        ComingPassageVector.objects.all().delete()
-        ComingMessageVector.objects.all().delete()
+    """Leave everything as it is: the change that is on its way, or what was asked about, is forgotten. Raises
+    InvalidInput while the new vectors take their places."""
+    try:
+        with transaction.atomic():
+            rows = EmbeddingChoice.objects.select_for_update(nowait=True).exclude(state=State.USED)
+            for choice in rows:
+                choice.delete()
+            exchange.forget_coming()
+    except OperationalError as error:
+        raise InvalidInput(
+            _("It cannot be stopped at this moment: the new vectors take their places. Look again.")
+        ) from error
 
 
 def embeddings_work() -> None:

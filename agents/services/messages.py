@@ -18,7 +18,7 @@ from agents.llm.gateway import config_of
 from agents.main_context import fifo_queue
 from agents.main_context.compile import fixed_tokens
 from agents.models import Agent, Message, Run
-from agents.services.pictures import pictures_drop, pictures_keep
+from agents.services.pictures import Picture, pictures_drop, pictures_keep
 from agents.text import tokens
 from agents.text.clean import typed
 
@@ -36,31 +36,32 @@ def message_send(
     idempotency_key: str = "",
     max_steps: int | None = None,
     pictures: "Sequence[File[bytes]]" = (),
+    kept: Sequence[Picture] = (),
 ) -> Run:
     """Take a message and queue its run; the same key with the same text gives the same run. Raises InvalidInput.
 
-    `max_steps` is how many steps the run may take, where that is fewer than the setting. With `pictures` the text may
-    be empty.
+    `max_steps` is how many steps the run may take, where that is fewer than the setting. With `pictures`, or
+    those `kept` of a message that this one takes the place of, the text may be empty.
     """
     text = typed(text).strip()
-    _check_message(agent, text, may_be_empty=bool(pictures))
+    _check_message(agent, text, may_be_empty=bool(pictures or kept))
     key = idempotency_key[:64] or uuid.uuid4().hex
-    kept = pictures_keep(pictures, seen=config_of(agent).sees) if pictures else []
+    new = pictures_keep(pictures, seen=config_of(agent).sees) if pictures else []
     message = Message(agent=agent, kind=Message.Kind.USER_MESSAGE, content=text, created_at=timezone.now())
-    message.pictures = kept
+    message.pictures = [*kept, *new]
     try:
         with transaction.atomic():
             recall_storage.index_words(message)
             message.save()
             return runs.queue(agent, Run.Trigger.USER_MESSAGE, event=message, key=key, max_steps=max_steps)
     except IntegrityError:
-        pictures_drop(kept)
+        pictures_drop(new)
         run = Run.objects.select_related("event").get(agent=agent, idempotency_key=key)
         if run.event and run.event.content != text:  # edited since: another message
             return message_send(agent=agent, text=text, max_steps=max_steps, pictures=pictures)
         return run
     except QuotaReached:
-        pictures_drop(kept)
+        pictures_drop(new)
         raise
 
 

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 from io import BytesIO
 from math import ceil
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
@@ -14,9 +14,13 @@ from django.utils.translation import gettext as _
 from agents.exceptions import InvalidInput
 from agents.models import Agent, Message
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 MOST_PICTURES = 4  # of a message
 MOST_BYTES = 20_000_000  # of a picture as it is sent
-MOST_PIXELS = 50_000_000
+MOST_PIXELS = 40_000_000
+MOST_KEPT = 3_500_000  # bytes
 LONGEST_SIDE = 1568  # pixels, of what is kept; larger ones are made small by the services too
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 FOLDER = "documents/pictures"  # where backups look for files
@@ -81,13 +85,23 @@ def _made_small(file: "File[bytes]") -> tuple[bytes, str, int, int]:
                 raise InvalidInput(_("“%(name)s” has too many pixels. Make it smaller first.") % name)
             picture.draft("RGB", (LONGEST_SIDE, LONGEST_SIDE))
             clear = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
+            if picture.mode in ("RGB", "RGBA", "L", "LA"):  # small first: each step takes as much memory again
+                picture.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
             small = ImageOps.exif_transpose(picture).convert("RGBA" if clear else "RGB")
     except InvalidInput:
         raise
     except Exception as error:
         raise InvalidInput(_("“%(name)s” is no picture that can be read: PNG, JPEG, WebP or GIF.") % name) from error
     small.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    content = BytesIO()
+    content = _saved(small, "png" if clear else "jpeg")
     kind = "png" if clear else "jpeg"
-    small.save(content, kind.upper(), quality=85)
-    return content.getvalue(), kind, *small.size
+    if len(content) > MOST_KEPT:  # servers refuse larger ones
+        white = Image.new("RGBA", small.size, "white")
+        content, kind = _saved(Image.alpha_composite(white, small.convert("RGBA")).convert("RGB"), "jpeg"), "jpeg"
+    return content, kind, *small.size
+
+
+def _saved(picture: "Image.Image", kind: str) -> bytes:
+    content = BytesIO()
+    picture.save(content, kind.upper(), quality=85)
+    return content.getvalue()

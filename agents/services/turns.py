@@ -104,7 +104,7 @@ def turn_edit(*, agent: Agent, text: str, hand: Hand, event: int | None = None) 
         if begun_by.kind != Message.Kind.USER_MESSAGE:
             raise InvalidInput(_("The last turn was not begun by a message of yours."))
         _retract(agent, begun_by.seq or 0, hand)
-        return message_send(agent=agent, text=text)
+        return message_send(agent=agent, text=text, kept=begun_by.pictures)
 
 
 def turn_delete(*, agent: Agent, hand: Hand, event: int | None = None) -> int:

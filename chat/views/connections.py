@@ -10,7 +10,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from agents import selectors, services
 from agents.exceptions import InvalidInput
-from agents.llm.gateway import config_of
 from agents.llm.known_servers import SERVICES
 from agents.models import Agent, Connection
 from agents.services import ConnectionDraft
@@ -124,17 +123,22 @@ def models(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     """The list of models, narrowed to what is typed."""
     agent = agent_for(request, agent_id)
     typed = request.GET.get("q", "")[:LONGEST_QUERY].strip()
-    context = {"agent": agent, "offers": selectors.models_offered(person(request), typed), "now": config_of(agent)}
+    offers = selectors.models_offered(person(request), typed)
+    context = {"offers": offers, "chosen": request.GET.get("chosen") or _chosen_now(agent)}
     return render(request, "chat/_models.html", context)
 
 
 @require_POST
 def model_test(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     """Have the model that is marked in the dialog tried."""
-    form = AgentModelForm(request.POST, agent=agent_for(request, agent_id))
-    row, model = form.chosen()
+    agent = agent_for(request, agent_id)
+    try:
+        row, model = AgentModelForm(request.POST, agent=agent).chosen()
+        services.check_model(agent.owner, row, model)
+    except InvalidInput as error:
+        return render(request, "chat/_trial.html", {"error": str(error)})
     if row is not None:
-        services.connection_test(connection=row, model=model)
+        services.connection_test(connection=row, model=model, by=person(request))
     return _trial(request, row, model)
 
 
@@ -158,8 +162,12 @@ def _trial(request: HttpRequest, row: Connection | None, model: str) -> HttpResp
 
 
 def _model_dialog(request: HttpRequest, agent: Agent, form: AgentModelForm) -> HttpResponse:
-    offers = selectors.models_offered(person(request), "")
-    return render(request, "chat/_agent_model.html", {"agent": agent, "form": form, "offers": offers})
+    context = {"offers": selectors.models_offered(person(request), ""), "chosen": _chosen_now(agent)}
+    return render(request, "chat/_agent_model.html", {"agent": agent, "form": form, **context})
+
+
+def _chosen_now(agent: Agent) -> str:
+    return selectors.choice_value(agent.connection, agent.model)
 
 
 def _own(request: HttpRequest, connection_id: int) -> Connection:

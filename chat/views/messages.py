@@ -6,6 +6,7 @@ from django.core.files.storage import default_storage
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect, reswap, retarget, trigger_client_event
 
@@ -24,6 +25,8 @@ def message_send(request: HttpRequest, agent_id: UUID) -> HttpResponse:
     agent = agent_for(request, agent_id)
     text = request.POST.get("text", "")
     try:
+        if commands.is_command(text) and request.FILES:
+            raise InvalidInput(_("A command takes no pictures. Take them away, or send them with a message."))
         if commands.is_command(text):
             return asking_about_memory(request, lambda hand: _command(request, agent, hand))
         services.message_send(

@@ -22,7 +22,8 @@ class PublicOnly(httpx2.AsyncBaseTransport):
     """A transport that refuses what is not public. Raises NotPublic."""
 
     def __init__(self) -> None:
-        self._inner = httpx2.AsyncHTTPTransport(trust_env=False)
+        # Kept connections would be found by address alone: that of another host there, with its certificate.
+        self._inner = httpx2.AsyncHTTPTransport(trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0))
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         """The request, to the checked address, by the name that the URL has."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from memweb.stack import catalogue, weights
 from memweb.stack.catalogue import LocalModel
@@ -57,7 +58,7 @@ class Fetches:
         self._go_on = go_on
         self._states: dict[str, ModelState] = {}
         self._again_at: dict[str, float] = {}
-        write_fetches(paths, {})  # they speak of an earlier process
+        self._write()  # what is there speaks of an earlier process
 
     def look(self) -> None:
         """Do what is wished now: delete what is to go, then fetch one model. Call from the main thread, often."""
@@ -69,8 +70,10 @@ class Fetches:
             if wish == "delete" and self._served != model.name != wishes.serve:
                 weights.delete(model, self._paths.models)
                 self._fulfilled(model.name, "delete")
-        now = time.monotonic()
+        now, known = time.monotonic(), {model.name for model in catalogue.MODELS}
         for name, wish in wishes.models.items():
+            if name not in known:  # to a catalogue of another memweb
+                continue
             if wish == "fetch" and name != self._served and self._again_at.get(name, 0.0) <= now:
                 self._fetch(catalogue.find(name))
                 return
@@ -95,12 +98,17 @@ class Fetches:
 
     def _tell(self, state: ModelState) -> None:
         self._states[state.model] = state
-        write_fetches(self._paths, self._states)
+        self._write()
+
+    def _write(self) -> None:
+        """What cannot be written, on a full disk say, must not end the model that is served."""
+        with suppress(OSError):
+            write_fetches(self._paths, self._states)
 
     def _forget(self, name: str) -> None:
         self._again_at.pop(name, None)
         if self._states.pop(name, None):
-            write_fetches(self._paths, self._states)
+            self._write()
 
     def _fulfilled(self, name: str, wish: str) -> None:
         """Unless something else is wished of it by now."""

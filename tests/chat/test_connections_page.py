@@ -64,6 +64,8 @@ def test_models_are_found_by_parts_of_their_names(browser: Client, agent: Agent,
     some = shown(browser, "models", agent.pk, q="lar our")
     assert f'value="{shared.pk}:large"' in some and f'value="{shared.pk}:small"' not in some
     assert f'value="{shared.pk}:unlisted-7b"' in shown(browser, "models", agent.pk, q="unlisted-7b")
+    marked = shown(browser, "models", agent.pk, q="lar", chosen=f"{shared.pk}:large")
+    assert f'value="{shared.pk}:large" checked' in marked and "checked" in everything
 
 
 def test_a_model_is_chosen_with_what_is_wanted_of_it(browser: Client, agent: Agent, shared: Connection) -> None:
@@ -91,6 +93,7 @@ def test_the_connection_of_another_cannot_be_chosen_or_tested(browser: Client, a
     post(browser, "agent_model", agent.pk, chosen=f"{row.pk}:large")
     assert config_of(Agent.objects.get()).connection == ""
     assert browser.get(reverse("model_tested", args=[row.pk])).status_code == 404
+    assert "not there any more" in post(browser, "agent_model", agent.pk, chosen=f"{row.pk}:large").content.decode()
     row.asked_at = None
     row.save()
     post(browser, "model_test", agent.pk, chosen=f"{row.pk}:large")
@@ -106,6 +109,8 @@ def test_only_staff_choose_the_embedding_model(browser: Client, alice: User, sha
     part = post(browser, "embeddings_ask", chosen=f"{shared.pk}:embedder").content.decode()
     assert "memweb measures" in part and 'hx-trigger="every 1s"' in part
     assert EmbeddingChoice.objects.get().connection == shared
+    EmbeddingChoice.objects.update(worked_at="2026-01-01T00:00Z")
+    assert "What would a change take?" in shown(browser, "embeddings"), "its worker is no more"
     EmbeddingChoice.objects.update(name="embedder/8", total=1234, seconds=0.5)
     part = shown(browser, "embeddings")
     assert "1,234" in part and "about 10 min" in part and "every 1s" not in part

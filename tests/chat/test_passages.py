@@ -12,6 +12,7 @@ from django.urls import reverse
 from agents import services
 from agents.exceptions import LLMError
 from agents.external_context import archival_storage
+from agents.llm import embeddings
 from agents.models import Agent, Passage
 from tests.chat.conftest import field, plain
 from tests.conftest import make_agent
@@ -95,7 +96,7 @@ def test_an_edit_that_cannot_be_taken_stays_in_the_form(
 def test_an_edit_that_cannot_be_embedded_stays_in_the_form(
     browser: Client, agent: Agent, passage: Passage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archival_storage, "get_embedder", Unreachable)
+    monkeypatch.setattr(embeddings, "latest", Unreachable)
     markup = edit(browser, agent, passage, "The cellar floods.")
     assert "The embeddings endpoint is away." in plain(markup) and field(markup, "text") == "The cellar floods."
     passage.refresh_from_db()

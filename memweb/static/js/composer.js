@@ -44,7 +44,7 @@ export function startComposer() {
   form.addEventListener("htmx:configRequest", (event) => {
     if (event.detail.elt !== form) return;
     const text = box.value;
-    underway = { text, key: failed?.text === text ? failed.key : newKey() };
+    underway = { text, key: failed?.text === text && !hasPictures() ? failed.key : newKey() };
     event.detail.parameters.key = underway.key;
   });
   form.addEventListener("htmx:beforeRequest", (event) => {

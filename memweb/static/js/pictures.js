@@ -4,31 +4,39 @@ import { announce, toast } from "./chrome.js";
 const { gettext, interpolate } = window;
 const MOST_PICTURES = 4;
 const KINDS = ["image/png", "image/jpeg", "image/webp", "image/gif"];
+let kept = []; // what the input holds
 
 export function startPictures() {
   const input = document.getElementById("composer-pictures");
   const form = document.getElementById("composer");
   document.getElementById("composer-attach").addEventListener("click", () => input.click());
-  input.addEventListener("change", show);
+  input.addEventListener("change", () => { // what was chosen before goes along
+    const chosen = [...input.files];
+    put(input, kept);
+    attach(chosen);
+  });
   document.getElementById("composer-text").addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])].filter(isPicture);
     if (!files.length) return;
     event.preventDefault();
     attach(files);
   });
+  let underway = [];
+  form.addEventListener("htmx:configRequest", (event) => { if (event.detail.elt === form) underway = kept; });
   form.addEventListener("memweb:sent", () => {
-    input.value = "";
-    show();
+    put(input, kept.filter((file) => !underway.includes(file))); // those that were added meanwhile stay
+    underway = [];
   });
 }
 
 export const isPicture = (file) => KINDS.includes(file.type);
 
-export const hasPictures = () => document.getElementById("composer-pictures").files.length > 0;
+export const hasPictures = () => kept.length > 0;
 
 export function attach(files) {
+  if (!files.length) return;
   const input = document.getElementById("composer-pictures");
-  const all = [...input.files, ...files];
+  const all = [...kept, ...files];
   if (all.length > MOST_PICTURES) {
     toast(interpolate(gettext("At most %s pictures go with a message."), [MOST_PICTURES]), { kind: "error" });
     return;
@@ -42,14 +50,14 @@ function put(input, files) {
   const transfer = new DataTransfer();
   for (const file of files) transfer.items.add(file);
   input.files = transfer.files;
-  show();
+  kept = files;
+  show(input);
 }
 
-function show() {
-  const input = document.getElementById("composer-pictures");
+function show(input) {
   const list = document.getElementById("composer-shown");
-  list.hidden = !input.files.length;
-  list.replaceChildren(...[...input.files].map((file) => {
+  list.hidden = !kept.length;
+  list.replaceChildren(...kept.map((file) => {
     const item = document.createElement("li");
     const picture = document.createElement("img");
     picture.alt = file.name;
@@ -61,7 +69,7 @@ function show() {
     away.className = "quiet small";
     away.textContent = "✕";
     away.ariaLabel = interpolate(gettext("Do not send %s"), [file.name]);
-    away.addEventListener("click", () => put(input, [...input.files].filter((other) => other !== file)));
+    away.addEventListener("click", () => put(input, kept.filter((other) => other !== file)));
     item.append(picture, away);
     return item;
   }));

@@ -184,6 +184,85 @@ def test_a_change_can_be_stopped(stored: Agent, far: Connection, monkeypatch: py
     assert models_in_use() == {"hash/384"} and not EmbeddingChoice.objects.exists()
 
 
+def test_a_stop_just_before_the_exchange_leaves_all_vectors(
+    stored: Agent, far: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(far)
+    original = exchange._exchange
+
+    def stopped(choice: EmbeddingChoice) -> None:
+        services.embeddings_stop()
+        original(choice)
+
+    monkeypatch.setattr(exchange, "_exchange", stopped)
+    exchange.work()
+    assert models_in_use() == {"hash/384"} and not EmbeddingChoice.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_stop_during_the_exchange_is_refused(server: ModelServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    agent = make_agent(User.objects.create_user("carol"))
+    archival_storage.insert(agent.archive, "The lamp hangs there.")
+    change(Connection.objects.create(name="Far", base_url=server.url))
+    refused: list[str] = []
+
+    def stop() -> None:
+        try:
+            services.embeddings_stop()
+        except InvalidInput as error:
+            refused.append(str(error))
+        finally:
+            database.close()
+
+    def in_the_middle(*_arguments: Any) -> str:
+        thread = threading.Thread(target=stop)
+        thread.start()
+        thread.join()
+        return "SELECT 1"
+
+    class Statements(tuple[str, ...]):
+        def __iter__(self) -> Iterator[str]:
+            for number, statement in enumerate(exchange_sql):
+                yield in_the_middle() if number == 1 else "SELECT 1"
+                yield statement
+
+    exchange_sql = exchange.EXCHANGE_SQL
+    monkeypatch.setattr(exchange, "EXCHANGE_SQL", Statements())
+    exchange.work()
+    assert len(refused) == 1 and models_in_use() == {f"{MODEL}/384"}
+
+
+def test_vectors_are_labelled_with_the_model_that_made_them(stored: Agent, far: Connection) -> None:
+    change(far)
+    embedder: Any = embeddings.latest()
+    original = embedder.embed_passages
+
+    def slow(texts: Any) -> Any:
+        vectors = original(texts)
+        exchange.work()  # meanwhile, by another worker
+        return vectors
+
+    embedder.embed_passages = slow
+    try:
+        passage = archival_storage.insert(stored.archive, "An okapi in the attic.")
+    finally:
+        del embedder.embed_passages
+    assert passage.embedding_model == "hash/384" and archival_storage.not_embedded().get() == passage
+    archival_storage.insert(stored.archive, "A zebra in the pantry.")
+    assert archival_storage.not_embedded().get() == passage
+
+
+def test_nothing_is_left_of_a_change_for_the_next(stored: Agent, far: Connection) -> None:
+    ComingPassageVector.objects.create(
+        row=Passage.objects.earliest("pk").pk,
+        text=exchange._hash("The lamp of cellar 0 hangs there."),
+        embedding=[1] * 8,
+    )
+    change(far)
+    exchange.work()
+    assert {len(passage.embedding) for passage in Passage.objects.all()} == {384}
+
+
 def test_a_server_that_fails_holds_the_change_up_and_is_told(
     stored: Agent, far: Connection, server: ModelServer
 ) -> None:
@@ -226,8 +305,9 @@ def test_ten_thousand_passages_are_searched_all_the_while(server: ModelServer, m
     monkeypatch.setattr(exchange, "EMBED_BATCH", 250)
     agent = make_agent(User.objects.create_user("carol"))
     texts = [f"Cellar {number} holds barrels of herring." for number in range(ROWS)]
-    vectors = embeddings.get_embedder().embed_passages(texts)
-    rows = [archival_storage.build(agent.archive, *pair) for pair in zip(texts, vectors, strict=True)]
+    embedder = embeddings.get_embedder()
+    vectors = embedder.embed_passages(texts)
+    rows = [archival_storage.build(agent.archive, *pair, embedder.name) for pair in zip(texts, vectors, strict=True)]
     Passage.objects.bulk_create(rows, batch_size=1000)
     change(Connection.objects.create(name="Far", base_url=server.url))
     ended = threading.Event()

@@ -1,5 +1,6 @@
 """Connections: made, tried, used, taken away."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -15,6 +16,7 @@ from agents.llm.gateway import config_of, connected, summary_config_of
 from agents.llm.scripted import Answer, say
 from agents.models import Agent, Connection
 from agents.services import ConnectionDraft, ModelChoice
+from agents.services import connections as services_connections
 from tests.model_server import Kind, ModelServer, in_trials, ollama
 
 KEY = "sk-very-secret-0123456789"
@@ -170,6 +172,7 @@ def test_private_addresses_are_for_staff(alice: User, serve_kind: Serve, monkeyp
         {"name": "n" * 41},
         {"base_url": "example.org"},
         {"base_url": "ftp://example.org"},
+        {"base_url": "http://☃.net/v1"},
         {"base_url": "https://me:secret@example.org/v1"},
         {"base_url": "https://example.org/v1?key=7"},
         {"key": "two words"},
@@ -283,3 +286,61 @@ def test_a_server_that_fails_is_tried_once(staff: User, serve_kind: Serve) -> No
     server = serve_kind(Kind(), lambda _request: Answer(status=503, body='{"error": "busy"}'))
     facts = connect(staff, server).facts_of("llama3.2")
     assert "error 503" in facts.error and len(server.requests) == 1
+
+
+def test_a_look_that_ends_after_a_change_writes_nothing(
+    staff: User, serve_kind: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = serve_kind(Kind(models=("old",))), serve_kind(Kind(models=("new",)))
+    row = connect(staff, old, look=False, key="sk-of-the-old-server")
+    original = services_connections._listed
+
+    def slow(looked_at: Connection) -> Any:
+        found = original(looked_at)
+        draft = ConnectionDraft("Mine", new.url, key=KEY)
+        services.connection_change(person=staff, connection=Connection.objects.get(), draft=draft)
+        return found
+
+    monkeypatch.setattr(services_connections, "_listed", slow)
+    services.connection_look(connection_id=row.pk, model="")
+    row.refresh_from_db()
+    assert (row.base_url, row.offered, row.tried, row.looking) == (new.url, [], {}, True)
+
+
+def test_headers_and_cookies_go_nowhere_else(staff: User, serve_kind: Serve) -> None:
+    other = serve_kind(Kind())
+    elsewhere = Answer(status=307, body="{}", headers=(("Location", f"{other.url}/chat/completions"),))
+    server = serve_kind(Kind(), lambda _request: elsewhere)
+    row = connect(staff, server, headers="X-Secret: 0123456789", look=False)
+    services.connection_look(connection_id=row.pk, model="")
+    assert "error 307" in Connection.objects.get().facts_of("llama3.2").error and not other.seen
+    kind = Answer(
+        content="Hello.", headers=(("Set-Cookie", "whose=alice"),), content_type="application/json", body="{}"
+    )
+    cooking = serve_kind(Kind(), lambda _request: kind)
+    for name in ("One", "Two"):
+        connect(staff, cooking, name=name)
+    assert not [headers for headers in cooking.seen if "cookie" in headers]
+
+
+def test_an_agent_whose_owner_changed_does_not_use_the_former_owners_connection(
+    staff: User, bob: User, agent: Agent, serve_kind: Serve
+) -> None:
+    use(agent, connect(staff, serve_kind(Kind(key=KEY)), key=KEY, look=False), "llama3.2")
+    Agent.objects.update(owner=bob)
+    assert config_of(Agent.objects.get()).connection == ""
+
+
+def test_a_key_that_a_long_error_cuts_in_half_is_hidden_too(staff: User, serve_kind: Serve) -> None:
+    words = "x" * 290 + KEY
+    server = serve_kind(Kind(), lambda _request: Answer(status=400, body=json.dumps({"error": {"message": words}})))
+    error = connect(staff, server, key=KEY).facts_of("llama3.2").error
+    assert "•••" in error and KEY[:8] not in error
+
+
+def test_who_uses_everybodys_connection_has_only_its_models_tried(staff: User, bob: User, serve_kind: Serve) -> None:
+    row = connect(staff, serve_kind(Kind()), shared=True)
+    services.connection_test(connection=row, model="made up", by=bob)
+    assert not Connection.objects.get().looking
+    services.connection_test(connection=row, model="llama3.2", by=bob)
+    assert Connection.objects.get().looking

@@ -14,7 +14,7 @@ from agents import selectors, services
 from agents.exceptions import InvalidInput
 from agents.llm.scripted import Answer, ScriptedServer, say
 from agents.models import Agent, Connection, Message
-from agents.services import pictures
+from agents.services import Hand, pictures
 from tests.conftest import ServeModel
 
 
@@ -161,3 +161,40 @@ def test_what_cannot_be_taken_is_said_and_leaves_nothing(agent: Agent, files: li
         services.message_send(agent=agent, text="Look", pictures=files)
     assert not agent.messages.filter(kind=Message.Kind.USER_MESSAGE).exists()
     assert not default_storage.exists(pictures.FOLDER) or not default_storage.listdir(pictures.FOLDER)[1]
+
+
+def test_an_edited_message_keeps_its_pictures(agent: Agent, model: ScriptedServer) -> None:
+    before = tell(agent, "", png())
+    services.turn_edit(agent=agent, text="What is this?", hand=Hand(agent.owner))
+    services.run_next(agent_id=agent.pk)
+    assert len(images_of(model)) == 1
+    assert agent.messages.filter(retracted_at=None).exclude(pictures=[]).get().pictures == before.pictures
+
+
+def test_a_server_that_refuses_one_picture_gets_the_next(agent: Agent, serve_model: ServeModel) -> None:
+    def brain(request: dict[str, Any]) -> Answer:
+        if len(server.requests) == 1:
+            return Answer(status=400, body='{"error": {"message": "image exceeds 5 MB maximum"}}')
+        return say("I see.")
+
+    server = serve_model(brain)
+    tell(agent, "Look", png())
+    tell(agent, "And this?", png())
+    assert images_of(server)
+
+
+def test_a_new_picture_near_the_flush_mark_is_shown(agent: Agent, model: ScriptedServer) -> None:
+    while selectors.context_view(agent).used < 6500:
+        tell(agent, "A long story about a lighthouse. " * 30)
+        agent.refresh_from_db()
+    tell(agent, "Look", png(1500, 1500))
+    assert images_of(model)
+
+
+def test_a_large_clear_picture_is_kept_small(agent: Agent, model: ScriptedServer) -> None:
+    noise = Image.effect_noise((1500, 1500), 90).convert("RGBA")
+    noise.putalpha(Image.effect_noise((1500, 1500), 90))
+    content = BytesIO()
+    noise.save(content, "PNG", compress_level=1)
+    (kept,) = tell(agent, "", SimpleUploadedFile("noise.png", content.getvalue())).pictures
+    assert kept["kind"] == "image/jpeg" and default_storage.size(kept["file"]) < pictures.MOST_KEPT
