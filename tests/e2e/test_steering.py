@@ -109,7 +109,7 @@ def test_a_slash_lists_the_commands_and_completes_them(page: Page) -> None:
     box = page.get_by_label("Message to")
     box.press_sequentially("/")
     options = page.locator("#command-list [role=option]:visible")
-    expect(options).to_have_count(16)
+    expect(options).to_have_count(17)
     box.press_sequentially("re")
     expect(options).to_have_count(3)
     box.press("ArrowDown")
