@@ -93,8 +93,8 @@ def _made_small(file: "File[bytes]") -> tuple[bytes, str, int, int]:
     except Exception as error:
         raise InvalidInput(_("“%(name)s” is no picture that can be read: PNG, JPEG, WebP or GIF.") % name) from error
     small.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-    content = _saved(small, "png" if clear else "jpeg")
     kind = "png" if clear else "jpeg"
+    content = _saved(small, kind)
     if len(content) > MOST_KEPT:  # servers refuse larger ones
         white = Image.new("RGBA", small.size, "white")
         content, kind = _saved(Image.alpha_composite(white, small.convert("RGBA")).convert("RGB"), "jpeg"), "jpeg"
