@@ -1,6 +1,7 @@
 """Models on this machine, in the dialog of connections, where nothing can be fetched."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -18,13 +19,12 @@ pytestmark = pytest.mark.e2e
 OTHER = "qwen2.5-coder-0.5b"
 
 
-@pytest.fixture(scope="module")
-def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """Its own model is the local one, whose file is not there."""
-    home = tmp_path_factory.mktemp("home")
+@pytest.fixture
+def product(tmp_path: Path) -> Iterator[Product]:
+    """Its own model is the local one, whose file is not there. One for each test: what is wished is kept."""
     with ScriptedServer(brain) as nobody:
         nowhere = Product(
-            home,
+            tmp_path / "home",
             nobody,
             OPENAI_BASE_URL="",
             MEMWEB_LOCAL_MODEL="qwen2.5-coder-1.5b",
