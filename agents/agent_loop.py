@@ -52,12 +52,12 @@ class Outcome:
 
 
 def run(run: Run, *, lease: Lease) -> Iterator[Outcome]:
-    """Work on `run` until it ends; yields each committed step.
+    """Work on `run`, as it was claimed, until it ends; yields each committed step.
 
     Raises LLMError when the endpoint fails for good, LeaseLost when another worker took over. A press on Stop ends
     the run with what was written so far.
     """
-    number = run.steps.count()
+    number = run.steps_taken
     guard = _Guard(run.max_steps)
     agent = run.agent  # as it was claimed
     if number and (left := outside_calls.left_of(run)):
@@ -199,7 +199,7 @@ class _Attempt:
             queue_manager.append(self.agent, *messages)
             self._tell_of_context(messages, results)
             if end:
-                runs.finish(run, Run.Status.DONE, stop_reason=end.reason)
+                self.lease.others_wait = runs.finish(run, Run.Status.DONE, stop_reason=end.reason)
         self.draft.drop()
         if outside:
             return _OutsideCalls(self.agent, self.lease, self.tools, outside).make(guard, self.number, results)
@@ -224,7 +224,7 @@ class _Attempt:
             message.inner_monologue, message.stopped = parts["thinking"].strip(), True
             queue_manager.append(self.agent, message)
             self._tell_of_context([message], [])
-            runs.finish(run, Run.Status.STOPPED)
+            self.lease.others_wait = runs.finish(run, Run.Status.STOPPED)
         self.draft.drop()
         return Outcome(step, [], ended=True)
 
@@ -300,7 +300,7 @@ class _OutsideCalls:
                     messages.append(_message(self.step, Kind.SYSTEM_ALERT, end.alert))
                 self._append(messages)
                 if end:
-                    runs.finish(run, Run.Status.DONE, stop_reason=end.reason)
+                    self.lease.others_wait = runs.finish(run, Run.Status.DONE, stop_reason=end.reason)
         return Outcome(self.step, results, ended=end is not None)
 
     def _ask(self, asked: list[OutsideCall], results: list[Result]) -> Outcome:
@@ -314,7 +314,7 @@ class _OutsideCalls:
         with transaction.atomic():
             run = self.lease.hold()
             self._append(outside_calls.give_up(left))
-            runs.finish(run, Run.Status.STOPPED)
+            self.lease.others_wait = runs.finish(run, Run.Status.STOPPED)
         return Outcome(self.step, results, ended=True)
 
     def _append(self, messages: list[Message]) -> None:

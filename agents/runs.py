@@ -51,7 +51,8 @@ AGENT_WITH_RUNS_SQL = """
     FOR NO KEY UPDATE OF agent
 """
 NEXT_RUN_SQL = """
-    SELECT * FROM agents_run WHERE agent_id = %s AND status IN ('queued', 'running', 'waiting')
+    SELECT *, (SELECT count(*) FROM agents_step WHERE run_id = agents_run.id) AS steps_taken
+    FROM agents_run WHERE agent_id = %s AND status IN ('queued', 'running', 'waiting')
     ORDER BY status = 'queued', id LIMIT 1
 """
 CLAIM_SQL = """
@@ -63,6 +64,7 @@ FINISH_SQL = """
     UPDATE agents_run SET status = %s, error = %s, stop_reason = %s, finished_at = %s,
         lease_token = NULL, lease_until = NULL
     WHERE id = %s
+    RETURNING EXISTS (SELECT FROM agents_run AS other WHERE other.agent_id = agents_run.agent_id AND status = 'queued')
 """
 PAUSE_SQL = "UPDATE agents_run SET status = 'waiting', lease_token = NULL, lease_until = NULL WHERE id = %s"
 HOLD_SQL = """
@@ -109,7 +111,7 @@ def is_at_work(agent: Agent) -> bool:
 def claim(agent_id: UUID) -> Run | None:
     """Take the lease of the agent's next run: an abandoned one first, else the oldest queued one. Locks the agent.
 
-    `agent`, with what is known of its owner, and `event` of the run are loaded.
+    `agent`, with what is known of its owner, `event` and `steps_taken` of the run are loaded.
 
     One statement if there is nothing to do, six for a queued message.
     """
@@ -146,15 +148,22 @@ def _is_abandoned(run: Run, now: datetime) -> bool:
     return rows.first() is not None
 
 
-def finish(run: Run, status: Run.Status, *, error: str = "", stop_reason: str = "") -> None:
-    """End a run that is held, in the running transaction. `stop_reason` is a `Run.StopReason`."""
+def finish(run: Run, status: Run.Status, *, error: str = "", stop_reason: str = "") -> bool:
+    """End a run that is held, in the running transaction. `stop_reason` is a `Run.StopReason`.
+
+    Whether another of the agent's runs waits. With the agent's row locked before, that is the last word: whoever sends
+    one later has it claimed after this transaction.
+    """
     run.status, run.error, run.stop_reason, run.finished_at = status, error, stop_reason, timezone.now()
     run.lease_token = run.lease_until = None
-    _execute(FINISH_SQL, [run.status, run.error, run.stop_reason, run.finished_at, run.pk])
+    with connection.cursor() as cursor:
+        cursor.execute(FINISH_SQL, [run.status, run.error, run.stop_reason, run.finished_at, run.pk])
+        (others_wait,) = cursor.fetchone()
     if waiting := quotas.next_to_run(run):
         dispatch.run_agent(waiting)
     bus.publish_on_commit(bus.agent_group(run.agent_id), RunChanged(run.pk, status))
     transaction.on_commit(lambda: metrics.run_ended(status=status, reason=stop_reason))
+    return bool(others_wait)
 
 
 def pause(run: Run) -> None:
@@ -219,13 +228,17 @@ def agents_to_wake(now: datetime, *, patience: timedelta = PATIENCE) -> Iterable
 
 @dataclass(eq=False)
 class Lease:
-    """The hold on one running run. `lost` and `cancelled` are as the last look at the rows found them."""
+    """The hold on one running run. `lost` and `cancelled` are as the last look at the rows found them.
+
+    `others_wait` says, once the run is over, whether another of the agent's may have to be worked on.
+    """
 
     run_id: int
     token: UUID
     checked_at: float = field(default=0.0)  # monotonic seconds
     lost: bool = False
     cancelled: bool = False
+    others_wait: bool = True
 
     def __post_init__(self) -> None:
         _keeper.add(self)

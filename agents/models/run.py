@@ -12,6 +12,8 @@ class Run(models.Model):
     A worker holds a running run by `lease_token` until `lease_until`, which it renews.
     """
 
+    steps_taken: int  # no column: `runs.claim` counts them with the row
+
     class Status(models.TextChoices):
         QUEUED = "queued", _("waiting")
         RUNNING = "running", _("running")

@@ -31,7 +31,7 @@ PAUSES = (0.2, 0.5, 1, 2, 4)  # seconds
 
 
 def run_next(*, agent_id: uuid.UUID) -> bool:
-    """Work on the agent's next queued or abandoned run, if no other worker is. True if there was one.
+    """Work on the agent's next queued or abandoned run, if no other worker is. False if there is nothing more to do.
 
     Raises what our own faults raise; the run is then marked failed first. What is written for the person is in their
     language, and days are theirs.
@@ -66,7 +66,7 @@ def _work(run: Run, lease: Lease) -> bool:
         fault = _("memweb itself failed: %(error)s. The log says more.") % {"error": type(error).__name__}
         runs.fail(run, lease, fault, Run.StopReason.FAULT)
         raise
-    return True
+    return lease.others_wait
 
 
 def _leave(run: Run, lease: Lease) -> bool:

@@ -146,7 +146,7 @@ def test_a_killed_worker_at_each_point(
     with killed(point), pytest.raises(Killed):
         services.run_next(agent_id=counting.pk)
     Run.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert services.run_next(agent_id=counting.pk)
+    services.run_next(agent_id=counting.pk)
     assert answered_once(counting)
     ran = counted.read_text().split()
     unknown = point != "before it begins" and name == "count"

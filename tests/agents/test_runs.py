@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from unittest.mock import Mock, patch
@@ -53,6 +54,48 @@ def test_two_messages_at_once_are_answered_in_order(agent: Agent, serve_model: S
     ]
 
 
+@pytest.mark.parametrize("waiting", [1, 2])
+def test_a_worker_looks_for_another_run_only_where_one_waits(
+    agent: Agent, serve_model: ServeModel, waiting: int
+) -> None:
+    serve_model(echo)
+    for number in range(waiting):
+        services.message_send(agent=agent, text=f"message {number}")
+    assert services.run_next(agent_id=agent.pk) is (waiting > 1)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_that_comes_while_a_run_is_committed_is_not_forgotten(
+    agent: Agent, serve_model: ServeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own worker finds the agent busy, and the one that commits has looked already whether another run waits."""
+    serve_model(echo)
+    finished, sent, finish = threading.Event(), threading.Event(), runs.finish
+
+    def finish_slowly(*arguments: Any, **named: Any) -> bool:
+        others_wait = finish(*arguments, **named)
+        finished.set()
+        sent.wait(60)
+        return others_wait
+
+    def work() -> None:
+        while services.run_next(agent_id=agent.pk):
+            pass
+        connection.close()
+
+    services.message_send(agent=agent, text="first")
+    monkeypatch.setattr(runs, "finish", finish_slowly)
+    with ThreadPoolExecutor(2) as workers:
+        first = workers.submit(work)
+        assert finished.wait(60)
+        monkeypatch.undo()
+        services.message_send(agent=agent, text="second")
+        second = workers.submit(work)  # waits for the agent's row, or comes after the commit
+        sent.set()
+        first.result(60), second.result(60)
+    assert timeline(agent)[-1] == ("assistant", "re: second")
+
+
 def test_the_same_key_makes_no_second_run(agent: Agent) -> None:
     first = services.message_send(agent=agent, text="hi", idempotency_key="abc")
     again = services.message_send(agent=agent, text="hi", idempotency_key="abc")
@@ -92,7 +135,7 @@ def test_a_run_of_a_dead_worker_goes_on_at_its_first_missing_step(agent: Agent, 
     assert run and run.lease_token
     next(agent_loop.run(run, lease=Lease(run.pk, run.lease_token)))  # one step, then the worker dies
     crash(agent)
-    assert services.run_next(agent_id=agent.pk)
+    services.run_next(agent_id=agent.pk)
     assert len(server.requests) == 2
     assert agent.blocks.get(label="human").value == "We have just met.\nName: Ann."
     assert timeline(agent)[-1] == ("assistant", "Hi Ann.")
@@ -343,7 +386,7 @@ def test_a_database_that_goes_away_fails_no_run(agent: Agent, serve_model: Serve
     assert (run.status, run.error) == (Status.RUNNING, "")
     assert run.lease_until and run.lease_until <= timezone.now()  # anybody may go on with it at once
     monkeypatch.undo()
-    assert services.run_next(agent_id=agent.pk)
+    services.run_next(agent_id=agent.pk)
     assert timeline(agent) == [("user_message", "hi"), ("assistant", "Here I am.")]
 
 
@@ -351,7 +394,7 @@ def test_a_run_that_is_interrupted_again_and_again_is_given_up(agent: Agent, ser
     server = serve_model([say("never")])
     services.message_send(agent=agent, text="hi")
     agent.runs.update(claims=20)
-    assert services.run_next(agent_id=agent.pk)
+    services.run_next(agent_id=agent.pk)
     assert agent.runs.get().status == Status.FAILED
     assert "interrupted 20 times" in timeline(agent)[-1][1]
     assert server.requests == []
