@@ -1,10 +1,13 @@
 """ASGI doors: HTTP pages and websockets."""
 
 import os
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Any
 
 import django
-from asgiref.sync import sync_to_async
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memweb.settings")
 django.setup(set_prefix=False)  # first: it loads the apps that the imports below need
@@ -23,6 +26,32 @@ from memweb import health  # noqa: E402
 from memweb.large_bodies import piece_by_piece  # noqa: E402
 
 
+class Threads:
+    """Those in which requests are worked on: one for each at a time, and used again. A new one for each, with a new
+    connection object to the database in it, cost a fifth of a page."""
+
+    MOST_IDLE = 20  # beyond, a thread ends with its request
+
+    def __init__(self) -> None:
+        self.idle: list[ThreadPoolExecutor] = []
+
+    @asynccontextmanager
+    async def one(self) -> AsyncIterator[None]:
+        """All that Django does for a request in a thread is done in the same, which is nobody else's meanwhile."""
+        thread = self.idle.pop() if self.idle else ThreadPoolExecutor(1, "request")
+        try:
+            async with ThreadSensitiveContext(executor=thread):
+                yield
+        finally:
+            thread.submit(self._put_back, thread)  # a view may still be at work for a browser that has gone
+
+    def _put_back(self, thread: ThreadPoolExecutor) -> None:
+        if len(self.idle) < self.MOST_IDLE:
+            self.idle.append(thread)
+        else:
+            thread.shutdown(wait=False)
+
+
 class PagesHandler(ASGIHandler):
     """Static files; then middleware and view of a page in one go, in one thread.
 
@@ -36,6 +65,7 @@ class PagesHandler(ASGIHandler):
         self._middleware_chain: Any = ServeStaticMiddleware(sync_to_async(self._middleware_chain))
 
 
+threads = Threads()
 pages = PagesHandler()
 programs = ProgramsHandler()
 HTTPChannel.MAX_LENGTH = HTTPChannel.totalHeadersSize = 65_536  # bytes of an address; beyond, Twisted hangs up
@@ -51,7 +81,8 @@ async def http_application(scope: dict[str, Any], receive: Any, send: Any) -> No
     """Probes; pages and the doors for programs, each with its own middleware."""
     if await health.answer(scope["path"], send):
         return
-    await (programs if is_for_programs(scope["path"]) else pages)(scope, receive, send)
+    async with threads.one():
+        await (programs if is_for_programs(scope["path"]) else pages)(scope, receive, send)
 
 
 application = ProtocolTypeRouter(

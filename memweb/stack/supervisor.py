@@ -20,7 +20,7 @@ from memweb.stack.local_server import LocalServer, remove_local_server, write_lo
 from memweb.stack.plan import Plan, Program, Service
 from memweb.stack.signs import Pipe, Sign, Silence
 
-TICK = 0.2  # seconds between two looks at the children
+TICK = 0.5  # seconds between two looks at the children
 HEALTHY_AFTER = 10.0  # seconds a child must live for its earlier deaths to be forgotten
 LONGEST_PAUSE = 30.0  # seconds before another start
 QUICK_DEATHS = 4  # in a row, then we say more about it

@@ -64,6 +64,7 @@ class Valkey:
             "appendfsync": "everysec",
             "save": "",
             "loglevel": "warning",
+            "hz": "1",  # looks after itself once a second, not ten times
             "daemonize": "no",
         }
         command = [str(program)]
