@@ -139,11 +139,11 @@ class AgentConsumer(AsyncWebsocketConsumer):
         return ()
 
     async def _run_changed(self, event: RunChanged) -> Parts:
-        if event.status == Run.Status.RUNNING:
-            await self.send(frames.as_json("status", running=True, run=event.run))
+        if event.status == Run.Status.QUEUED:  # what goes on is what went on before
             return ()
-        await self._send_drawn(frames.status)
-        return () if event.status == Run.Status.QUEUED else ("runs",)
+        running = event.status == Run.Status.RUNNING
+        await self.send(frames.as_json("status", running=running, run=event.run))
+        return () if running else ("runs",)
 
     async def _timeline_cut(self, event: TimelineCut) -> Parts:
         self.agent.timeline_version = event.version

@@ -59,7 +59,7 @@ def asked(agent: Agent) -> str:
 
 
 def status(agent: Agent) -> str:
-    """Whether a run is going on."""
+    """Whether a run is going on, and which. The end of one is told as `running` false with its id."""
     run = selectors.running(agent)
     return as_json("status", running=run is not None, run=run.pk if run else None)
 

@@ -204,11 +204,13 @@ function setText(element, text) {
   }
 }
 
-let wasRunning = false;
+let working = null; // the run that is going on
 
+// The end of a run says which; another may have begun, of which another worker has told already.
 function onStatus(frame) {
+  if (!frame.running && frame.run !== null && working !== null && frame.run !== working) return;
   byId("stop").hidden = !frame.running;
-  if (frame.running && !wasRunning) announce(gettext("The agent is working."));
+  if (frame.running && working === null) announce(gettext("The agent is working."));
   if (!frame.running) clearDraft();
-  wasRunning = frame.running;
+  working = frame.running ? frame.run : null;
 }
