@@ -47,7 +47,7 @@ CLAIM = re.compile(
     r"(I know that )?(you|your|you['’]re)\b(?! (can|could|may|might|should|would))|[你您](?!可以|可能|应该|能)",
     re.IGNORECASE,
 )
-SETS = ("seen", "fresh", "last")  # before the rules were made, after they were made, after they had been mended once
+SETS = ("seen", "fresh", "last", "third", "fourth", "fifth")  # TODO
 OUTCOMES = ("kept", "lost", "wrong", "contradictory")
 
 

@@ -8,14 +8,20 @@ from agents.llm.guided.signs import is_lasting, is_personal, sets_style
 from agents.llm.guided.words import CJK, sentences, stems
 
 _ASKING = re.compile(
-    r"\W*(((what|who|where|when|how)(['’]s)?|whom|whose|which|why|tell|remind)\b(?!['’])|"
+    r"\W*(((what|who|where|when|how)(['’]?s)?|whom|whose|which|why|(tell|remind) (me|us))\b(?!['’])|"
     r"(do|does|did|is|are|am|was|were|can|could|will|would|should|shall|may|might|have|has|had) "
     r"(i|you|we|he|she|it|they|my|our|your|his|her|their|the|this|that|these|those|there|any\w*|(?-i:[A-Z]\w+))\b)",
     re.IGNORECASE,
 )
+_ASKING_OF_ME = re.compile(
+    r"(?:^|[:,;] )(?:(?:and|so|but|then|ok|well) )*(?:what|who|where|when|how (?:old|many|much|long|often))"
+    r"(?:['’]?s| is| are| am| do| did| does)? (?:i|my)\b",
+    re.IGNORECASE,
+)
 _KEEP = re.compile(
     r"\b(can|could|would|will) you (please )?(also )?"
-    r"(remember (that|this|my)|save|note|store|keep|add|write down|make a note|put|archive|memori[sz]e)\b"
+    r"(remember (that|this|my)|save|note|store|keep|add|write down(?! (what|all|everything) you)|make a note|put|"
+    r"archive|memori[sz]e)\b"
     r"|\b(can|could|would|will) you (please )?(be|keep|stop|use|answer|reply|talk|speak|address|call)\b"
     r"|\b(can|could|would|will) you (please )?write (to me|in)\b"
     r"|(帮我|请|麻烦|能不能|可以)[^，。？]{0,6}(记住|记下|记一下|存|保存|写下)",
@@ -27,6 +33,7 @@ _CHINESE_QUESTION = re.compile(
 _ORDER = re.compile(
     r"^\W*((so|and|then|now|please|kindly|perhaps|maybe) )*(suggest|recommend|propose|write|draft|compose|give|explain|"
     r"describe|help|list|show|translate|calculate|compare|plan|summari[sz]e|advise|teach|invent|think of|come up with|"
+    r"name (me |one |a |an |two |three )|pick|choose|spell|define|count|solve|convert|sum up|remind me|"
     r"tell me|remind me|let me know|make me|make a (list|plan|poem|joke|table|suggestion))\b(?! ?[:：])",
     re.IGNORECASE,
 )
@@ -50,9 +57,11 @@ _CHINESE_CONDITION = re.compile(r"^(如果|要是|假如|请问|我想问|我想
 _TASK = re.compile(
     r"^\W*((so|and|then|now|please|kindly) )*((can|could|would|will) you (please |maybe |quickly )?)?(help me (to )?)?"
     r"(suggest|recommend|propose|write|draft|compose|explain|describe|translate|calculate|compare|invent|think of|"
-    r"come up with|make up|summari[sz]e|plan|name|list|"
+    r"come up with|make up|summari[sz]e|plan|name|list|pick|spell|define|count|solve|convert|"
     r"give me (a|an|some|two|three|five) (ideas?|tips?|recipes?|names?))"
     r"\b(?! (all )?(my|what|where|when|who)\b)"
+    r"|\w (times|plus|minus|divided by) \w|\bpercent of\b|\d ?[+*×÷/] ?\d"
+    r"|[\d一二三四五六七八九十] ?(加|减|乘以?|除以) ?[\d一二三四五六七八九十]"
     r"|^(那么?|请你?|麻烦你?|你?能不能|你?可不可以|你?可以|你?能|再|顺便)*(给|帮|替|为)?(我|他|她|它|大家|我们)?"
     r"(推荐|建议|写[一个首封段几张份]|翻译|解释|介绍|编[一个首]|[想做列起取出][个一几些]|设计|安排)",
     re.IGNORECASE,
@@ -72,6 +81,10 @@ _ALL = re.compile(
     r"|\bknow\b.{0,12}\b(anything|everything|something|much|a lot)\b.{0,10}\b(about|of) me\b"
     r"|\b(tell|describe|summari[sz]e)\b.{0,20}\b(me|what you know) (about )?(me|myself)\b"
     r"|^\W*who am i\b|\bsummari[sz]e (me|what you know)\b"
+    r"|\b(sum (me |it )?up|recap|summari[sz]e|describe)\b.{0,25}\b(me|my (situation|life|details|data)|so far)\b"
+    r"|\b(what|everything|anything|all)\b.{0,20}\byou (have |had |['’]ve )?"
+    r"(got|picked up|written down|noted|stored|remembered)\b(?=.{0,20}\b(me|so far)\b|\W*$)"
+    r"|\bin your (notes|memory)\b.{0,20}\bme\b|\byou (know|remember|have)\b.{0,12}\b(about|of) my life\b"
     r"|(你[^，。]{0,4}|还)(知道|了解|记得|记住了?|掌握)(了|着)?(一?些)?(关于)?我的?(什么|哪些|多少|些什么|所有|全部|一切)?"
     r"(事情?|情况|信息|东西|方面)?[了吗呢吧]?[？?。！!]*$|对我的?(了解|认识|印象)|关于我[，,]?你?(都|还|现在)?(知道|了解|记得|记住|的一切|的所有|的情况)|^\W*我是谁|"
     r"(介绍|总结|说说|描述|概括)(一下)?(关于)?我(这个人|的情况|自己)?[？?。！!吧]*$",
@@ -111,7 +124,7 @@ def is_question(sentence: str) -> bool:
         return True
     if CJK.search(bare):
         return _CHINESE_QUESTION.search(bare) is not None
-    return _ASKING.match(bare) is not None
+    return _ASKING.match(bare) is not None or _ASKING_OF_ME.search(bare) is not None
 
 
 def is_order(sentence: str) -> bool:

@@ -6,8 +6,18 @@ No model call. What cannot be told by the kinds of values is left to the model a
 import re
 from dataclasses import dataclass
 
+from agents.llm.guided.naming import is_name_line
 from agents.llm.guided.notes import BEFORE
-from agents.llm.guided.signs import is_change, is_of_somebody_else, is_of_the_speaker, is_plan, relations, topics
+from agents.llm.guided.signs import (
+    THINGS,
+    is_change,
+    is_ending,
+    is_of_somebody_else,
+    is_of_the_speaker,
+    is_plan,
+    relations,
+    topics,
+)
 from agents.llm.guided.units import affirmed_values, is_covered, subject
 from agents.llm.guided.values import Value, same_value, values_of
 from agents.llm.guided.words import CJK, mentions, names, stems
@@ -61,15 +71,17 @@ def _common(line: str, statement: str) -> float:
     """How much speaks for it that the statement is about the line; 0 if it is about somebody else."""
     whom, shared = relations(statement), relations(statement) & relations(line)
     names = {value.key for value in values_of(line) if value.kind == "name"}
-    known = names & {value.key for value in values_of(statement) if value.kind == "name"}
+    known = {name for name in names if mentions(statement, name)}
     if whom - shared and not known:
         return 0
     words = subject(statement) & subject(line)
     if is_of_somebody_else(line, statement) and not known:
         return 0
     worth = len(words) + len(shared) + len(known)
-    same = len(topics(statement) & topics(line))  # somebody else's age is on the topic of the user's
-    return worth + same if worth or is_of_the_speaker(statement) else 0
+    same = topics(statement) & topics(line)
+    if not worth and not is_of_the_speaker(statement):  # somebody else's age is on the topic of the user's
+        same = set() if relations(f"{statement} {line}") else same & THINGS
+    return worth + len(same)
 
 
 def _may_change(line: str, statement: str) -> bool:
@@ -89,6 +101,8 @@ def _exchanges(line: str, statement: str, corrects: bool) -> tuple[list[tuple[in
         named = [value for value in old if any(same_value(value, one) for one in denied)]
         old = named or old
         if len(old) > 1 and new:
+            old = _in_a_clause_about(line, old, statement) or old
+        if len(old) > 1 and new:
             before, after = _beside(statement, new[0])
             alike = [one for one in old if after and _beside(line, one)[1] == after]
             old = alike or [one for one in old if before and _beside(line, one)[0] == before]
@@ -101,6 +115,16 @@ def _exchanges(line: str, statement: str, corrects: bool) -> tuple[list[tuple[in
     if found:
         return found, explicit
     return _other_words(line, statement)
+
+
+def _in_a_clause_about(line: str, values: list[Value], statement: str) -> list[Value]:
+    """Those that stand after a word of the statement in their clause: Ellie's age in “Megan is 15, and Ellie 12”."""
+    told = stems(statement)
+
+    def clause(value: Value) -> str:
+        return re.split(r"[,;，；、]|\band\b", line[: value.start].rstrip(" ,，(:"))[-1]
+
+    return [value for value in values if stems(clause(value)) & told]
 
 
 def _beside(text: str, value: Value) -> tuple[str, str]:
@@ -147,14 +171,30 @@ def _exchange(line: str, exchanges: list[tuple[int, str, str]]) -> str:
     return _QUOTE.sub(lambda head: f"{heads[head[1]]}{head[2]}“", line)
 
 
-def is_exchange(old: str, new: str) -> bool:
-    """Whether one line became the other by an exchange of a value or a word."""
-    first, second = subject(old), subject(new)
-    kept_whole = old.rstrip(".。").lower() in new.lower()
-    return bool(first) and not kept_whole and len(first & second) >= max(len(first), len(second)) - 2
-
-
 # A line that gives way to a note
+
+
+def outdated(lines: list[str], statement: str, *, corrects: bool) -> str:
+    """The line that a statement makes untrue, where it exchanges no value; empty for none.
+
+    It says that something is different (or was wrong: `corrects`), and has a word, a name or a topic in common with it.
+    """
+    if not (corrects or is_change(statement)):
+        return ""
+    best, most = "", 0.0
+    for line in lines:
+        alike = subject(line) & subject(statement) or topics(line) & topics(statement)
+        worth = _common(line, statement) if alike or is_ending(statement) else 0
+        if worth and worth >= most and _may_change(line, statement) and not (is_name_line(line) or _QUOTE.search(line)):
+            best, most = line, worth
+    return best
+
+
+def as_before(old: str, note: str) -> str:
+    """The note, and below it the old line as what was so before."""
+    if CJK.search(old):
+        return f"{note}\n{BEFORE[1]}{old}"
+    return f"{note}\n{BEFORE[0]}{old[:1].lower()}{old[1:]}"
 
 
 def in_place_of(old: str, note: str, statement: str) -> str:
@@ -178,8 +218,7 @@ def in_place_of(old: str, note: str, statement: str) -> str:
         if len({value.key for value in gone if value.kind == kind}) > len(fresh):
             if len(pieces) > 1 or _QUOTE.search(old):
                 return ""
-            chinese = CJK.search(old)
-            return f"{note}\n{BEFORE[1]}{old}" if chinese else f"{note}\n{BEFORE[0]}{old[:1].lower()}{old[1:]}"
+            return as_before(old, note)
     return note
 
 

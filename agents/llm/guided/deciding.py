@@ -12,7 +12,6 @@ from agents.llm.guided.asking import (
     is_yes_no_question,
     parts_of,
 )
-from agents.llm.guided.correcting import is_exchange
 from agents.llm.guided.labelling import answers, label_event
 from agents.llm.guided.model import Model
 from agents.llm.guided.notes import PERSONA, lines_of, notes_for
@@ -114,7 +113,9 @@ def _answer(prompt: Prompt, situation: Situation, label: str, asked: str) -> Rep
     tasks = asks_advice(asked) or asks_task(asked) or asks_how(asked)
     general = bool(asked) and (tasks or not is_personal(asked))
     remarks = (*((remark("general", message),) if general else ()), *cautions, *_clock(situation))
-    return Reply(why, remarks, any_number=label == "chat" and (general or not is_personal(message)), openings=beginning)
+    any_number = label == "chat" and (general or not is_personal(message))
+    notes = not general or bool(cautions) or is_personal(asked)
+    return Reply(why, remarks, any_number=any_number, notes=notes, openings=beginning)
 
 
 def _after_results(prompt: Prompt, situation: Situation, model: Model) -> Plan:
@@ -140,12 +141,9 @@ def _after_results(prompt: Prompt, situation: Situation, model: Model) -> Plan:
 
 
 def _more_to_write(prompt: Prompt, situation: Situation, model: Model) -> Write | None:
-    """What the message tells beside the value that was just exchanged; a whole note leaves nothing."""
+    """What the message tells beside the line that was just exchanged; a whole note leaves nothing."""
     last = situation.done[-1]
-    exchanged = last.name == REPLACE and is_exchange(
-        str(last.arguments["old_content"]), str(last.arguments["new_content"])
-    )
-    if last.failed or not exchanged or len(situation.done) >= MAX_WRITES:
+    if last.failed or last.name != REPLACE or len(situation.done) >= MAX_WRITES:
         return None
     written = [str(call.arguments.get("new_content") or "") for call in situation.done]
     return write_next(prompt, model, parts_of(situation.text).told, "new", written)
@@ -163,7 +161,8 @@ def _answer_beside(prompt: Prompt, situation: Situation, asked: str) -> Plan:
         if call:
             return _call(_WHY["find"], call.name, call.arguments, heartbeat=True)
     reply = _answer(prompt, situation, "known" if noted else "chat", asked)
-    return replace(reply, remarks=(*reply.remarks, remark("beside", situation.text, asked)))
+    task = asked if len(stems(asked)) > 1 else situation.text  # “One sentence, please?” says too little by itself
+    return replace(reply, remarks=(*reply.remarks, remark("beside", situation.text, task)))
 
 
 def _kind(call: Done) -> str:

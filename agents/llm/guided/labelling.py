@@ -6,7 +6,7 @@ from agents.llm.guided import examples
 from agents.llm.guided.asking import asks_everything, asks_how, asks_task, parts_of
 from agents.llm.guided.model import Model
 from agents.llm.guided.notes import nearest_lines, notes_for
-from agents.llm.guided.searching import asks_to_find, is_command, speaks_of_storage
+from agents.llm.guided.searching import asks_to_find, asks_to_keep, is_command, speaks_of_storage
 from agents.llm.guided.signs import (
     asks_advice,
     introduces,
@@ -67,12 +67,14 @@ def _telling(prompt: Prompt, situation: Situation, model: Model, text: str) -> s
         return "style"
     if label == "save" and asks_to_find(text):
         return "find"
+    if label == "save" and not asks_to_keep(text):
+        label = "new"
     different = is_change(text) and overlap(text, notes_for(prompt, text, 600)) > 0.2
     told = introduces(text) or is_lasting(text) or tells_plan(text) or different
     if told and (label in ("chat", "past") or (label == "find" and not is_command(text))):
         return "new"
-    if label == "style" and not sets_style(text) and (told or is_correction(text)):
-        return "changed" if is_correction(text) else "new"
+    if label == "style" and not sets_style(text):
+        return "changed" if is_correction(text) else "new" if told or is_personal(text) else "chat"
     return label
 
 
@@ -84,11 +86,12 @@ def _where_answer_is(prompt: Prompt, situation: Situation, model: Model, label: 
     if not stems(message):
         return "known"
     about_storage = speaks_of_storage(message)
-    if label in ("chat", "known") and not about_storage and not _is_about_user(prompt, message):
-        return "chat"
     user_lines = [line.text for line in situation.conversation if line.speaker == "user"]
     notes = notes_for(prompt, message, 600)
     shared = overlap(message, "\n".join([notes, *user_lines, prompt.summary]))
+    general = label in ("chat", "known") or shared < 0.5
+    if general and not about_storage and not _is_about_user(prompt, message):
+        return "chat"
     if shared == 1.0 or (label == "known" and shared > 0.5):
         return "known"
     if any(is_on_topic(line, message) for line in notes.splitlines()):

@@ -8,12 +8,22 @@ _SURNAMES = (
     "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗郑梁谢宋唐许韩冯邓曹彭曾肖田董袁潘蒋蔡余杜叶程苏魏吕丁任沈姚卢姜崔钟谭陆汪范金石"
     "廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严武戴莫孔向汤"
 )
+_NO_NAMES = (
+    "an?|the|from|not|new|back|here|so|in|at|on|fine|good|great|okay?|well|hungry|sick|ill|sorry|happy|sad|late|busy|done|"
+    "home|just|really|very|still|also|too|only|single|vegan|vegetarian|sure|glad|lost|stuck|ready"
+)
 _INTRODUCTION = re.compile(
     r"\b(?i:my name is|my name['’]s|call me|me llamo|je m['’]appelle|ich heiße|mi chiamo|meu nome é) "
     r"(?P<name>[^\W\d_][\w'’-]*(?: [A-Z][\w'’-]+)?)"
+    r"|^\W*(?:(?:hi|hello|hey|hiya|yo|evening|morning)\b\W*)+(?:im|i['’]m|i am|its|it['’]s) "
+    rf"(?P<low>(?!(?:{_NO_NAMES})\b|\w+(?:ing|ed)\b)[a-z]{{2,}})(?=\W*$|[,.])"
+    r"|^\W*(?:(?:[Hh]i|[Hh]ello|[Hh]ey|[Gg]ood (?:morning|afternoon|evening)|[Ee]vening|[Mm]orning)\b\W*)*"
+    r"(?P<here>(?!Nobody|All|Still|Right|Good)[A-Z][\w'’-]+) here\b"
+    r"|(?:^|[.!] )(?P<list>[^\W\d_]{2,}), \d{1,2}(?=,)"
+    r"|\bme \((?P<me>[A-Z][\w'’-]+)\)|\bit['’]s (?P<its>[A-Z][\w'’-]+)(?=[^.!?]*\bname\b)"
     r"|\b(?:I['’]?m|I am|i['’]?m|i am) (?P<weak>[A-Z][\w'’-]*(?: [A-Z][\w'’-]+)?)(?=\W*$|[.,!;]| and\b)"
     rf"|我是(?P<weak_cjk>[{_SURNAMES}][\u4e00-\u9fff]{{1,2}})(?<![生员师人家者手工])(?=[，。！,.!\s]|$)"
-    r"|(?:我叫|我的名字是|我的名字叫|叫我)(?P<cjk>[\u4e00-\u9fff·]{1,6}?)(?=[，。！？,.!?\s]|就|$)"
+    r"|(?:我叫|我的名字是|我的名字叫|叫我)(?P<cjk>[\u4e00-\u9fff·]{1,6}?)(?=[，。！？,.!?\s]|就|吧|好了|$)"
 )
 _DEMONYM = re.compile(r"(ese|ish|ench|utch|eek|elsh|wiss|zech|thai|erman|[aeilrst]ian|ican|ussian|talian)s?$", re.I)
 _HEADING = re.compile(r"(user['’]?s? )?name\s*[:：]|姓名\s*[:：]|名字\s*[:：]", re.IGNORECASE)
@@ -22,7 +32,14 @@ _HEADING = re.compile(r"(user['’]?s? )?name\s*[:：]|姓名\s*[:：]|名字\s*
 def given_name(message: str) -> str:
     """The name the speaker gives as theirs; empty if they give none. “I'm German” is not taken for one."""
     for match in _INTRODUCTION.finditer(message):
-        name = match.group("name") or match.group("cjk") or match.group("weak_cjk") or ""
+        name = next(
+            (
+                match.group(key)
+                for key in ("name", "cjk", "weak_cjk", "low", "here", "list", "me", "its")
+                if match.group(key)
+            ),
+            "",
+        )
         weak = match.group("weak") or ""
         if weak and not _DEMONYM.search(weak):
             name = weak

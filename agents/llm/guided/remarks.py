@@ -11,7 +11,8 @@ from agents.llm.guided.words import CJK
 Language = Literal["en", "zh", "other"]
 _ENGLISH = re.compile(
     r"\b(the|a|an|is|are|was|were|am|i|you|my|your|me|do|does|did|what|where|who|how|when|why|which|to|of|in|and|it|that|this|"
-    r"please|hi|hello|hey|thanks|thank|good|yes|no|ok|okay|not|have|has|can|with|for|on)\b",
+    r"please|hi|hello|hey|thanks|thank|good|yes|no|ok|okay|not|have|has|had|been|can|with|for|on|we|our|us|he|she|they|"
+    r"at|by|from|but|now)\b",
     re.IGNORECASE,
 )
 _TEXTS = {

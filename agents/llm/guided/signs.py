@@ -27,6 +27,7 @@ _RELATIONS = _words(
 )
 _INTRODUCTION = _words(
     r"\b(my name is|my name['’]s|call me|(i['’]?m|i am|this is|it['’]s) (?-i:[A-Z][a-z]+)(?! (time|day)))\b",
+    r"(?:^|[.!] )[^\W\d_]{2,}, \d{1,2}(?=,)|\b[A-Z]\w+ here\b|\bme \([A-Z]\w+\)",
     r"\b(me llamo|je m['’]appelle|ich heiße|mein name ist|mi chiamo|meu nome é)\b",
     "我叫|我的名字|我姓|叫我",
 )
@@ -34,7 +35,7 @@ _ADVICE = _words(
     r"^\W*((so|and|but|well|ok) )*(can|could|may|should|shall) (i|we)\b(?! (find|see|look))",
     r"\b(what|where|which|how|when|who)\b.{0,40}\b(should|could|shall|would) (i|we)\b",
     r"\b(recommend|suggest|advice|advise|ideas?)\b",
-    "我们?(可以|能|能不能|可不可以|应该|该|要不要)|推荐|建议|主意",
+    "我们?(可以|能|能不能|可不可以|应该|该|要不要)|推荐|建议|主意|点子|什么[^，。？]{0,6}(好|合适)[呢啊]?[？?。]*$|有什么.{0,12}(办法|方法|窍门)",
 )
 _STYLE = _words(
     r"\b(please|always|never|don['’]?t|do not|from now on|keep|be|stop|try to)\b.{0,40}"
@@ -67,7 +68,7 @@ _LASTING = _words(
     r"\b(i['’]m|i am|we['’]re|we are) "
     r"(a|an|from|allergic|vegan|vegetarian|married|divorced|single|moving|getting|\d+)\b",
     r"\b(my|our) [\w ]{2,30}\b(is|are|was|lives?|works?|has|have|plays?|studies|turns?|starts?|called|named)\b",
-    r"^\W*((hi|hey|hello)\W+)?(im|studying|based in|working (at|as|in)|living in) \w",
+    r"^\W*((hi|hey|hello|hiya|evening|morning|yo)\W+)*(im|ive|studying|based in|working (at|as|in)|living in) \w",
     "我[^，。？]{0,8}(喜欢|讨厌|爱|住|养|有[一两二三四五]|是[一个名]|叫|来自|每|学|教|在.{1,8}(工作|上班|上学)|打算|计划)",
     "我.{0,4}(过敏|吃素|怀孕)",
     "我的?(女儿|儿子|妈妈|爸爸|妻子|老婆|老公|丈夫|哥哥|弟弟|姐姐|妹妹|猫|狗|生日|朋友).{0,8}(叫|是|在|住|今年)",
@@ -77,15 +78,25 @@ _OF_A_THIRD = re.compile(r"(?!The user|Name|Age|Home|Work)[A-Z][\w'’-]+ (is|wa
 _OF_ONES_OWN = re.compile(r"^\W*(my|our|it|it['’]s|that|moved|turned|quit|started|now)\b|^现在", re.IGNORECASE)
 _CORRECTION = _words(
     r"^\W*(no|wait|no wait)\b[, ]",
-    r"\b(actually|sorry|oops|wrong|mistaken?|mixed|misspoke|meant|correct(ion|ed)?|in fact|rather than|instead of)\b",
+    r"\b(actually|sorry|oops|whoops|wrong|mistaken?|mixed|misspoke|mistyped|typo|typed|meant|correct(ion|ed)?|in fact|"
+    r"rather than|instead of|tell a lie|scratch that|make that|confused|confusing|my bad|slip)\b",
     r"\b(is|are|am|was|were|it['’]s|i['’]m|he['’]s|she['’]s|,|but|and) not\b|, not\b",
     r"\b(isn|aren|wasn)['’]t\b.*\b(it|he|she|i|they|but)\b",
-    "说错|记错|搞错|弄错|写错|不对|其实|更正|纠正|口误|不是.{1,12}(是|，|。|$)|应该是",
+    "[说记搞弄写打讲看算]错|不对|其实|更正|纠正|口误|不是.{1,12}(是|，|。|$)|应该是",
 )
 _CHANGE = _words(
     r"\b(now|no longer|any ?more|instead|moved|changed?|switched|became|become|quit|left|stopped|started|turned|"
-    r"used to|gave up|sold|from now on|got (married|divorced|engaged)|divorced|these days|postponed|rescheduled)\b",
-    "现在|不再|搬到|搬去|搬家|改|换|变成|辞|离开|离了?婚|戒|已经|从今|推迟|提前|不.{1,8}了",
+    r"used to|gave up|given up|sold|from now on|got (married|divorced|engaged)|divorced|these days|nowadays|postponed|"
+    r"rescheduled|dumped|broke up|split( up)?|is (history|over|gone)|retired|died|passed away|hired|fired|laid off|"
+    r"raised|went up|cut (down|back)|reduced|increased|doubled|(down|up) to|hit|reached|put .{1,20} up|swapped|"
+    r"replaced|upgraded|back to|no more|goodbye|cancell?ed|dropped|finished|took over|"
+    r"(from|starting|since) (this|last|next) (week|month|year))\b",
+    "现在|不再|搬到|搬去|搬走|搬家|改|换|变成|辞|离开|离了?婚|戒|已经|从今|推迟|提前|不.{1,8}了|涨|降|起要|分手|退休|去世|过世|毕业|"
+    "转到|转去|调到|升|取消|放弃|停了|关门|倒闭",
+)
+_ENDING = _words(  # of somebody or something that is named
+    r"\b(retired|died|passed away|left|moved out|dumped|broke up|split( up)?|is (history|over|gone)|quit|closed)\b",
+    "退休|去世|过世|搬走|走了|分手|关门|倒闭|离开",
 )
 _PLAN = _words(
     r"\b(going to|will|shall|might|(?-i:may)|plan(s|ning|ned)? (to|on|for|a)|want(s)? to|would like to|"
@@ -109,7 +120,18 @@ _TOPICS = {  # what a person has one of: telling a new one makes the old line un
     "marriage": _words(r"\b(single|married|divorced|engaged|widow\w*|separated)\b", "单身|已婚|未婚|结婚|离婚|订婚"),
     "age": _words(r"\b(years old|aged?|turned \d+|(i['’]m|i am) \d{1,2}(?= *(now|$|[.,]| and| years)))\b", "岁"),
     "birthday": _words(r"\bbirthdays?\b|\bturns? \d+|\b(was|is|were) born\b", "生日|出生"),
+    "study": _words(
+        r"\b(stud(y|ies|ied|ying)|majors?|degree|ph\.?d|thesis|supervis\w+)\b", "专业|主修|攻读|读研|读博|导师"
+    ),
+    "medicine": _words(
+        r"\b(medic(ine|ation)s?|pills?|tablets?|ibuprofen|paracetamol|aspirin|insulin|antibiotics?|painkillers?)\b",
+        "吃药|药片|药|胰岛素|布洛芬",
+    ),
+    "rent": _words(r"\b(rent|landlord|landlady|pay for (the|my) (flat|apartment|room|house))\b", "房租|租金|房东|合租"),
+    "diet": _words(r"\b(vegan|vegetarian|eats? (meat|fish))\b", "吃素|素食|吃荤"),
+    "vehicle": _words(r"\b(car|van|bike|motorbike|scooter|truck|lorry)s?\b", "车"),
 }
+THINGS = {"study", "medicine", "rent", "diet", "vehicle"}  # topics that are the user's also where nobody is named
 
 
 def is_personal(text: str) -> bool:
@@ -167,6 +189,11 @@ def is_change(text: str) -> bool:
     return _CHANGE.search(text) is not None
 
 
+def is_ending(text: str) -> bool:
+    """Whether the speaker tells that somebody left or something is over."""
+    return _ENDING.search(text) is not None
+
+
 def is_plan(text: str) -> bool:
     """Whether a text speaks of what is to come, which leaves what is so now as it is."""
     return _PLAN.search(text) is not None
@@ -212,7 +239,8 @@ def numbers_about(question: str, texts: list[str]) -> set[str]:
     units = [unit for text in texts for unit in sentences(text)]
     if subjects:
         linked = subjects.union(*(_called(unit, one) for unit in units for one in subjects))
-        units = [unit for unit in units if any(mentions(unit, one) for one in linked)]
+        about = [unit for unit in units if any(mentions(unit, one) for one in linked)]
+        units = about if numbers(" ".join(about)) else units
     return numbers(" ".join(units)) | numbers(question)
 
 

@@ -14,14 +14,15 @@ _PLEASE_REMEMBER = re.compile(
 )
 _WRONG = (
     r"(i|i['’]ve) (just )?(got|had|said|told you|wrote|mixed|made|have to|need to|must|was)\b[^:.!?;,]{0,30}"
-    r"\b(wrong|up|mistaken?|error|incorrectly|myself)\b( \w+){0,2}|i misspoke|"
+    r"\b(wrong|up|mistaken?|error|incorrectly|myself)\b( \w+){0,2}|i (misspoke|lied)|"
+    r"(i )?typ(ed|o)( too fast| that wrong)?|tell a lie|scratch that|my bad|"
     r"that was wrong|that['’]s (not right|wrong)"
 )
-_WRONG_ZH = r"(刚才|刚刚)?我?(刚才|刚刚)?(说|记|搞|弄|写)错了?"
+_WRONG_ZH = r"(刚才|刚刚|前面|之前)?我?(刚才|刚刚|前面|之前)?(说|记|搞|弄|写|打|讲)错(字|了|的)*"
 _SORRY = re.compile(
-    r"^\W*((sorry|oops|ah|oh|no|wait|hmm|actually|correction|pardon|my (mistake|bad|apologies)|by the way|in fact|"
+    r"^\W*((sorry|w?h?oops|ah|oh|no|wait|hmm|actually|correction|pardon|my (mistake|bad|apologies)|by the way|in fact|"
     rf"(but )?({_WRONG})(?=[:.!?;,]))[,.:;!–—-]*\s+)+(?=\S)"
-    rf"|^((对不起|抱歉|不好意思|不对|等等|哦|其实|更正(一下)?|纠正(一下)?|口误|{_WRONG_ZH})[，,：:。！、\s]*)+"
+    rf"|^((对不起|抱歉|不好意思|不对|等等|哦|哎|唉|啊|其实|更正(一下)?|纠正(一下)?|口误|{_WRONG_ZH})[，,：:。！、\s]*)+"
     r"(?=[^，,：:。！\s])",
     re.IGNORECASE,
 )

@@ -18,6 +18,7 @@ _COUNTED = {word: str(number) for number, word in enumerate(re.findall(r"[a-z]+"
 _COUNTED |= {character: str(number) for number, character in enumerate("一二三四五六七八九十", start=1)} | {"两": "2"}
 _DIGITS = r"(?:[0-9]+|[〇零一二两三四五六七八九十百]+)"
 _UNIT = r"(?:岁|个月|年|公里|千米|米|公斤|斤|厘米|块|元|小时|分钟|次|层|楼|只|本|人|天|周(?!末)|页)"
+_TITLE = r"(?:(?:Dr|Mr|Mrs|Ms|Prof)\. )?"
 _KINDS = {  # in this order: what one has taken, the next does not see
     "date": re.compile(
         rf"\b(?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH}\b(?:,? \d{{4}}\b)?"
@@ -40,7 +41,9 @@ _KINDS = {  # in this order: what one has taken, the next does not see
         re.IGNORECASE,
     ),
     "code": re.compile(r"\b[A-Z]{1,3}-?\d+[A-Z]?\b"),
-    "name": re.compile(r"\b[A-Z][\w'’-]*(?: (?:(?:van|von|de|der|den|del|di|da|bin|al) )*[A-Z][\w'’-]*)*"),
+    "name": re.compile(
+        rf"\b{_TITLE}[A-Z][\w'’-]*(?: (?:(?:van|von|de|der|den|del|di|da|bin|al) )*{_TITLE}[A-Z][\w'’-]*)*"
+    ),
 }
 _NOT_A_NAME = STOP_WORDS | {"i’m", "i’d", "i’ve", "i’ll"}
 

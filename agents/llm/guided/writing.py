@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.llm.guided import examples
-from agents.llm.guided.correcting import clauses, correction, in_place_of
+from agents.llm.guided.correcting import as_before, clauses, correction, in_place_of, outdated
 from agents.llm.guided.model import Model
 from agents.llm.guided.naming import given_name, is_name_line, name_lines
 from agents.llm.guided.notes import BEFORE, HUMAN, PERSONA, holds, lines_of, units_of, writable_block
 from agents.llm.guided.remarks import language_of
+from agents.llm.guided.restating import MAX_NOTE, as_note, without_lead
 from agents.llm.guided.signs import (
     is_change,
     is_correction,
@@ -26,7 +27,6 @@ from agents.llm.guided.words import CJK, clip, mentions, names, numbers, overlap
 from agents.llm.types import Prompt, PromptBlock
 
 APPEND, REPLACE, INSERT = "core_memory_append", "core_memory_replace", "archival_memory_insert"
-MAX_NOTE = 400  # characters
 MAX_LINES = 8  # lines of a block the model may choose among
 _FIRST_PERSON = re.compile(r"\b(I|my|My|me|we|We|our|us)\b|我")
 _STORE_REQUEST = re.compile(
@@ -57,10 +57,24 @@ def write_next(prompt: Prompt, model: Model, told: str, label: str, written: lis
             exchange = correction(_standing_lines(block), unit, corrects=is_correction(told))
             if exchange and len(block.value) - len(exchange.old) + len(exchange.new) <= block.limit:
                 return _replace(block, exchange.old, exchange.new)
+        for unit in left:
+            change = _change(block, unit, corrects=is_correction(told))
+            if change:
+                return change
     rest = " ".join(left) if written else statement
     if not rest or (written and not is_personal(rest)):
         return None
     return write_fact(prompt, model, rest, label)
+
+
+def _change(block: PromptBlock, unit: str, *, corrects: bool) -> Write | None:
+    """The line that the unit makes untrue gives way to it; what was so before is kept as that, unless it was wrong."""
+    old = outdated(_standing_lines(block), unit, corrects=corrects)
+    note = as_note(unit)
+    if not old or holds(block.value, note):
+        return None
+    new = _apart(block, old, in_place_of(old, note, unit) or as_before(old, note))
+    return _replace(block, old, new) if len(block.value) - len(old) + len(new) <= block.limit else None
 
 
 def takes_back(prompt: Prompt, told: str) -> bool:
@@ -69,7 +83,8 @@ def takes_back(prompt: Prompt, told: str) -> bool:
     if block is None or not is_correction(told):
         return False
     units = units_to_write(stripped(told))
-    return any(correction(_standing_lines(block), unit, corrects=True) is not None for unit in units)
+    lines = _standing_lines(block)
+    return any(correction(lines, unit, corrects=True) or outdated(lines, unit, corrects=True) for unit in units)
 
 
 def write_fact(prompt: Prompt, model: Model, statement: str, label: str) -> Write | None:
@@ -87,7 +102,7 @@ def write_fact(prompt: Prompt, model: Model, statement: str, label: str) -> Writ
     note = note.replace(old, "").strip() if old and note != old else note
     usable = grounded(note, statement, old) and (label == "style" or not _FIRST_PERSON.search(of_the_user(note)))
     old = old if usable or len(clauses(old)) < 2 else ""
-    note = with_heading(as_state(of_the_user(note)), old) if usable else verbatim(statement)
+    note = with_heading(as_state(of_the_user(note)), old) if usable else restated(statement)
     name = given_name(statement) if block.label == HUMAN else ""
     if name and not mentions(block.value, name.lower()):
         return _write_name(prompt, block, name_lines(name, note))
@@ -222,10 +237,20 @@ def with_heading(note: str, old: str) -> str:
     return f"{head}: {note}"
 
 
-def verbatim(message: str) -> str:
-    """The user's own words as a note: never wrong, if not pretty."""
-    quoted = clip(message.strip(), MAX_NOTE)
-    return f"用户说：“{quoted}”" if CJK.search(message) else f"The user said: “{quoted}”"
+def restated(statement: str) -> str:
+    """What was told in the user's own words, a line for each thing that says something: never wrong, if not pretty."""
+    units = [without_lead(unit) for unit in units_to_write(statement)]
+    name = given_name(statement)
+    telling = [unit for unit in units if _says_something(unit, name)]
+    return "\n".join(as_note(unit) for unit in telling or units)
+
+
+def _says_something(unit: str, name: str) -> bool:
+    if not stems(unit) - stems(f"{name} name introduce"):
+        return False
+    if CJK.search(unit):
+        return is_personal(unit) or len(unit) > 6
+    return is_personal(unit) or bool(relations(unit) or numbers(unit) or names(unit))
 
 
 _FORM = (  # words a note may add of its own

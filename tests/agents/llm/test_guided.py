@@ -183,26 +183,27 @@ def test_a_request_to_remember_in_the_form_of_a_question_is_written_down() -> No
 
 
 @pytest.mark.parametrize(
-    ("said", "wrote"),
+    ("said", "wrote", "noted"),
     [
-        ("I ran 12 miles.", "Ran 21 miles."),
-        ("I ran 12 miles.", "Ran miles."),
-        ("I met Ada.", "Met Ada and Grace."),
-        ("I met my friend Ada.", "Met a friend."),
-        ("I keep bees.", "Enjoys mountain climbing holidays."),
-        ("My sister keeps bees.", "Keeps bees."),
-        ("我下个月要去日本出差。", "下个月出差。"),
+        ("I ran 12 miles.", "Ran 21 miles.", "Ran 12 miles."),
+        ("I ran 12 miles.", "Ran miles.", "Ran 12 miles."),
+        ("I met Ada.", "Met Ada and Grace.", "Met Ada."),
+        ("I met my friend Ada.", "Met a friend.", "Met their friend Ada."),
+        ("I keep bees.", "Enjoys mountain climbing holidays.", "Keeps bees."),
+        ("My sister keeps bees.", "Keeps bees.", "Sister keeps bees."),
+        ("我下个月要去日本出差。", "下个月出差。", "下个月要去日本出差。"),
     ],
 )
-def test_a_note_that_invents_or_loses_something_gives_way_to_the_users_own_words(said: str, wrote: str) -> None:
+def test_a_note_that_invents_or_loses_something_gives_way_to_the_users_own_words(
+    said: str, wrote: str, noted: str
+) -> None:
     model = SmallModel(label=["new"], write=note(wrote))
-    content = step(prompt(says(said)), model)[1]["content"]
-    assert said in content
+    assert step(prompt(says(said)), model)[1]["content"] == noted
 
 
 def test_a_note_that_was_cut_off_is_not_used() -> None:
     model = SmallModel(label=["new"], write=['{"replaces": 0, "note": "Keeps be'])
-    assert step(prompt(says("I keep bees.")), model)[1]["content"] == "The user said: “I keep bees.”"
+    assert step(prompt(says("I keep bees.")), model)[1]["content"] == "Keeps bees."
 
 
 def test_a_changed_fact_replaces_the_line_the_model_picks() -> None:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from agents.llm.guided.asking import asks_everything, parts_of
+from agents.llm.guided.naming import given_name
 from tests.agents.llm.test_guided import SmallModel, did, note, prompt, says, step
 
 REPLACE, APPEND = "core_memory_replace", "core_memory_append"
@@ -118,7 +119,7 @@ def test_what_a_new_line_would_lose_is_kept_as_what_was_before() -> None:
     assert step(prompt(says("I'm a truck driver now."), human="Works as a baker in Brno."), model)[1] == {
         "label": "human",
         "old_content": "Works as a baker in Brno.",
-        "new_content": "Truck driver.\nBefore: works as a baker in Brno.",
+        "new_content": "A truck driver.\nBefore: works as a baker in Brno.",
     }
 
 
@@ -168,7 +169,7 @@ def test_of_a_line_with_two_facts_only_the_one_that_changed_gives_way() -> None:
 def test_a_note_without_one_of_the_facts_gives_way_to_the_users_own_words() -> None:
     said = "I paint portraits and I repair clocks."
     model = SmallModel(label=["new"], write=note("Paints portraits."))
-    assert step(prompt(says(said)), model)[1]["content"] == f"The user said: “{said}”"
+    assert step(prompt(says(said)), model)[1]["content"] == "Paints portraits.\nRepairs clocks."
 
 
 def test_a_correction_that_the_model_takes_for_talk_is_written() -> None:
@@ -337,3 +338,114 @@ def test_a_picture_without_a_word_is_answered() -> None:
     event = {"role": "user", "content": json.dumps({"type": "user_message", "message": "", "pictures": "8 x 8"})}
     model = SmallModel(label=["chat"], reply=["I cannot see it."])
     assert step(prompt(event), model)[1]["message"] == "I cannot see it."
+
+
+# What is told in other words than its note
+
+
+@pytest.mark.parametrize(
+    ("told", "line", "becomes"),
+    [
+        (
+            "Those tablets upset my stomach, so it's paracetamol these days.",
+            "Ibuprofen for the back.",
+            "Those tablets upset their stomach, so it's paracetamol.",
+        ),
+        (
+            "I've changed my major to chemistry.",
+            "Studies biology in Mumbai.",
+            "Has changed their major to chemistry.\nBefore: studies biology in Mumbai.",
+        ),
+        ("Our landlord put the rent up to 2,450.", "Rent is 2,300 dollars a month.", "Rent is 2,450 dollars a month."),
+        ("ellie is 13 actually", "Girls: Megan, 15; Ellie, 12.", "Girls: Megan, 15; Ellie, 13."),
+        ("Tell a lie, it's the number 21 I drive, not the 12.", "Drives bus 12 in Leeds.", "Drives bus 21 in Leeds."),
+        (
+            "Mia's wedding is on 28 July, I typed too fast.",
+            "Friend Mia marries on 18 July.",
+            "Friend Mia marries on 28 July.",
+        ),
+        ("We hit 120 followers yesterday!", "Got like 40 followers.", "Got like 120 followers."),
+        ("I've cut down to two cups.", "Drinks six cups of coffee a day.", "Drinks two cups of coffee a day."),
+    ],
+)
+def test_a_change_finds_its_line(told: str, line: str, becomes: str) -> None:
+    assert exchange(told, f"Name: Ada.\n{line}\nKeeps bees.") == (line, becomes)
+
+
+def test_somebody_who_is_gone_is_kept_as_what_was_before() -> None:
+    told = "Keller retired. It's Dr. Brandt who looks after my thesis now."
+    human = "Name: Ada.\nProfessor Keller supervises them.\nKeeps bees."
+    old = exchange(told, human)
+    assert old == ("Professor Keller supervises them.", "Professor Dr. Brandt supervises them.")
+
+
+def test_what_is_told_beside_a_change_is_written_as_well() -> None:
+    told = says("I gave up being vegan. I eat fish again.")
+    human = "Gave up being vegan.\nBefore: has been vegan for years."
+    done = did(REPLACE, "Done.", old_content="Has been vegan for years.", new_content=human)
+    model = SmallModel(label=["changed"], write=note("Eats fish again."))
+    assert step(prompt(told, *done, human=human), model) == (APPEND, {"label": "human", "content": "Eats fish again."})
+
+
+@pytest.mark.parametrize(
+    ("told", "line"),
+    [
+        ("We are moving to Linz next month.", "Lives in Graz."),
+        ("My sister drives a truck now.", "Drives an old van."),
+        ("Mia starts at a new hospital in January.", "Wife Mia is a nurse."),
+    ],
+)
+def test_what_is_still_so_stays(told: str, line: str) -> None:
+    model = SmallModel(label=["new"], write=note(told))
+    assert step(prompt(says(told), human=f"Name: Ada.\n{line}"), model)[0] == APPEND
+
+
+@pytest.mark.parametrize("label", ["known", "find", "past", "chat"])
+@pytest.mark.parametrize("asked", ["17 plus 25?", "Which planet is the biggest?", "What's seven times eight?"])
+def test_a_general_question_is_answered_without_the_notes(label: str, asked: str) -> None:
+    model = SmallModel(label=[label], reply=["42."])
+    assert step(prompt(says(asked), human="Name: Ada.\nKeeps bees."), model)[0] == "send_message"
+    assert "bees" not in model.last_prompt("reply")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "Sum up my situation as you understand it.",
+        "Could you write down what you remember about my life?",
+        "Go on then, what have you got on me?",
+        "Describe me in a few words.",
+    ],
+)
+def test_all_that_is_known_is_asked_for_in_many_ways(asked: str) -> None:
+    assert asks_everything(asked) and parts_of(asked).asked
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("quick quiz: where do i work, whats my girls name", True),
+        ("so whats my van", True),
+        ("Name me a vegetable that's orange.", True),
+        ("Recommend me something to drink.", True),
+        ("Tell a lie, it's the number 21.", False),
+    ],
+)
+def test_what_is_asked_for(text: str, asked: bool) -> None:
+    assert bool(parts_of(text).asked) is asked
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ("hiya im dave, plumber, 46", "Dave"),
+        ("Good afternoon! Amara here. I'm doing a PhD.", "Amara"),
+        ("sup. kai, 22, barista in portland", "Kai"),
+        ("We've been here since August: me (Farid), my wife Nasrin.", "Farid"),
+        ("I run an agency, and it's Niamh, in case you need a name.", "Niamh"),
+        ("hi im tired, what a day", ""),
+        ("hello, im busy, back later", ""),
+    ],
+)
+def test_a_name_is_given_in_many_ways(told: str, name: str) -> None:
+    assert given_name(told) == name
