@@ -69,6 +69,12 @@ _TASK = re.compile(
 _FOR_ME = re.compile(
     r"\b(help|give|tell|show|write|send|make|find|teach|remind) (me|us)\b|(帮|给|替|为|告诉|教)我们?", re.IGNORECASE
 )
+_POINTS_BACK = re.compile(
+    r"(^|\b(about|like|do|of|for|with|say|is|was)) ?(that|this)\b"
+    r"|\b(it|its|these|those|them|they|he|she|him|her|his|their|more|another|else|again|instead|also|too|shorter|longer|"
+    r"first|second|last|other)\b|它|那|这|他|她|再|还|另|更",
+    re.IGNORECASE,
+)
 _HOW = re.compile(
     r"\bhow (do|can|could|would|should) (i|we|you|one) (say|spell|pronounce|write|translate|make|cook|bake|fix|repair|"
     r"clean|remove|install|build|get rid|calculate|convert|tie|grow|boil|learn|prepare|start|use)\b"
@@ -161,6 +167,11 @@ def asks_of_the_user(text: str) -> bool:
 def asks_how(text: str) -> bool:
     """Whether the speaker asks how something is done, by whomever: “How do I say this in Italian?”."""
     return any(_HOW.search(sentence) is not None for sentence in sentences(text))
+
+
+def stands_alone(asked: str) -> bool:
+    """Whether a question or task can be understood without what was said before."""
+    return len(stems(asked)) > 1 and _POINTS_BACK.search(asked) is None
 
 
 def _asks(part: str) -> bool:

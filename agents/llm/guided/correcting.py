@@ -20,7 +20,7 @@ from agents.llm.guided.signs import (
 )
 from agents.llm.guided.units import affirmed_values, is_covered, subject
 from agents.llm.guided.values import Value, same_value, values_of
-from agents.llm.guided.words import CJK, mentions, names, stems
+from agents.llm.guided.words import CJK, mentions, stems
 
 _ARTICLE, _LINK = r"(?:(?:the|a|an|my|in|at|on|as) )*", r"(?:是|叫|在|姓|住|为|：)"
 _OTHER_WORDS = (  # “the oboe, not the harp”; “not the harp but the oboe”
@@ -206,7 +206,7 @@ def in_place_of(old: str, note: str, statement: str) -> str:
     about = [piece for piece in pieces if _is_about(piece, f"{statement} {note}")]
     if len(about) == 1 and len(pieces) > 1:
         text = note.rstrip(".。")
-        if about[0] != pieces[0] and text.split()[0].lower() not in names(statement):
+        if about[0] != pieces[0] and not statement.startswith(text.split()[0]):
             text = text[:1].lower() + text[1:]
         return old.replace(about[0], text, 1)
     new, gone = (

@@ -11,6 +11,7 @@ from agents.llm.guided.asking import (
     asks_task,
     is_yes_no_question,
     parts_of,
+    stands_alone,
 )
 from agents.llm.guided.labelling import answers, label_event
 from agents.llm.guided.model import Model
@@ -107,7 +108,10 @@ def _answer(prompt: Prompt, situation: Situation, label: str, asked: str) -> Rep
         if asks_everything(asked) or not stems(asked or message):
             return Reply(why, text=recount(prompt, message))
         beginning = _openings("known", asked or message)
-        return Reply(why, (remark("known", message), *_clock(situation)), openings=beginning)
+        noted = (
+            stands_alone(asked) and overlap(asked, notes_for(prompt, asked, NOTES)) > 0
+        )  # what was said may be outdated
+        return Reply(why, (remark("known", message), *_clock(situation)), past=not noted, openings=beginning)
     cautions = _cautions(prompt, situation)
     beginning = openings("caution", message) if cautions and is_about_food(message) else ()
     tasks = asks_advice(asked) or asks_task(asked) or asks_how(asked)
@@ -115,7 +119,8 @@ def _answer(prompt: Prompt, situation: Situation, label: str, asked: str) -> Rep
     remarks = (*((remark("general", message),) if general else ()), *cautions, *_clock(situation))
     any_number = label == "chat" and (general or not is_personal(message))
     notes = not general or bool(cautions) or is_personal(asked)
-    return Reply(why, remarks, any_number=any_number, notes=notes, openings=beginning)
+    past = notes or not stands_alone(asked)
+    return Reply(why, remarks, any_number=any_number, notes=notes, past=past, openings=beginning)
 
 
 def _after_results(prompt: Prompt, situation: Situation, model: Model) -> Plan:

@@ -15,7 +15,7 @@ _NO_NAMES = (
 _INTRODUCTION = re.compile(
     r"\b(?i:my name is|my name['’]s|call me|me llamo|je m['’]appelle|ich heiße|mi chiamo|meu nome é) "
     r"(?P<name>[^\W\d_][\w'’-]*(?: [A-Z][\w'’-]+)?)"
-    r"|^\W*(?:(?:hi|hello|hey|hiya|yo|evening|morning)\b\W*)+(?:im|i['’]m|i am|its|it['’]s) "
+    r"|^\W*(?i:(?:(?:hi|hello|hey|hiya|yo|sup|evening|morning)\b\W*)*(?:im|i['’]m|i am|its|it['’]s) )"
     rf"(?P<low>(?!(?:{_NO_NAMES})\b|\w+(?:ing|ed)\b)[a-z]{{2,}})(?=\W*$|[,.])"
     r"|^\W*(?:(?:[Hh]i|[Hh]ello|[Hh]ey|[Gg]ood (?:morning|afternoon|evening)|[Ee]vening|[Mm]orning)\b\W*)*"
     r"(?P<here>(?!Nobody|All|Still|Right|Good)[A-Z][\w'’-]+) here\b"
@@ -46,6 +46,12 @@ def given_name(message: str) -> str:
         if name:
             return name[:1].upper() + name[1:]
     return ""
+
+
+def noted_name(note: str, message: str) -> str:
+    """The name that a note gives as the user's, if the message has it; else empty."""
+    match = re.match(rf"(?:{_HEADING.pattern})\s*(?P<noted>[^\W\d_][\w'’-]*)", note, re.IGNORECASE)
+    return match["noted"] if match and match["noted"] in message else ""
 
 
 def is_name_line(line: str) -> bool:

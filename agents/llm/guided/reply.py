@@ -31,7 +31,8 @@ class Reply:
     """What to answer with.
 
     `remarks`: what to tell the model for this reply alone, in brackets. `any_number`: general knowledge may need one.
-    `notes`: whether it sees the core memory blocks (a reaction to what was just saved is better without).
+    `notes`: whether it sees the core memory blocks (a reaction to what was just saved is better without). `past`:
+    whether it sees what was said before; what stands alone is answered better without.
     `openings`: how it has to begin; any way if empty. `text`: the whole reply, where nothing is left to the model.
     """
 
@@ -39,6 +40,7 @@ class Reply:
     remarks: tuple[str, ...] = ()
     any_number: bool = False
     notes: bool = True
+    past: bool = True
     openings: tuple[str, ...] = ()
     text: str = ""
 
@@ -57,7 +59,8 @@ def stream_reply(
 
 def _written(prompt: Prompt, situation: Situation, reply: Reply, model: Model) -> Iterator[ArgumentsDelta | ReplyDelta]:
     """What the model makes of it, or a sentence that it found no words."""
-    messages = [*reply_prefix(prompt), *history(situation.conversation), _last(prompt, situation, reply)]
+    said = history(situation.conversation) if reply.past else []
+    messages = [*reply_prefix(prompt), *said, _last(prompt, situation, reply)]
     allowed = None if reply.any_number else numbers_about(situation.text, [str(each["content"]) for each in messages])
     grammar = reply_grammar(reply.openings, allowed)
     empty, before = True, model.usage.completion

@@ -121,8 +121,10 @@ _TOPICS = {  # what a person has one of: telling a new one makes the old line un
     "age": _words(r"\b(years old|aged?|turned \d+|(i['’]m|i am) \d{1,2}(?= *(now|$|[.,]| and| years)))\b", "岁"),
     "birthday": _words(r"\bbirthdays?\b|\bturns? \d+|\b(was|is|were) born\b", "生日|出生"),
     "study": _words(
-        r"\b(stud(y|ies|ied|ying)|majors?|degree|ph\.?d|thesis|supervis\w+)\b", "专业|主修|攻读|读研|读博|导师"
+        r"\b(stud(y|ies|ied|ying)|majors?|degree|ph\.?d|thesis|supervis\w+|(my|what) field)\b",
+        "专业|主修|攻读|读研|读博|导师",
     ),
+    "origin": _words(r"\b(gr[eo]w up|childhood|(was|were|am) born|raised|come from|home ?town)\b", "长大|老家|出生"),
     "medicine": _words(
         r"\b(medic(ine|ation)s?|pills?|tablets?|ibuprofen|paracetamol|aspirin|insulin|antibiotics?|painkillers?)\b",
         "吃药|药片|药|胰岛素|布洛芬",

@@ -13,6 +13,12 @@ _SENTENCE_END = re.compile(
     r"(?<!\bDr\.)(?<!\bMr\.)(?<!\bMs\.)(?<!\bMrs\.)(?<!\bSt\.)(?<=[.!?…])\s+|(?<=[。！？；])\s*|\n+"
 )
 _CHINESE_ASKED = re.compile("什么时候|(星期|礼拜|周)几|几[号点岁月天年个只]|多少|多大")
+_IRREGULAR = """
+grew:grow grown:grow taught:teach drove:drive went:go met:meet ate:eat drank:drink bought:buy sold:sell
+began:begin wrote:write spoke:speak ran:run swam:swim sang:sing left:leave lost:lose broke:break wore:wear
+won:win paid:pay kept:keep built:build children:kid child:kid kids:kid flat:apartment
+"""
+_SAME = dict(pair.split(":") for pair in re.findall(r"\S+", _IRREGULAR))
 _SUFFIXES = ("ing", "ers", "er", "ed", "es", "s", "e")
 
 _STOP_LIST = """
@@ -110,7 +116,7 @@ def _bare(word: str) -> str:
 
 
 def _stem(word: str) -> str:
-    low = word.lower()
+    low = _SAME.get(word.lower(), word.lower())
     for suffix in _SUFFIXES:
         if len(low) - len(suffix) >= 3 and low.endswith(suffix):
             low = low[: -len(suffix)]

@@ -8,11 +8,12 @@ from typing import Any
 from agents.llm.guided import examples
 from agents.llm.guided.correcting import as_before, clauses, correction, in_place_of, outdated
 from agents.llm.guided.model import Model
-from agents.llm.guided.naming import given_name, is_name_line, name_lines
+from agents.llm.guided.naming import given_name, is_name_line, name_lines, noted_name
 from agents.llm.guided.notes import BEFORE, HUMAN, PERSONA, holds, lines_of, units_of, writable_block
 from agents.llm.guided.remarks import language_of
 from agents.llm.guided.restating import MAX_NOTE, as_note, without_lead
 from agents.llm.guided.signs import (
+    introduces,
     is_change,
     is_correction,
     is_of_somebody_else,
@@ -23,7 +24,7 @@ from agents.llm.guided.signs import (
     topics,
 )
 from agents.llm.guided.units import covers_all, is_written, stripped, subject, units_to_write
-from agents.llm.guided.words import CJK, clip, mentions, names, numbers, overlap, stems
+from agents.llm.guided.words import CJK, clip, content_words, mentions, names, numbers, overlap, stems
 from agents.llm.types import Prompt, PromptBlock
 
 APPEND, REPLACE, INSERT = "core_memory_append", "core_memory_replace", "archival_memory_insert"
@@ -62,7 +63,7 @@ def write_next(prompt: Prompt, model: Model, told: str, label: str, written: lis
             if change:
                 return change
     rest = " ".join(left) if written else statement
-    if not rest or (written and not is_personal(rest)):
+    if not rest or (written and not (is_personal(rest) or _names_somebody(rest))):
         return None
     return write_fact(prompt, model, rest, label)
 
@@ -103,7 +104,7 @@ def write_fact(prompt: Prompt, model: Model, statement: str, label: str) -> Writ
     usable = grounded(note, statement, old) and (label == "style" or not _FIRST_PERSON.search(of_the_user(note)))
     old = old if usable or len(clauses(old)) < 2 else ""
     note = with_heading(as_state(of_the_user(note)), old) if usable else restated(statement)
-    name = given_name(statement) if block.label == HUMAN else ""
+    name = (given_name(statement) or noted_name(note, statement)) if block.label == HUMAN else ""
     if name and not mentions(block.value, name.lower()):
         return _write_name(prompt, block, name_lines(name, note))
     if old and _can(prompt, REPLACE):
@@ -245,11 +246,15 @@ def restated(statement: str) -> str:
     return "\n".join(as_note(unit) for unit in telling or units)
 
 
+def _names_somebody(text: str) -> bool:
+    return any(word[:1].isupper() for word in content_words(text))
+
+
 def _says_something(unit: str, name: str) -> bool:
     if not stems(unit) - stems(f"{name} name introduce"):
         return False
     if CJK.search(unit):
-        return is_personal(unit) or len(unit) > 6
+        return len(unit) > 6 and not (name and name in unit and len(unit) - len(name) < 8 and introduces(unit))
     return is_personal(unit) or bool(relations(unit) or numbers(unit) or names(unit))
 
 
