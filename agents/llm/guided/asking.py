@@ -67,7 +67,9 @@ _TASK = re.compile(
     re.IGNORECASE,
 )
 _FOR_ME = re.compile(
-    r"\b(help|give|tell|show|write|send|make|find|teach|remind) (me|us)\b|(帮|给|替|为|告诉|教)我们?", re.IGNORECASE
+    r"\bour (solar system|planet|world|galaxy|sun|moon|time|ancestors)\b"
+    r"|\b(help|give|tell|show|write|send|make|find|teach|remind) (me|us)\b|(帮|给|替|为|告诉|教)我们?",
+    re.IGNORECASE,
 )
 _POINTS_BACK = re.compile(
     r"(^|\b(about|like|do|of|for|with|say|is|was)) ?(that|this)\b"
@@ -90,7 +92,9 @@ _ALL = re.compile(
     r"|\b(sum (me |it )?up|recap|summari[sz]e|describe)\b.{0,25}\b(me|my (situation|life|details|data)|so far)\b"
     r"|\b(what|everything|anything|all)\b.{0,20}\byou (have |had |['’]ve )?"
     r"(got|picked up|written down|noted|stored|remembered)\b(?=.{0,20}\b(me|so far)\b|\W*$)"
+    r"|\b(say|tell \w+) about me\b|\b(introduce|introducing|present|presenting) me to\b"
     r"|\bin your (notes|memory)\b.{0,20}\bme\b|\byou (know|remember|have)\b.{0,12}\b(about|of) my life\b"
+    r"|把?你(知道|记得|了解).{0,6}我的.{0,6}[都全].{0,3}(讲|说|列|告诉)"
     r"|(你[^，。]{0,4}|还)(知道|了解|记得|记住了?|掌握)(了|着)?(一?些)?(关于)?我的?(什么|哪些|多少|些什么|所有|全部|一切)?"
     r"(事情?|情况|信息|东西|方面)?[了吗呢吧]?[？?。！!]*$|对我的?(了解|认识|印象)|关于我[，,]?你?(都|还|现在)?(知道|了解|记得|记住|的一切|的所有|的情况)|^\W*我是谁|"
     r"(介绍|总结|说说|描述|概括)(一下)?(关于)?我(这个人|的情况|自己)?[？?。！!吧]*$",
@@ -167,6 +171,12 @@ def asks_of_the_user(text: str) -> bool:
 def asks_how(text: str) -> bool:
     """Whether the speaker asks how something is done, by whomever: “How do I say this in Italian?”."""
     return any(_HOW.search(sentence) is not None for sentence in sentences(text))
+
+
+def asks_who(text: str) -> bool:
+    """Whether the last question asks for somebody: the answer need not begin with “you”."""
+    last = next((part for part in reversed(sentences(text)) if is_question(part)), "")
+    return re.match(r"\W*((so|and|but) )*(who|which (of|person))\b", last, re.IGNORECASE) is not None
 
 
 def stands_alone(asked: str) -> bool:

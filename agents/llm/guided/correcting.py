@@ -33,7 +33,7 @@ _OTHER_WORDS = (  # “the oboe, not the harp”; “not the harp but the oboe�
         rf"{_ARTICLE}(?P<new>[a-z][\w'’-]*)"
     ),
     re.compile(rf"{_LINK}(?P<new>[^，。是叫在住]{{1,8}})[，,]\s*[而并]?不{_LINK}+(?P<old>[^，。！]{{1,8}})"),
-    re.compile(rf"不{_LINK}+(?P<old>[^，。是叫在]{{1,8}})[，,]?\s*而?{_LINK}+(?P<new>[^，。！]{{1,8}})"),
+    re.compile(rf"不{_LINK}+(?P<old>[^，。是叫在]{{1,8}})[，,]?\s*[而他她它]?{_LINK}+(?P<new>[^，。！]{{1,8}})"),
 )
 _SUBJECT_OF_BEFORE = re.compile(r"^\W*(it|that|this|she|he|they|her|his|their|its)\b|^(它|她|他|那|这)", re.IGNORECASE)
 _FUNCTION_WORD = re.compile(r"\b(?:is|are|was|am|the|a|an|my|at|in|on|to|as|for|of|with|called)\s+|['’](?:m|s|re)\s+")
@@ -147,6 +147,11 @@ def _other_words(line: str, statement: str) -> tuple[list[tuple[int, str, str]],
             if not verb:  # where the new words begin cannot be told
                 continue
         place = line.lower().find(old.lower())
+        behind = line[place + len(old) :]
+        for length in range(len(new) - 1, 0, -1):  # “小学老师” for the “幼儿园” of “幼儿园老师”
+            if CJK.search(new) and behind.startswith(new[-length:]):
+                new = new[:-length]
+                break
         if place >= 0 and mentions(line, old.lower()) and not mentions(line, new.lower()):
             return [(place, line[place : place + len(old)], new)], True
     return [], False
@@ -184,7 +189,9 @@ def outdated(lines: list[str], statement: str, *, corrects: bool) -> str:
     best, most = "", 0.0
     for line in lines:
         alike = subject(line) & subject(statement) or topics(line) & topics(statement)
-        worth = _common(line, statement) if alike or is_ending(statement) else 0
+        named = [value for value in values_of(line) if value.kind == "name"]
+        ended = is_ending(statement) and all(mentions(statement, value.key) for value in named)
+        worth = _common(line, statement) if alike or ended else 0
         if worth and worth >= most and _may_change(line, statement) and not (is_name_line(line) or _QUOTE.search(line)):
             best, most = line, worth
     return best

@@ -9,18 +9,27 @@ from agents.llm.guided.asking import (
     asks_how,
     asks_of_the_user,
     asks_task,
+    asks_who,
     is_yes_no_question,
     parts_of,
     stands_alone,
 )
 from agents.llm.guided.labelling import answers, label_event
 from agents.llm.guided.model import Model
-from agents.llm.guided.notes import PERSONA, lines_of, notes_for
+from agents.llm.guided.notes import BEFORE, PERSONA, lines_of, notes_for
 from agents.llm.guided.recounting import recount
 from agents.llm.guided.remarks import openings, remark
 from agents.llm.guided.reply import NOTES, Reply
 from agents.llm.guided.searching import ARCHIVAL, BY_DATE, CONVERSATION, essence, found_nothing, search
-from agents.llm.guided.signs import asks_advice, introduces, is_about_food, is_caution, is_personal, is_sad
+from agents.llm.guided.signs import (
+    asks_advice,
+    introduces,
+    is_about_food,
+    is_caution,
+    is_on_topic,
+    is_personal,
+    is_sad,
+)
 from agents.llm.guided.situation import Done, Situation
 from agents.llm.guided.words import (
     clip,
@@ -108,17 +117,17 @@ def _answer(prompt: Prompt, situation: Situation, label: str, asked: str) -> Rep
         if asks_everything(asked) or not stems(asked or message):
             return Reply(why, text=recount(prompt, message))
         beginning = _openings("known", asked or message)
-        noted = (
-            stands_alone(asked) and overlap(asked, notes_for(prompt, asked, NOTES)) > 0
-        )  # what was said may be outdated
+        known = notes_for(prompt, asked, NOTES)
+        on_topic = any(is_on_topic(line, asked) for line in known.splitlines())
+        noted = on_topic or overlap(asked, known) > 0.3  # what was said before may be outdated
         return Reply(why, (remark("known", message), *_clock(situation)), past=not noted, openings=beginning)
     cautions = _cautions(prompt, situation)
     beginning = openings("caution", message) if cautions and is_about_food(message) else ()
     tasks = asks_advice(asked) or asks_task(asked) or asks_how(asked)
-    general = bool(asked) and (tasks or not is_personal(asked))
+    general = bool(asked) and (tasks or not asks_of_the_user(asked))
     remarks = (*((remark("general", message),) if general else ()), *cautions, *_clock(situation))
     any_number = label == "chat" and (general or not is_personal(message))
-    notes = not general or bool(cautions) or is_personal(asked)
+    notes = not general or bool(cautions) or asks_of_the_user(asked)
     past = notes or not stands_alone(asked)
     return Reply(why, remarks, any_number=any_number, notes=notes, past=past, openings=beginning)
 
@@ -183,7 +192,7 @@ def _kind(call: Done) -> str:
 
 def _openings(kind: str, message: str) -> tuple[str, ...]:
     """An answer about the user speaks to the user; an answer about anything else begins as it likes."""
-    if kind in ("known", "found") and not is_personal(message):
+    if kind in ("known", "found") and (not is_personal(message) or asks_who(message)):
         return ()
     if kind in ("known", "found") and is_yes_no_question(message):
         kind += "_yes_no"
@@ -194,9 +203,11 @@ def _openings(kind: str, message: str) -> tuple[str, ...]:
 
 def _cautions(prompt: Prompt, situation: Situation) -> tuple[str, ...]:
     """What the notes say about health and diet, again, where the user may get advice."""
-    if not parts_of(situation.text).asked:
+    asked = parts_of(situation.text).asked
+    if not asked or not (is_about_food(situation.text) or asks_advice(asked)):
         return ()
-    lines = [line for block in prompt.blocks if block.label != PERSONA for line in lines_of(block) if is_caution(line)]
+    standing = [line for block in prompt.blocks if block.label != PERSONA for line in lines_of(block)]
+    lines = [line for line in standing if is_caution(line) and not line.startswith(BEFORE)]
     return (remark("caution", situation.text, clip(" ".join(lines), 200)),) if lines else ()
 
 

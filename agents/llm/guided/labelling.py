@@ -133,6 +133,7 @@ def _is_of_their_life(prompt: Prompt, told: str) -> bool:
     return (
         is_personal(told)
         or any(mentions(notes, word) for word in words)
+        or any(word.startswith(name) for word in told.lower().split() for name in names(notes) if len(name) > 2)
         or bool(CJK.search(told) and overlap(told, notes))
     )
 

@@ -38,7 +38,7 @@ _VERB = re.compile(rf"^(?:i|we)\s+(?P<adverbs>(?:{_ADVERBS}\s+)*)(?P<verb>[a-z][
 _UNCHANGED_LIST = """
 can can't cannot could couldn't will won't would wouldn't may might must should used was were had did didn't got
 went came became began bought broke brought built caught chose cut drank drove ate fell felt found flew forgot
-gave grew hit heard held hurt kept knew left lent let lost made met paid put quit ran read said sang sat saw
+gave grew hit heard held hurt kept knew left lent let lost made met misspoke paid put quit ran read said sang sat saw
 sent set shut slept sold spent spoke spread stood swam taught thought threw told took understood upset wore won
 wrote woke grown
 """

@@ -33,7 +33,7 @@ _INTRODUCTION = _words(
 )
 _ADVICE = _words(
     r"^\W*((so|and|but|well|ok) )*(can|could|may|should|shall) (i|we)\b(?! (find|see|look))",
-    r"\b(what|where|which|how|when|who)\b.{0,40}\b(should|could|shall|would) (i|we)\b",
+    r"\b(what|where|which|how|when|who)\b.{0,40}\b(should|could|shall|would) ([A-Z]\w+ and |my \w+ and )?(i|we)\b",
     r"\b(recommend|suggest|advice|advise|ideas?)\b",
     "我们?(可以|能|能不能|可不可以|应该|该|要不要)|推荐|建议|主意|点子|什么[^，。？]{0,6}(好|合适)[呢啊]?[？?。]*$|有什么.{0,12}(办法|方法|窍门)",
 )
@@ -46,13 +46,14 @@ _STYLE = _words(
 )
 _HEALTH = _words(
     r"allerg|intoleran|diabet|co?eliac|vegetarian|vegan|pregnan|asthma|halal|kosher|gluten",
+    r"\bmigraines?\b|\bnever (eats?|drinks?|touch)|\bmakes? (me|them) (ill|sick)\b",
     r"\b(do(es)?n['’]t|do(es)? not|can['’]t|cannot|can not|must not|not) (eat|drink)\b",
     "不能?吃|不能?喝|血糖|过敏|不耐|糖尿|素食|怀孕|哮喘|忌口",
 )
 _FOOD = _words(
     r"\b(eat\w*|drink\w*|food|dinner|lunch|breakfast|brunch|dessert|snacks?|cook\w*|bak(e|ing)|recipes?|meals?)\b",
     r"\b(dish(es)?|menu|restaurants?|cafes?|order|cakes?|cheese|milk\w*|ice cream|pizza|pasta|soup|salad)\b",
-    r"\b(sauce|chocolate|wine|beer)\b",
+    r"\b(sauce|chocolate|wine|beer|picnic|party|barbecue|catering)\b",
     r"\b(can|could|may|should) i (have|try)\b",
     "吃|喝|菜|饭|餐|甜点|零食|食谱",
 )
@@ -69,6 +70,7 @@ _LASTING = _words(
     r"(a|an|from|allergic|vegan|vegetarian|married|divorced|single|moving|getting|\d+)\b",
     r"\b(my|our) [\w ]{2,30}\b(is|are|was|lives?|works?|has|have|plays?|studies|turns?|starts?|called|named)\b",
     r"^\W*((hi|hey|hello|hiya|evening|morning|yo)\W+)*(im|ive|studying|based in|working (at|as|in)|living in) \w",
+    "我是.{1,10}的(?=[，。]|$)|我在.{1,6}(?=[，。]|$)",
     "我[^，。？]{0,8}(喜欢|讨厌|爱|住|养|有[一两二三四五]|是[一个名]|叫|来自|每|学|教|在.{1,8}(工作|上班|上学)|打算|计划)",
     "我.{0,4}(过敏|吃素|怀孕)",
     "我的?(女儿|儿子|妈妈|爸爸|妻子|老婆|老公|丈夫|哥哥|弟弟|姐姐|妹妹|猫|狗|生日|朋友).{0,8}(叫|是|在|住|今年)",
@@ -82,7 +84,7 @@ _CORRECTION = _words(
     r"rather than|instead of|tell a lie|scratch that|make that|confused|confusing|my bad|slip)\b",
     r"\b(is|are|am|was|were|it['’]s|i['’]m|he['’]s|she['’]s|,|but|and) not\b|, not\b",
     r"\b(isn|aren|wasn)['’]t\b.*\b(it|he|she|i|they|but)\b",
-    "[说记搞弄写打讲看算]错|不对|其实|更正|纠正|口误|不是.{1,12}(是|，|。|$)|应该是",
+    "[说记搞弄写打讲看算][错混反]|不对|其实|更正|纠正|口误|不是.{1,12}(是|，|。|$)|应该是",
 )
 _CHANGE = _words(
     r"\b(now|no longer|any ?more|instead|moved|changed?|switched|became|become|quit|left|stopped|started|turned|"
@@ -90,9 +92,10 @@ _CHANGE = _words(
     r"rescheduled|dumped|broke up|split( up)?|is (history|over|gone)|retired|died|passed away|hired|fired|laid off|"
     r"raised|went up|cut (down|back)|reduced|increased|doubled|(down|up) to|hit|reached|put .{1,20} up|swapped|"
     r"replaced|upgraded|back to|no more|goodbye|cancell?ed|dropped|finished|took over|"
+    r"extended|more (days|weeks|months)|stolen|"
     r"(from|starting|since) (this|last|next) (week|month|year))\b",
     "现在|不再|搬到|搬去|搬走|搬家|改|换|变成|辞|离开|离了?婚|戒|已经|从今|推迟|提前|不.{1,8}了|涨|降|起要|分手|退休|去世|过世|毕业|"
-    "转到|转去|调到|升|取消|放弃|停了|关门|倒闭",
+    "转到|转去|调到|升|取消|放弃|停了|关门|倒闭|谈恋爱了|脱单|被.{0,3}偷|丢了|新买|只剩|减了",
 )
 _ENDING = _words(  # of somebody or something that is named
     r"\b(retired|died|passed away|left|moved out|dumped|broke up|split( up)?|is (history|over|gone)|quit|closed)\b",
@@ -117,13 +120,17 @@ _TOPICS = {  # what a person has one of: telling a new one makes the old line un
         r"\b(engineer|driver|lawyer|student|manager|developer|designer|accountant|chef)\b",
         "护士|老师|教师|医生|工程师|律师|司机|会计|程序员|学生|经理|工作|上班|就职|职业|跳槽|入职",
     ),
-    "marriage": _words(r"\b(single|married|divorced|engaged|widow\w*|separated)\b", "单身|已婚|未婚|结婚|离婚|订婚"),
+    "marriage": _words(
+        r"\b(single|married|divorced|engaged|widow\w*|separated)\b",
+        "单身|已婚|未婚|结婚|离婚|订婚|没.{0,2}对象|恋爱|脱单",
+    ),
     "age": _words(r"\b(years old|aged?|turned \d+|(i['’]m|i am) \d{1,2}(?= *(now|$|[.,]| and| years)))\b", "岁"),
     "birthday": _words(r"\bbirthdays?\b|\bturns? \d+|\b(was|is|were) born\b", "生日|出生"),
     "study": _words(
         r"\b(stud(y|ies|ied|ying)|majors?|degree|ph\.?d|thesis|supervis\w+|(my|what) field)\b",
-        "专业|主修|攻读|读研|读博|导师",
+        "专业|主修|攻读|读研|读博|导师|学院|[读学].{1,4}系",
     ),
+    "deadline": _words(r"\b(deadline|due|(done|finished|handed in|submitted) by|hand in|submit)\b", "截止|交稿|期限"),
     "origin": _words(r"\b(gr[eo]w up|childhood|(was|were|am) born|raised|come from|home ?town)\b", "长大|老家|出生"),
     "medicine": _words(
         r"\b(medic(ine|ation)s?|pills?|tablets?|ibuprofen|paracetamol|aspirin|insulin|antibiotics?|painkillers?)\b",
@@ -133,7 +140,14 @@ _TOPICS = {  # what a person has one of: telling a new one makes the old line un
     "diet": _words(r"\b(vegan|vegetarian|eats? (meat|fish))\b", "吃素|素食|吃荤"),
     "vehicle": _words(r"\b(car|van|bike|motorbike|scooter|truck|lorry)s?\b", "车"),
 }
-THINGS = {"study", "medicine", "rent", "diet", "vehicle"}  # topics that are the user's also where nobody is named
+THINGS = {
+    "study",
+    "medicine",
+    "rent",
+    "diet",
+    "vehicle",
+    "deadline",
+}  # topics that are the user's also where nobody is named
 
 
 def is_personal(text: str) -> bool:
@@ -218,7 +232,7 @@ def is_on_topic(line: str, question: str) -> bool:
     whom = relations(question) | {value.key for value in values_of(question) if value.kind == "name"}
     if whom:
         return any(mentions(line, one) for one in whom)
-    return not relations(_begin(line)) and _OF_A_THIRD.match(line) is None
+    return not relations(_begin(line)) and (_OF_A_THIRD.match(line) is None or bool(topics(line.split()[0])))
 
 
 def relations(text: str) -> set[str]:

@@ -68,8 +68,9 @@ def is_covered(unit: str, text: str, enough: float = 0.5) -> bool:
 
 def is_written(unit: str, line: str) -> bool:
     """Whether a line that was written says the unit; of one that denies a value, it needs no more than the new one."""
-    denies = len(affirmed_values(unit)) < len(values_of(unit))
-    return is_covered(unit, line, 0 if denies else 0.5)
+    affirmed = affirmed_values(unit)
+    denies = len(affirmed) < len(values_of(unit))
+    return is_covered(unit, line, 0 if denies else 0.2 if affirmed else 0.5)
 
 
 def covers_all(message: str, text: str, *, endings: bool) -> bool:

@@ -29,6 +29,7 @@ from agents.llm.types import Prompt, PromptBlock
 
 APPEND, REPLACE, INSERT = "core_memory_append", "core_memory_replace", "archival_memory_insert"
 MAX_LINES = 8  # lines of a block the model may choose among
+_CALL_ME = re.compile(r"^(?:请)?(?:叫我|我叫)[^，。]{1,6}[，。](?=.)")
 _FIRST_PERSON = re.compile(r"\b(I|my|My|me|we|We|our|us)\b|我")
 _STORE_REQUEST = re.compile(
     r"^.{0,60}?\b(archive|archival memory|note|memory|this down|for later|this)\b\s*[:：]\s*(?P<rest>.+)$"
@@ -52,6 +53,8 @@ def write_next(prompt: Prompt, model: Model, told: str, label: str, written: lis
     """
     statement = stripped(told)
     left = [unit for unit in units_to_write(statement) if not any(is_written(unit, text) for text in written)]
+    if written:
+        left = [unit for unit in left if _says_something(unit, given_name(statement))]
     block = writable_block(prompt, PERSONA if label == "style" else HUMAN)
     if block and label != "style" and _can(prompt, REPLACE):
         for unit in left:
@@ -242,7 +245,7 @@ def restated(statement: str) -> str:
     """What was told in the user's own words, a line for each thing that says something: never wrong, if not pretty."""
     units = [without_lead(unit) for unit in units_to_write(statement)]
     name = given_name(statement)
-    telling = [unit for unit in units if _says_something(unit, name)]
+    telling = [_CALL_ME.sub("", unit) for unit in units if _says_something(unit, name)]
     return "\n".join(as_note(unit) for unit in telling or units)
 
 
