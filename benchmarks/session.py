@@ -1,6 +1,6 @@
 """Whole talks with the model that is set: what an agent knows at the end of ten turns, and what it answered on the way.
 
-    python benchmarks/session.py [--sessions NAME ...] [--set seen|fresh|last] [--verbose] [--json OUT]
+    python benchmarks/session.py [--sessions NAME ...] [--set SET] [--verbose] [--json OUT]
 
 Starts the whole product in a temporary data folder, as `benchmarks/evals.py` does. Each session of
 `benchmarks/data/sessions.jsonl` is a fresh agent with the page's first persona and first human block. Its turns are
@@ -47,7 +47,9 @@ CLAIM = re.compile(
     r"(I know that )?(you|your|you['’]re)\b(?! (can|could|may|might|should|would))|[你您](?!可以|可能|应该|能)",
     re.IGNORECASE,
 )
-SETS = ("seen", "fresh", "last", "third", "fourth", "fifth")  # TODO
+# In the order in which they were written, each after the rules had been mended for those before it. The last three are
+# by somebody who had not read the rules, and tell changes mostly in other words than what they change.
+SETS = ("seen", "fresh", "last", "third", "fourth", "fifth")
 OUTCOMES = ("kept", "lost", "wrong", "contradictory")
 
 

@@ -4,8 +4,8 @@
 
 The first small call labels the event, a second one writes what the function needs; everything that can be known without
 the model is not left to it: what a message tells and asks (`asking`), which value of a line it corrects (`values`,
-`correcting`), whether a note covers what was told (`units`), and all that is known (`recounting`). The engine
-above sees the same pieces and the same `Completion` as from any other mode.
+`correcting`), whether a note covers what was told (`units`), how what was told reads as a note (`restating`), and all
+that is known (`recounting`). The engine above sees the same pieces and the same `Completion` as from any other mode.
 """
 
 import json

@@ -14,7 +14,7 @@ _ASKING = re.compile(
     re.IGNORECASE,
 )
 _ASKING_OF_ME = re.compile(
-    r"(?:^|[:,;] )(?:(?:and|so|but|then|ok|well) )*(?:what|who|where|when|how (?:old|many|much|long|often))"
+    r"(?:^|[:,;] )(?:(?:and|so|but|then|ok|well) )*(?:what|who|where|(?:since )?when|how (?:old|many|much|long|often))"
     r"(?:['’]?s| is| are| am| do| did| does)? (?:i|my)\b",
     re.IGNORECASE,
 )
@@ -92,7 +92,7 @@ _ALL = re.compile(
     r"|\b(sum (me |it )?up|recap|summari[sz]e|describe)\b.{0,25}\b(me|my (situation|life|details|data)|so far)\b"
     r"|\b(what|everything|anything|all)\b.{0,20}\byou (have |had |['’]ve )?"
     r"(got|picked up|written down|noted|stored|remembered)\b(?=.{0,20}\b(me|so far)\b|\W*$)"
-    r"|\b(say|tell \w+) about me\b|\b(introduce|introducing|present|presenting) me to\b"
+    r"|\bhow well do you know me\b|\b(say|tell \w+) about me\b|\b(introduce|introducing|present|presenting) me to\b"
     r"|\bin your (notes|memory)\b.{0,20}\bme\b|\byou (know|remember|have)\b.{0,12}\b(about|of) my life\b"
     r"|把?你(知道|记得|了解).{0,6}我的.{0,6}[都全].{0,3}(讲|说|列|告诉)"
     r"|(你[^，。]{0,4}|还)(知道|了解|记得|记住了?|掌握)(了|着)?(一?些)?(关于)?我的?(什么|哪些|多少|些什么|所有|全部|一切)?"

@@ -85,8 +85,8 @@ def _common(line: str, statement: str) -> float:
 
 
 def _may_change(line: str, statement: str) -> bool:
-    """What is planned leaves what is so now, and the other way round."""
-    return is_plan(statement) == is_plan(line)
+    """What is planned leaves what is so now."""
+    return is_plan(line) or not is_plan(statement)
 
 
 def _exchanges(line: str, statement: str, corrects: bool) -> tuple[list[tuple[int, str, str]], bool]:
@@ -188,7 +188,10 @@ def outdated(lines: list[str], statement: str, *, corrects: bool) -> str:
         return ""
     best, most = "", 0.0
     for line in lines:
-        alike = subject(line) & subject(statement) or topics(line) & topics(statement)
+        same_topic = (
+            topics(line) & topics(statement) if len(stems(line)) > 1 else set()
+        )  # “Nurse.” is of whom stands before
+        alike = subject(line) & subject(statement) or same_topic
         named = [value for value in values_of(line) if value.kind == "name"]
         ended = is_ending(statement) and all(mentions(statement, value.key) for value in named)
         worth = _common(line, statement) if alike or ended else 0

@@ -26,9 +26,12 @@ from agents.llm.guided.signs import (
     introduces,
     is_about_food,
     is_caution,
+    is_change,
+    is_correction,
     is_on_topic,
     is_personal,
     is_sad,
+    topics,
 )
 from agents.llm.guided.situation import Done, Situation
 from agents.llm.guided.words import (
@@ -117,18 +120,16 @@ def _answer(prompt: Prompt, situation: Situation, label: str, asked: str) -> Rep
         if asks_everything(asked) or not stems(asked or message):
             return Reply(why, text=recount(prompt, message))
         beginning = _openings("known", asked or message)
-        known = notes_for(prompt, asked, NOTES)
-        on_topic = any(is_on_topic(line, asked) for line in known.splitlines())
-        noted = on_topic or overlap(asked, known) > 0.3  # what was said before may be outdated
-        return Reply(why, (remark("known", message), *_clock(situation)), past=not noted, openings=beginning)
+        past = not _was_said_otherwise(prompt, situation, asked)
+        return Reply(why, (remark("known", message), *_clock(situation)), past=past, openings=beginning)
     cautions = _cautions(prompt, situation)
     beginning = openings("caution", message) if cautions and is_about_food(message) else ()
     tasks = asks_advice(asked) or asks_task(asked) or asks_how(asked)
     general = bool(asked) and (tasks or not asks_of_the_user(asked))
-    remarks = (*((remark("general", message),) if general else ()), *cautions, *_clock(situation))
     any_number = label == "chat" and (general or not is_personal(message))
     notes = not general or bool(cautions) or asks_of_the_user(asked)
     past = notes or not stands_alone(asked)
+    remarks = (*((remark("general", message),) if general and past else ()), *cautions, *_clock(situation))
     return Reply(why, remarks, any_number=any_number, notes=notes, past=past, openings=beginning)
 
 
@@ -199,6 +200,15 @@ def _openings(kind: str, message: str) -> tuple[str, ...]:
     if kind == "saved":
         kind = "met" if introduces(message) else "sad" if is_sad(message) else "saved"
     return openings(kind, message)
+
+
+def _was_said_otherwise(prompt: Prompt, situation: Situation, asked: str) -> bool:
+    """Whether the notes say what is asked, and something about it changed: what was said before it would mislead."""
+    said = [line.text for line in situation.conversation if line.speaker == "user"]
+    changed = [text for text in said if is_change(text) or is_correction(text)]
+    notes = notes_for(prompt, asked, NOTES)
+    noted = overlap(asked, notes) > 0.3 or any(is_on_topic(line, asked) for line in notes.splitlines())
+    return noted and any(overlap(asked, text) > 0 or topics(text) & topics(asked) for text in changed)
 
 
 def _cautions(prompt: Prompt, situation: Situation) -> tuple[str, ...]:

@@ -33,6 +33,11 @@ from agents.llm.types import Prompt
 
 READING = ("chat", "known", "find", "past")
 TELLING = ("chat", "new", "changed", "style", "save", "find", "past")
+_OF_THE_DAY = re.compile(
+    r"\b(today|tonight|right now|yesterday|this (morning|afternoon|evening)|so (tired|bored|hungry)|feel(s|ing)?)\b"
+    r"|今天|今晚|昨天|刚才|好累",
+    re.IGNORECASE,
+)
 _LABEL_NOTES = 300  # characters; longer notes make the model take everything for new
 
 
@@ -70,12 +75,17 @@ def _telling(prompt: Prompt, situation: Situation, model: Model, text: str) -> s
     if label == "save" and not asks_to_keep(text):
         label = "new"
     different = is_change(text) and overlap(text, notes_for(prompt, text, 600)) > 0.2
-    told = introduces(text) or is_lasting(text) or tells_plan(text) or different
+    told = introduces(text) or is_lasting(text) or tells_plan(text) or different or _tells_more(text)
     if told and (label in ("chat", "past") or (label == "find" and not is_command(text))):
         return "new"
     if label == "style" and not sets_style(text):
         return "changed" if is_correction(text) else "new" if told or is_personal(text) else "chat"
     return label
+
+
+def _tells_more(text: str) -> bool:
+    """Whether the speaker says several things of themselves that need not be over tomorrow."""
+    return is_personal(text) and len(stems(text)) > 3 and not _OF_THE_DAY.search(text)
 
 
 def _where_answer_is(prompt: Prompt, situation: Situation, model: Model, label: str) -> str:

@@ -20,10 +20,11 @@ _INTRODUCTION = re.compile(
     r"|^\W*(?:(?:[Hh]i|[Hh]ello|[Hh]ey|[Gg]ood (?:morning|afternoon|evening)|[Ee]vening|[Mm]orning)\b\W*)*"
     r"(?P<here>(?!Nobody|All|Still|Right|Good)[A-Z][\w'’-]+) here\b"
     r"|(?:^|[.!] )(?P<list>[^\W\d_]{2,}), \d{1,2}(?=,)"
+    r"|\b(?:intro\w*|background)\b[^:]{0,25}: (?P<intro>(?:Dr\. )?[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*)(?=,)"
     r"|\bme \((?P<me>[A-Z][\w'’-]+)\)|\bit['’]s (?P<its>[A-Z][\w'’-]+)(?=[^.!?]*\bname\b)"
     r"|\b(?:I['’]?m|I am|i['’]?m|i am) (?P<weak>[A-Z][\w'’-]*(?: [A-Z][\w'’-]+)?)(?=\W*$|[.,!;]| and\b)"
     rf"|我是(?P<weak_cjk>[{_SURNAMES}][\u4e00-\u9fff]{{1,2}})(?<![生员师人家者手工])(?=[，。！,.!\s]|$)"
-    r"|(?:我叫|我的名字是|我的名字叫|叫我)(?P<cjk>[\u4e00-\u9fff·]{1,6}?)(?=[，。！？,.!?\s]|就|吧|好了|$)"
+    r"|(?:我叫|我的名字是|我的名字叫|叫我|(?:(?<=^)|(?<=[，。！]))名字叫)(?P<cjk>[\u4e00-\u9fff·]{1,6}?)(?=[，。！？,.!?\s]|就|吧|好了|$)"
 )
 _DEMONYM = re.compile(r"(ese|ish|ench|utch|eek|elsh|wiss|zech|thai|erman|[aeilrst]ian|ican|ussian|talian)s?$", re.I)
 _HEADING = re.compile(r"(user['’]?s? )?name\s*[:：]|姓名\s*[:：]|名字\s*[:：]", re.IGNORECASE)
@@ -35,7 +36,7 @@ def given_name(message: str) -> str:
         name = next(
             (
                 match.group(key)
-                for key in ("name", "cjk", "weak_cjk", "low", "here", "list", "me", "its")
+                for key in ("name", "cjk", "weak_cjk", "low", "here", "list", "intro", "me", "its")
                 if match.group(key)
             ),
             "",

@@ -13,7 +13,7 @@ MAX_NOTE = 400  # weight
 _LEAD = re.compile(
     r"^\W*((and|but|so|well|oh|ah|also|plus|anyway|hi|hello|hey|hiya|(let me|to) introduce myself|actually|"
     r"by the way|btw|honestly|you know|(great|good|bad|big) news|guess what|to be honest|for the record|fyi|"
-    r"just so you know|lol|haha|hmm|ok(ay)?|yes|yeah|no|now)\b[^\w“\"'‘]*)+(?=\S)",
+    r"just so you know|lol|haha|hmm|(ok(ay)?|yes|yeah|no|now)(?=[,.!]))\b[^\w“\"'‘]*)+(?=\S)",
     re.IGNORECASE,
 )
 _LEAD_ZH = re.compile(
@@ -32,7 +32,7 @@ _STARTS = (  # in this order; the first that fits
     (re.compile(r"^(?:my|our) ", re.I), ""),
 )
 _NOW = re.compile(
-    r",? (?:right now|now|these days|nowadays|at the moment)(?=[.!]*$)|^(?:而且)?(?:现在|目前)", re.I
+    r",? (?:right now|by now|now|these days|nowadays|at the moment)(?=[.!]*$)|^(?:而且)?(?:现在|目前)", re.I
 )  # a note lasts
 _VERB = re.compile(rf"^(?:i|we)\s+(?P<adverbs>(?:{_ADVERBS}\s+)*)(?P<verb>[a-z][a-z'’]*)\b", re.I)
 _UNCHANGED_LIST = """
@@ -91,6 +91,12 @@ def as_note(told: str) -> str:
 
 
 def _english(text: str) -> str:
+    text = re.sub(
+        r"(?<=\w )i (was|am)\b",
+        lambda match: {"was": "they were", "am": "they are"}[match[1].lower()],
+        text,
+        flags=re.I,
+    )
     bare = re.sub(
         r"^(?:im|ive)\b",
         lambda match: "I'm" if match.group().lower() == "im" else "I've",

@@ -27,7 +27,7 @@ _RELATIONS = _words(
 )
 _INTRODUCTION = _words(
     r"\b(my name is|my name['’]s|call me|(i['’]?m|i am|this is|it['’]s) (?-i:[A-Z][a-z]+)(?! (time|day)))\b",
-    r"(?:^|[.!] )[^\W\d_]{2,}, \d{1,2}(?=,)|\b[A-Z]\w+ here\b|\bme \([A-Z]\w+\)",
+    r"(?:^|[.!] )[^\W\d_]{2,}, \d{1,2}(?=,)|\b[A-Z]\w+ here\b|\b(intro\w*|background)\b[^:]{0,25}:|\bme \([A-Z]\w+\)",
     r"\b(me llamo|je m['’]appelle|ich heiße|mein name ist|mi chiamo|meu nome é)\b",
     "我叫|我的名字|我姓|叫我",
 )
@@ -81,7 +81,7 @@ _OF_ONES_OWN = re.compile(r"^\W*(my|our|it|it['’]s|that|moved|turned|quit|star
 _CORRECTION = _words(
     r"^\W*(no|wait|no wait)\b[, ]",
     r"\b(actually|sorry|oops|whoops|wrong|mistaken?|mixed|misspoke|mistyped|typo|typed|meant|correct(ion|ed)?|in fact|"
-    r"rather than|instead of|tell a lie|scratch that|make that|confused|confusing|my bad|slip)\b",
+    r"rather than|instead of|tell a lie|scratch that|make that|confused|confusing|my bad|silly me|slip)\b",
     r"\b(is|are|am|was|were|it['’]s|i['’]m|he['’]s|she['’]s|,|but|and) not\b|, not\b",
     r"\b(isn|aren|wasn)['’]t\b.*\b(it|he|she|i|they|but)\b",
     "[说记搞弄写打讲看算][错混反]|不对|其实|更正|纠正|口误|不是.{1,12}(是|，|。|$)|应该是",
@@ -90,7 +90,7 @@ _CHANGE = _words(
     r"\b(now|no longer|any ?more|instead|moved|changed?|switched|became|become|quit|left|stopped|started|turned|"
     r"used to|gave up|given up|sold|from now on|got (married|divorced|engaged)|divorced|these days|nowadays|postponed|"
     r"rescheduled|dumped|broke up|split( up)?|is (history|over|gone)|retired|died|passed away|hired|fired|laid off|"
-    r"raised|went up|cut (down|back)|reduced|increased|doubled|(down|up) to|hit|reached|put .{1,20} up|swapped|"
+    r"raised|went up|cut (down|back)|reduced|increased|doubled|(down|up) to|hit|reached|put .{1,20} (up|off)|swapped|"
     r"replaced|upgraded|back to|no more|goodbye|cancell?ed|dropped|finished|took over|"
     r"extended|more (days|weeks|months)|stolen|"
     r"(from|starting|since) (this|last|next) (week|month|year))\b",
@@ -130,6 +130,8 @@ _TOPICS = {  # what a person has one of: telling a new one makes the old line un
         r"\b(stud(y|ies|ied|ying)|majors?|degree|ph\.?d|thesis|supervis\w+|(my|what) field)\b",
         "专业|主修|攻读|读研|读博|导师|学院|[读学].{1,4}系",
     ),
+    "savings": _words(r"\b(savings?|saved|put .{1,20} aside)\b", "存款|存了|攒"),
+    "wedding": _words(r"\b(weddings?|marry(ing)?|marries|getting married)\b", "婚礼|结婚"),
     "deadline": _words(r"\b(deadline|due|(done|finished|handed in|submitted) by|hand in|submit)\b", "截止|交稿|期限"),
     "origin": _words(r"\b(gr[eo]w up|childhood|(was|were|am) born|raised|come from|home ?town)\b", "长大|老家|出生"),
     "medicine": _words(
@@ -138,9 +140,11 @@ _TOPICS = {  # what a person has one of: telling a new one makes the old line un
     ),
     "rent": _words(r"\b(rent|landlord|landlady|pay for (the|my) (flat|apartment|room|house))\b", "房租|租金|房东|合租"),
     "diet": _words(r"\b(vegan|vegetarian|eats? (meat|fish))\b", "吃素|素食|吃荤"),
-    "vehicle": _words(r"\b(car|van|bike|motorbike|scooter|truck|lorry)s?\b", "车"),
+    "vehicle": _words(r"\b(car|van|bike|motorbike|scooter)s?\b", "车"),
 }
 THINGS = {
+    "savings",
+    "wedding",
     "study",
     "medicine",
     "rent",

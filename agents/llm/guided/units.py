@@ -15,7 +15,7 @@ _PLEASE_REMEMBER = re.compile(
 _WRONG = (
     r"(i|i['’]ve) (just )?(got|had|said|told you|wrote|mixed|made|have to|need to|must|was)\b[^:.!?;,]{0,30}"
     r"\b(wrong|up|mistaken?|error|incorrectly|myself)\b( \w+){0,2}|i (misspoke|lied)|"
-    r"(i )?typ(ed|o)( too fast| that wrong)?|tell a lie|scratch that|my bad|"
+    r"(i )?typ(ed|o)( too fast| that wrong)?|tell a lie|scratch that|my bad|silly me|"
     r"that was wrong|that['’]s (not right|wrong)"
 )
 _WRONG_ZH = r"(刚才|刚刚|前面|之前)?我?(刚才|刚刚|前面|之前)?(说|记|搞|弄|写|打|讲)错(字|了|的)*"

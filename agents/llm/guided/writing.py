@@ -52,9 +52,12 @@ def write_next(prompt: Prompt, model: Model, told: str, label: str, written: lis
     `written`: what was written for this message before. None if nothing is left. At most one model call.
     """
     statement = stripped(told)
-    left = [unit for unit in units_to_write(statement) if not any(is_written(unit, text) for text in written)]
-    if written:
-        left = [unit for unit in left if _says_something(unit, given_name(statement))]
+    left = [
+        unit
+        for unit in units_to_write(statement)
+        if not written
+        or (not any(is_written(unit, text) for text in written) and _says_something(unit, given_name(statement)))
+    ]
     block = writable_block(prompt, PERSONA if label == "style" else HUMAN)
     if block and label != "style" and _can(prompt, REPLACE):
         for unit in left:
