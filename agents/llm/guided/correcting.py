@@ -81,7 +81,7 @@ def _common(line: str, statement: str) -> float:
     same = topics(statement) & topics(line)
     if not worth and not is_of_the_speaker(statement):  # somebody else's age is on the topic of the user's
         same = set() if relations(f"{statement} {line}") else same & THINGS
-    return worth + len(same)
+    return worth + 1.5 * len(same)
 
 
 def _may_change(line: str, statement: str) -> bool:

@@ -117,6 +117,7 @@ _TOPICS = {  # what a person has one of: telling a new one makes the old line un
     ),
     "work": _words(
         r"\b(works?|worked|working|jobs?|quit|hired|employ\w+|occupation|profession|career|nurse|teacher|doctor)\b",
+        r"\b(i['’]m|i am|joined|started) (now )?(at|with) (?-i:[A-Z])",
         r"\b(engineer|driver|lawyer|student|manager|developer|designer|accountant|chef)\b",
         "护士|老师|教师|医生|工程师|律师|司机|会计|程序员|学生|经理|工作|上班|就职|职业|跳槽|入职",
     ),

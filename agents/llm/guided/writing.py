@@ -16,6 +16,7 @@ from agents.llm.guided.signs import (
     introduces,
     is_change,
     is_correction,
+    is_ending,
     is_of_somebody_else,
     is_of_the_speaker,
     is_personal,
@@ -64,7 +65,7 @@ def write_next(prompt: Prompt, model: Model, told: str, label: str, written: lis
             exchange = correction(_standing_lines(block), unit, corrects=is_correction(told))
             if exchange and len(block.value) - len(exchange.old) + len(exchange.new) <= block.limit:
                 return _replace(block, exchange.old, exchange.new)
-        for unit in left:
+        for unit in sorted(left, key=is_ending):  # what is so now takes the place of what is over
             change = _change(block, unit, corrects=is_correction(told))
             if change:
                 return change
@@ -76,12 +77,20 @@ def write_next(prompt: Prompt, model: Model, told: str, label: str, written: lis
 
 def _change(block: PromptBlock, unit: str, *, corrects: bool) -> Write | None:
     """The line that the unit makes untrue gives way to it; what was so before is kept as that, unless it was wrong."""
-    old = outdated(_standing_lines(block), unit, corrects=corrects)
+    lines = [line for line in _standing_lines(block) if relations(unit) or not _is_of_a_relative(block, line)]
+    old = outdated(lines, unit, corrects=corrects)
     note = as_note(unit)
     if not old or holds(block.value, note):
         return None
     new = _apart(block, old, in_place_of(old, note, unit) or as_before(old, note))
     return _replace(block, old, new) if len(block.value) - len(old) + len(new) <= block.limit else None
+
+
+def _is_of_a_relative(block: PromptBlock, sentence: str) -> bool:
+    """Whether a sentence stands behind one about somebody: the “Nurse.” of “Wife: Petra. Nurse.”."""
+    line = next((line for line in block.value.splitlines() if sentence in line), "")
+    before = line.partition(sentence)[0]
+    return bool(before and relations(before))
 
 
 def takes_back(prompt: Prompt, told: str) -> bool:

@@ -387,6 +387,20 @@ def test_what_is_told_beside_a_change_is_written_as_well() -> None:
     assert step(prompt(told, *done, human=human), model) == (APPEND, {"label": "human", "content": "Eats fish again."})
 
 
+def test_what_is_so_now_takes_the_place_of_what_is_over() -> None:
+    told = says("I quit Siemens, I'm at Bosch now.")
+    model = SmallModel(label=["changed"])
+    arguments = step(prompt(told, human="Name: Rosa.\nWorks at Siemens.\nHas twins."), model)[1]
+    assert arguments["old_content"] == "Works at Siemens." and "Bosch" in arguments["new_content"]
+
+
+def test_a_job_of_a_relative_is_not_the_users() -> None:
+    human = "Job: baker in Brno.\nWife: Petra. Occupation: nurse. Son: Filip.\nDrives an old Skoda."
+    model = SmallModel(label=["changed"])
+    arguments = step(prompt(says("I'm a truck driver now."), human=human), model)[1]
+    assert arguments["old_content"] == "Job: baker in Brno."
+
+
 @pytest.mark.parametrize(
     ("told", "line"),
     [
