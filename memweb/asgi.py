@@ -16,6 +16,7 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from daphne.ws_protocol import WebSocketProtocol  # noqa: E402
 from django.core.handlers.asgi import ASGIHandler  # noqa: E402
+from django.db import close_old_connections  # noqa: E402
 from servestatic.middleware import ServeStaticMiddleware  # noqa: E402
 from twisted.web.http import HTTPChannel, Request  # noqa: E402
 
@@ -27,7 +28,7 @@ from memweb.large_bodies import piece_by_piece  # noqa: E402
 
 
 class Threads:
-    """Those in which requests are worked on: one for each at a time, and used again. A new one for each, with a new
+    """Those in which pages are worked on: one for each at a time, and used again. A new one for each, with a new
     connection object to the database in it, cost a fifth of a page."""
 
     MOST_IDLE = 20  # beyond, a thread ends with its request
@@ -38,7 +39,7 @@ class Threads:
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
         """All that Django does for a request in a thread is done in the same, which is nobody else's meanwhile."""
-        thread = self.idle.pop() if self.idle else ThreadPoolExecutor(1, "request")
+        thread = self.idle.pop() if self.idle else ThreadPoolExecutor(1, "page")
         try:
             async with ThreadSensitiveContext(executor=thread):
                 yield
@@ -46,6 +47,7 @@ class Threads:
             thread.submit(self._put_back, thread)  # a view may still be at work for a browser that has gone
 
     def _put_back(self, thread: ThreadPoolExecutor) -> None:
+        close_old_connections()  # which Django does, unless the browser left in the middle
         if len(self.idle) < self.MOST_IDLE:
             self.idle.append(thread)
         else:
@@ -81,8 +83,11 @@ async def http_application(scope: dict[str, Any], receive: Any, send: Any) -> No
     """Probes; pages and the doors for programs, each with its own middleware."""
     if await health.answer(scope["path"], send):
         return
+    if is_for_programs(scope["path"]):  # a door that is made of others may end before they do
+        await programs(scope, receive, send)
+        return
     async with threads.one():
-        await (programs if is_for_programs(scope["path"]) else pages)(scope, receive, send)
+        await pages(scope, receive, send)
 
 
 application = ProtocolTypeRouter(

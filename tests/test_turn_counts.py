@@ -25,7 +25,7 @@ def test_what_one_message_takes(agent: Agent, client: Client, alice: User, serve
     client.force_login(alice)
     count(agent, client)
     counts = count(agent, client)
-    assert counts.statements_of_the_request + counts.statements_of_the_run <= 21
+    assert counts.statements_of_the_request + counts.statements_of_the_run <= 22
     assert counts.compiled_prompts == 1
     assert counts.tls_contexts == 0
 

@@ -188,9 +188,8 @@ def outdated(lines: list[str], statement: str, *, corrects: bool) -> str:
         return ""
     best, most = "", 0.0
     for line in lines:
-        same_topic = (
-            topics(line) & topics(statement) if len(stems(line)) > 1 else set()
-        )  # “Nurse.” is of whom stands before
+        # A single word, as “Nurse.”, is of whoever stands before it.
+        same_topic = topics(line) & topics(statement) if len(stems(line)) > 1 else set()
         alike = subject(line) & subject(statement) or same_topic
         named = [value for value in values_of(line) if value.kind == "name"]
         ended = is_ending(statement) and all(mentions(statement, value.key) for value in named)

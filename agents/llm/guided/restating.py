@@ -31,9 +31,10 @@ _STARTS = (  # in this order; the first that fits
     (re.compile(r"^(?:i|we)['’]ll ", re.I), "Will "),
     (re.compile(r"^(?:my|our) ", re.I), ""),
 )
+# A note lasts, and “now” does not.
 _NOW = re.compile(
     r",? (?:right now|by now|now|these days|nowadays|at the moment)(?=[.!]*$)|^(?:而且)?(?:现在|目前)", re.I
-)  # a note lasts
+)
 _VERB = re.compile(rf"^(?:i|we)\s+(?P<adverbs>(?:{_ADVERBS}\s+)*)(?P<verb>[a-z][a-z'’]*)\b", re.I)
 _UNCHANGED_LIST = """
 can can't cannot could couldn't will won't would wouldn't may might must should used was were had did didn't got

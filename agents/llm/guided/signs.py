@@ -143,16 +143,8 @@ _TOPICS = {  # what a person has one of: telling a new one makes the old line un
     "diet": _words(r"\b(vegan|vegetarian|eats? (meat|fish))\b", "吃素|素食|吃荤"),
     "vehicle": _words(r"\b(car|van|bike|motorbike|scooter)s?\b", "车"),
 }
-THINGS = {
-    "savings",
-    "wedding",
-    "study",
-    "medicine",
-    "rent",
-    "diet",
-    "vehicle",
-    "deadline",
-}  # topics that are the user's also where nobody is named
+# Topics that are the user's also where nobody is named.
+THINGS = {"study", "medicine", "rent", "diet", "vehicle", "deadline", "savings", "wedding"}
 
 
 def is_personal(text: str) -> bool:
