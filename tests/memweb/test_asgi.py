@@ -1,13 +1,16 @@
 """The door of pages: static files in front of the middleware, and a page in one go in one thread."""
 
+import asyncio
+import threading
+import time
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from asgiref.sync import SyncToAsync, async_to_sync
+from asgiref.sync import SyncToAsync, async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
 
-from memweb.asgi import pages
+from memweb.asgi import Threads, pages
 
 make_communicator: Any = ApplicationCommunicator  # asgiref gives it no types
 HEADERS = [(b"host", b"localhost")]
@@ -49,3 +52,27 @@ def test_a_static_file_is_answered_with_what_protects_it() -> None:
     headers, body = async_to_sync(answer)("/static/css/base.css")
     assert headers["status"] == "200" and headers["content-type"].startswith("text/css") and b"--accent" in body
     assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "same-origin")
+
+
+def test_a_thread_is_used_again_when_its_page_is_done() -> None:
+    threads, leave = Threads(), threading.Event()
+
+    async def page(work: Any) -> Any:
+        async with threads.one():
+            return await sync_to_async(work)()
+
+    async def left_in_the_middle() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(page(lambda: leave.wait(60)), 0.1)
+
+    first = async_to_sync(page)(threading.get_ident)
+    while not threads.idle:
+        time.sleep(0.01)
+    asyncio.run(left_in_the_middle())
+    assert not threads.idle  # its view is still at work
+    second = async_to_sync(page)(threading.get_ident)
+    leave.set()
+    while len(threads.idle) < 2:
+        time.sleep(0.01)
+    assert first != second
+    assert async_to_sync(page)(threading.get_ident) in (first, second)
