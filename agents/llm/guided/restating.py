@@ -65,7 +65,7 @@ _INSIDE = {
     "our": "their",
     "ours": "theirs",
 }
-_WORDS_INSIDE = "|".join(sorted(_INSIDE, key=len, reverse=True)).replace("'", "['’]?")
+_WORDS_INSIDE = "|".join(sorted(_INSIDE, key=len, reverse=True)).replace("'", "['’]")
 _WORD = re.compile(rf"(?<![\w'’])(?:{_WORDS_INSIDE})(?![\w'’])", re.I)
 _OTHER_LANGUAGE = re.compile(
     r"\b(ich|mein\w*|mir|mich|wir|unser\w*|je|mon|moi|nous|notre|yo|mis?|nosotros|eu|meu|minha|io|mio|miei|ik|mijn|jag|ja)\b",
@@ -133,8 +133,7 @@ def _third_person(verb: str) -> str:
 
 
 def _of_them(match: re.Match[str]) -> str:
-    word = match.group().lower().replace("’", "'")
-    return _INSIDE.get(word) or _INSIDE[word[:1] + "'" + word[1:]]
+    return _INSIDE[match.group().lower().replace("’", "'")]
 
 
 def _chinese(text: str) -> str:

@@ -22,6 +22,8 @@ from agents.llm.guided.restating import as_note
         ("我现在改成晚上跑步了", "改成晚上跑步了。"),
         ("im a welder, my sister helps me", "A welder, their sister helps them."),
         ("So, by the way, my dog is called Bo.", "Dog is called Bo."),
+        ("My sister was ill, and we were sad as well.", "Sister was ill, and they were sad as well."),
+        ("My id is new and I’m glad.", "Id is new and they are glad."),
         ("We have two kids.", "Has two kids."),
         ("Red wine gives me migraines, so I never touch it.", "Red wine gives them migraines, so they never touch it."),
         ("Our landlord put the rent up to 2,450.", "Landlord put the rent up to 2,450."),
