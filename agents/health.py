@@ -29,7 +29,7 @@ KEPT_SECONDS = 5.0  # who asks more often gets the last answer
 LEAST_FREE = 500 * 2**20  # bytes
 LOOKED = "looked-after-at"  # the reaper's last look, in seconds since 1970
 EMBEDDED = "passages-embedded-at"  # likewise
-LOOK_PATIENCE = 30.0  # seconds; the clock has it look every five
+LOOK_PATIENCE = 75.0  # seconds; the clock has it look every thirty
 EMBED_PATIENCE = timedelta(minutes=10)
 WORKER_PATIENCE = 1.0  # seconds in which a worker says that it is there
 ALIKE = ("SECRET_KEY", "EMBEDDINGS", "EMBEDDING_MODEL", "EMBEDDING_DIMENSION")
@@ -126,7 +126,7 @@ def _workers() -> str:
 
 def _clock() -> str:
     ago = time.time() - float(cache.get(LOOKED, 0))
-    return "" if ago < LOOK_PATIENCE else "The reaper has not looked for half a minute: beat or its worker is away."
+    return "" if ago < LOOK_PATIENCE else "The reaper has not looked for a minute: beat or its worker is away."
 
 
 def _disk() -> str:

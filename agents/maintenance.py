@@ -23,18 +23,21 @@ EXCHANGE_PAUSE = timedelta(seconds=60)  # a slice of work on new vectors takes a
 INGEST_PATIENCE = timedelta(seconds=60)  # a batch of passages takes a few
 
 
-def reap(thorough: bool = True) -> None:
-    """Runs and documents that nobody is at; if `thorough`, also what may wait half a minute: missing summaries, timed
-    heartbeats, passages that can go for good. Four queries and five when there is nothing to do.
+def look_after_runs() -> None:
+    """Wake the agents with runs that nobody is at. One query."""
+    for agent_id in runs.agents_to_wake(timezone.now()):
+        dispatch.run_agent(agent_id)
+
+
+def reap() -> None:
+    """Runs and documents that nobody is at, missing summaries, timed heartbeats, passages that can go for good. Nine
+    queries when there is nothing to do.
     """
     now = timezone.now()
     health.note_look()
-    for agent_id in runs.agents_to_wake(now):
-        dispatch.run_agent(agent_id)
+    look_after_runs()
     for _ in range(_documents_to_take_up(now)):
         dispatch.ingest()
-    if not thorough:
-        return
     services.calls_expire(before=now - settings.APPROVAL_TIME)
     _forget_passages(now)
     _embed_what_was_dropped()

@@ -23,7 +23,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 
 from agents import dispatch, outside_calls, queue_manager, quotas
@@ -69,6 +69,14 @@ FINISH_SQL = """
 PAUSE_SQL = "UPDATE agents_run SET status = 'waiting', lease_token = NULL, lease_until = NULL WHERE id = %s"
 HOLD_SQL = """
     SELECT * FROM agents_run WHERE id = %s AND lease_token = %s AND status = 'running' FOR NO KEY UPDATE
+"""
+TO_WAKE_SQL = """
+    SELECT DISTINCT run.agent_id FROM agents_run AS run
+    WHERE (run.status = 'queued' AND run.created_at < %s OR run.status = 'running' AND run.lease_until < %s)
+        AND NOT EXISTS (
+            SELECT FROM agents_run AS other WHERE other.agent_id = run.agent_id
+                AND (other.status = 'running' AND other.lease_until >= %s OR other.status = 'waiting')
+        )
 """
 # Rows that their own worker is committing right now are locked: they are skipped, and stay held.
 RENEW_SQL = """
@@ -219,11 +227,9 @@ def _this_process() -> str:
 
 def agents_to_wake(now: datetime, *, patience: timedelta = PATIENCE) -> Iterable[UUID]:
     """Agents with a run that no worker is at: abandoned, or queued and not picked up in `patience`. One query."""
-    waiting = Q(status=Run.Status.QUEUED, created_at__lt=now - patience)
-    abandoned = Q(status=Run.Status.RUNNING, lease_until__lt=now)
-    busy = Q(status=Run.Status.RUNNING, lease_until__gte=now) | Q(status=Run.Status.WAITING)
-    rows = Run.objects.filter(waiting | abandoned).exclude(agent__in=Run.objects.filter(busy).values("agent"))
-    return rows.values_list("agent", flat=True).distinct()
+    with connection.cursor() as cursor:
+        cursor.execute(TO_WAKE_SQL, [now - patience, now, now])
+        return [agent_id for (agent_id,) in cursor.fetchall()]
 
 
 @dataclass(eq=False)

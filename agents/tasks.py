@@ -114,6 +114,6 @@ def back_up() -> None:
 
 
 @shared_task
-def reap(thorough: bool = True) -> None:
+def reap() -> None:
     """Take up what no worker is at."""
-    maintenance.reap(thorough)
+    maintenance.reap()

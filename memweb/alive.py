@@ -1,7 +1,11 @@
-"""How workers and the clock show the supervisor that they are at work: from the loops that do it."""
+"""What workers and the clock do beside their tasks: they show the supervisor that they are at work, from the loops that
+do it, and those of runs look every few seconds whether one is left that nobody is at."""
 
+import logging
 from contextlib import suppress
+from functools import cache
 from threading import Thread
+from time import sleep
 from typing import Any
 
 from celery.beat import PersistentScheduler
@@ -10,6 +14,10 @@ from celery.worker.control import inspect_command
 from kombu import Connection
 
 from memweb.stack import signs
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY = 5  # seconds between two looks at runs that nobody is at
 
 
 class LivingConsumer(Consumer):
@@ -48,6 +56,29 @@ def _begin_with_runs() -> None:
         release_connection()
     connection.prepare()
     Thread(target=_look_at_functions, daemon=True).start()
+    _begin_to_look_after_runs()
+
+
+@cache
+def _begin_to_look_after_runs() -> None:
+    """Once in a process, however often it finds its broker."""
+    Thread(target=_look_after_runs, name="runs that nobody is at", daemon=True).start()
+
+
+def _look_after_runs() -> None:
+    """In a thread of its own: it needs no clock, and waits for no thread that works on runs."""
+    from agents import maintenance
+    from agents.locks import TRANSIENT, release_connection, renew_connections
+
+    while True:
+        sleep(LOOK_EVERY)
+        try:
+            maintenance.look_after_runs()
+            release_connection()
+        except TRANSIENT:  # a database that is away: the next look is soon
+            renew_connections()
+        except Exception:
+            logger.exception("A look at the runs failed.")
 
 
 def _look_at_functions() -> None:

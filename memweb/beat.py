@@ -5,11 +5,6 @@ from celery import Celery
 from memweb.stack.env import env
 from memweb.stack.paths import BROKER_OPTIONS, StackPaths, celery_broker_url
 
-
-def _runs(expires: float) -> dict[str, object]:
-    return {"queue": "runs", "expires": expires}
-
-
 app = Celery("memweb-beat", set_as_current=False, fixups=[])
 app.conf.update(
     broker_url=celery_broker_url(env().redis_url or StackPaths(env().memweb_home).redis_url),
@@ -21,8 +16,7 @@ app.conf.update(
     timezone="UTC",
     beat_schedule={
         # Where there is always a thread free: summaries that wait for a silent endpoint must not hold up the reaper.
-        "reap": {"task": "agents.tasks.reap", "args": (False,), "schedule": 5.0, "options": _runs(5.0)},
-        "reap thoroughly": {"task": "agents.tasks.reap", "schedule": 30.0, "options": _runs(30.0)},
+        "reap": {"task": "agents.tasks.reap", "schedule": 30.0, "options": {"queue": "runs", "expires": 30.0}},
         "back up": {"task": "agents.tasks.back_up", "schedule": 600.0, "options": {"expires": 600.0}},
         "index words": {"task": "agents.tasks.index_words", "schedule": 60.0, "options": {"expires": 60.0}},
         "index vectors": {"task": "agents.tasks.index_vectors", "schedule": 600.0, "options": {"expires": 600.0}},

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -79,6 +81,20 @@ def test_a_message_sent_while_no_worker_is_there_is_answered_when_one_comes(
     run = services.message_send(agent=agent, text="anybody?")
     assert agent.messages.get(kind=Kind.USER_MESSAGE).seq is None
     with runs_worker(model, tmp_path):
+        until(lambda: done(run), "the run ends")
+    assert replies(agent) == ["re: anybody?"]
+
+
+def test_a_worker_takes_up_what_one_of_another_machine_left_behind(
+    agent: Agent, model: ScriptedServer, tmp_path: Path
+) -> None:
+    """By itself, though nothing is sent to it: the clock is away, or the broker lost the message."""
+    with runs_worker(model, tmp_path) as process:
+        process.line("ready.")
+        with patch("agents.dispatch.run_agent"):
+            run = services.message_send(agent=agent, text="anybody?")
+        lease = {"lease_token": uuid4(), "lease_until": timezone.now(), "held_by": "elsewhere/1"}
+        Run.objects.filter(pk=run.pk).update(status=Run.Status.RUNNING, **lease)
         until(lambda: done(run), "the run ends")
     assert replies(agent) == ["re: anybody?"]
 

@@ -15,7 +15,15 @@ ROLE = "memweb_app"  # that memweb works as in its own database server; no super
 SOCKET_PATH_LIMIT = 100  # bytes; the kernel's own limit is 104 (macOS) or 108 (Linux), its final zero included
 # Of Celery's transport. A dead broker must not hold a request: the run row is the queue, the reaper enqueues what was
 # missed. A worker's wait for a task is begun anew after `polling_interval` seconds; it must be below the time-out.
-BROKER_OPTIONS = {"socket_connect_timeout": 0.5, "socket_timeout": 5, "max_retries": 0, "polling_interval": 4}
+# Without emulation of acknowledgements: a copy of each message that is at work would be kept in Redis, for workers that
+# die. What is to be done stands in rows, and the reaper finds it there.
+BROKER_OPTIONS = {
+    "socket_connect_timeout": 0.5,
+    "socket_timeout": 5,
+    "max_retries": 0,
+    "polling_interval": 4,
+    "ack_emulation": False,
+}
 _SHORT_RUN_PARENT = Path("/tmp")  # not $TMPDIR: two shells with different ones must agree
 _ROOT_DATA_PARENT = Path("/var/lib")
 

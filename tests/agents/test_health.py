@@ -55,7 +55,7 @@ def test_workers() -> None:
 def test_the_clock() -> None:
     cache.delete(health.LOOKED)
     assert "reaper has not looked" in fault("clock")
-    maintenance.reap(thorough=False)
+    maintenance.reap()
     assert fault("clock") == ""
 
 

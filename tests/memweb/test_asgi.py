@@ -10,7 +10,7 @@ import pytest
 from asgiref.sync import SyncToAsync, async_to_sync, sync_to_async
 from asgiref.testing import ApplicationCommunicator
 
-from memweb.asgi import Threads, pages
+from memweb.asgi import Threads, Turns, pages
 
 make_communicator: Any = ApplicationCommunicator  # asgiref gives it no types
 HEADERS = [(b"host", b"localhost")]
@@ -76,3 +76,51 @@ def test_a_thread_is_used_again_when_its_page_is_done() -> None:
         time.sleep(0.01)
     assert first != second
     assert async_to_sync(page)(threading.get_ident) in (first, second)
+
+
+def pages_in_turns(begun: list[str], hold: asyncio.Event) -> Turns:
+    """Pages that end when `hold` is set; the names of those that have begun."""
+
+    async def work(request: Any) -> Any:
+        begun.append(request)
+        await hold.wait()
+        return request
+
+    return Turns(work)
+
+
+def test_pages_that_are_asked_for_at_once_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Turns, "PATIENCE", 600)
+    begun: list[str] = []
+
+    async def four() -> list[Any]:
+        hold = asyncio.Event()
+        turns: Any = pages_in_turns(begun, hold)
+        asked = [asyncio.ensure_future(turns.take(name)) for name in ("a", "b", "c", "d")]
+        while len(begun) < Turns.AT_ONCE:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert begun == ["a", "b"]
+        asked[2].cancel()  # its browser left: its turn is the next one's
+        hold.set()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    answers = async_to_sync(four)()
+    assert begun == ["a", "b", "d"] and answers[3] == "d"
+
+
+def test_pages_that_wait_hold_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Turns, "PATIENCE", 0.001)
+    begun: list[str] = []
+
+    async def many() -> None:
+        hold = asyncio.Event()
+        turns: Any = pages_in_turns(begun, hold)
+        asked = [asyncio.ensure_future(turns.take(str(number))) for number in range(9)]
+        while len(begun) < 9:
+            await asyncio.sleep(0.001)
+        hold.set()
+        await asyncio.gather(*asked)
+        assert turns.places._value == Turns.AT_ONCE
+
+    async_to_sync(many)()
