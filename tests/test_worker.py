@@ -89,14 +89,15 @@ def test_a_worker_takes_up_what_one_of_another_machine_left_behind(
     agent: Agent, model: ScriptedServer, tmp_path: Path
 ) -> None:
     """By itself, though nothing is sent to it: the clock is away, or the broker lost the message."""
-    with runs_worker(model, tmp_path) as process:
-        process.line("ready.")
+    with runs_worker(model, tmp_path):
+        first = services.message_send(agent=agent, text="hello")
+        until(lambda: done(first), "the worker's look at its start is over")
         with patch("agents.dispatch.run_agent"):
             run = services.message_send(agent=agent, text="anybody?")
         lease = {"lease_token": uuid4(), "lease_until": timezone.now(), "held_by": "elsewhere/1"}
         Run.objects.filter(pk=run.pk).update(status=Run.Status.RUNNING, **lease)
         until(lambda: done(run), "the run ends")
-    assert replies(agent) == ["re: anybody?"]
+    assert replies(agent) == ["re: hello", "re: anybody?"]
 
 
 def test_kill_9_in_the_middle_of_a_step_loses_nothing_and_does_nothing_twice(
