@@ -74,7 +74,11 @@ class Run(models.Model):
             models.UniqueConstraint(fields=["agent", "idempotency_key"], name="run_once_per_key"),
         ]
         indexes = [
-            models.Index(fields=["status", "id"], name="run_open", condition=Q(status__in=["queued", "running"])),
+            models.Index(
+                fields=["agent", "id"],
+                name="run_unfinished",
+                condition=Q(status__in=["queued", "running", "waiting"]),
+            ),
             models.Index(fields=["agent", "-id"], name="run_newest"),
             BrinIndex(fields=["created_at"], name="run_by_time", autosummarize=True, pages_per_range=32),
         ]

@@ -176,6 +176,20 @@ def test_the_reaper_enqueues_what_a_dead_worker_held_and_what_was_missed(agent: 
     assert {call.args[0] for call in run_agent.call_args_list} == {agent.pk, other.pk}
 
 
+def test_what_is_unfinished_is_found_without_reading_what_is_over(agent: Agent) -> None:
+    """However long an agent's history: each claim asks for its runs that wait or are at work."""
+    Run.objects.bulk_create(
+        Run(agent=agent, trigger="user_message", status=Status.DONE, idempotency_key=str(n)) for n in range(3000)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE agents_run")
+        for sql, parameters in ((runs.NEXT_RUN_SQL, [agent.pk]), (runs.TO_WAKE_SQL, [timezone.now()] * 3)):
+            cursor.execute(f"EXPLAIN {sql}", parameters)
+            plan = "\n".join(line for (line,) in cursor.fetchall())
+            assert "Seq Scan on agents_run" not in plan and "run_unfinished" in plan, plan
+            assert "run_newest" not in plan, plan
+
+
 def test_the_reaper_leaves_running_runs_alone(agent: Agent) -> None:
     services.message_send(agent=agent, text="hi")
     runs.claim(agent.pk)
