@@ -77,7 +77,8 @@ def load() -> list[dict[str, Any]]:
 def stands(text: str, where: str) -> bool:
     if CJK.search(text):
         return text in where
-    return re.search(rf"(?<![^\W_]){re.escape(text)}s?(?![^\W_])", where, re.IGNORECASE) is not None
+    letter = r"[^\W_\u3400-\u9fff]"  # “29” stands in “29岁”
+    return re.search(rf"(?<!{letter}){re.escape(text)}s?(?!{letter})", where, re.IGNORECASE) is not None
 
 
 def has_all(groups: list[list[str]], where: str) -> bool:

@@ -62,9 +62,24 @@ def correction(lines: list[str], statement: str, *, corrects: bool) -> Correctio
         worth = _common(line, statement) + 3 * denied
         last = corrects and _SUBJECT_OF_BEFORE.match(statement) and index >= len(lines) - 2
         worth = worth or 0.5 * bool(last)
+        if company(line, statement):  # what the line says beside that is the speaker's own
+            continue
         if exchanges and worth >= most and worth and (denied or _may_change(line, statement)):
             best, most = Correction(line, _exchange(line, exchanges)), worth
     return best
+
+
+def company(line: str, statement: str) -> str:
+    """The “with their sister Joan” of a line about the speaker, where the statement is about Joan; else empty."""
+    for value in values_of(line):
+        stretch = (
+            rf" (?:together )?with (?:(?:their|his|her|my|our) )?(?:[a-z]+ ){{0,2}}{re.escape(value.text)}(?=\W| |$)"
+        )
+        match = re.search(stretch, line) if value.kind == "name" else None
+        about = match and re.match(rf"\W*(?:[Mm]y |[Oo]ur )?(?:[a-z]+ )?{re.escape(value.text)}\b", statement)
+        if match and about and not re.search(r" and\b|,$", line[match.end() : match.end() + 4]):
+            return match.group()
+    return ""
 
 
 def _common(line: str, statement: str) -> float:
@@ -110,6 +125,8 @@ def _exchanges(line: str, statement: str, corrects: bool) -> tuple[list[tuple[in
             continue
         if kind == "name" and not (named or corrects or topics(statement) & topics(line)):
             continue
+        if kind == "name" and not named and _beside(statement, new[0])[0] in ("a", "an"):  # “a Halloween baby”
+            continue
         found.append((old[0].start, old[0].text, _fitted(old[0], new[0])))
         explicit = explicit or bool(named)
     if found:
@@ -122,7 +139,7 @@ def _in_a_clause_about(line: str, values: list[Value], statement: str) -> list[V
     told = stems(statement)
 
     def clause(value: Value) -> str:
-        return re.split(r"[,;，；、]|\band\b", line[: value.start].rstrip(" ,，(:"))[-1]
+        return re.split(r"[,;，；、。]|[.!?] |\band\b", line[: value.start].rstrip(" ,，(:"))[-1]
 
     return [value for value in values if stems(clause(value)) & told]
 
@@ -166,7 +183,7 @@ def _fitted(old: Value, new: Value) -> str:
     if old.kind == "weekday" and not CJK.search(new.text):
         bare = new.text.rstrip("s")
         return bare + "s" if old.text.endswith("s") else bare
-    return new.text
+    return new.text.lower() if old.text.islower() else new.text
 
 
 def _exchange(line: str, exchanges: list[tuple[int, str, str]]) -> str:

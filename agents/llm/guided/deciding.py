@@ -28,9 +28,11 @@ from agents.llm.guided.signs import (
     is_caution,
     is_change,
     is_correction,
+    is_dislike,
     is_on_topic,
     is_personal,
     is_sad,
+    kinds_of,
     topics,
 )
 from agents.llm.guided.situation import Done, Situation
@@ -206,9 +208,11 @@ def _was_said_otherwise(prompt: Prompt, situation: Situation, asked: str) -> boo
     """Whether the notes say what is asked, and something about it changed: what was said before it would mislead."""
     said = [line.text for line in situation.conversation if line.speaker == "user"]
     changed = [text for text in said if is_change(text) or is_correction(text)]
-    notes = notes_for(prompt, asked, NOTES)
-    noted = overlap(asked, notes) > 0.3 or any(is_on_topic(line, asked) for line in notes.splitlines())
-    return noted and any(overlap(asked, text) > 0 or topics(text) & topics(asked) for text in changed)
+    lines = notes_for(prompt, asked, NOTES).splitlines()
+    words = stems(f"{asked} {kinds_of(asked)}")
+    near = [line for line in lines if words & stems(line) or is_on_topic(line, asked)]
+    about = words.union(*map(stems, near))
+    return bool(near) and any(about & stems(text) or topics(text) & topics(asked) for text in changed)
 
 
 def _cautions(prompt: Prompt, situation: Situation) -> tuple[str, ...]:
@@ -217,7 +221,9 @@ def _cautions(prompt: Prompt, situation: Situation) -> tuple[str, ...]:
     if not asked or not (is_about_food(situation.text) or asks_advice(asked)):
         return ()
     standing = [line for block in prompt.blocks if block.label != PERSONA for line in lines_of(block)]
-    lines = [line for line in standing if is_caution(line) and not line.startswith(BEFORE)]
+    of_food = is_about_food(situation.text)
+    lines = [line for line in standing if is_caution(line) or (of_food and is_dislike(line))]
+    lines = [line for line in lines if not line.startswith(BEFORE)]
     return (remark("caution", situation.text, clip(" ".join(lines), 200)),) if lines else ()
 
 

@@ -6,10 +6,11 @@ from agents.llm.guided import examples
 from agents.llm.guided.asking import asks_everything, asks_how, asks_task, parts_of
 from agents.llm.guided.model import Model
 from agents.llm.guided.notes import nearest_lines, notes_for
-from agents.llm.guided.searching import asks_to_find, asks_to_keep, is_command, speaks_of_storage
+from agents.llm.guided.searching import asks_to_find, asks_to_keep, is_command, names_archive, speaks_of_storage
 from agents.llm.guided.signs import (
     asks_advice,
     introduces,
+    is_caution,
     is_change,
     is_correction,
     is_lasting,
@@ -34,8 +35,8 @@ from agents.llm.types import Prompt
 READING = ("chat", "known", "find", "past")
 TELLING = ("chat", "new", "changed", "style", "save", "find", "past")
 _OF_THE_DAY = re.compile(
-    r"\b(today|tonight|right now|yesterday|this (morning|afternoon|evening)|so (tired|bored|hungry)|feel(s|ing)?)\b"
-    r"|今天|今晚|昨天|刚才|好累",
+    r"(?<!since )\b(today|tonight|right now|yesterday|this (morning|afternoon|evening)|so (tired|bored|hungry)|"
+    r"feel(s|ing)?)\b|今天|今晚|昨天|刚才|好累",
     re.IGNORECASE,
 )
 _LABEL_NOTES = 300  # characters; longer notes make the model take everything for new
@@ -51,10 +52,11 @@ def label_event(prompt: Prompt, situation: Situation, model: Model) -> str:
     told, asked = parts.told, parts.asked
     if not asked:
         return _telling(prompt, situation, model, situation.text)
-    if told and (introduces(told) or (_is_of_their_life(prompt, told) and len(stems(told)) > 1)):
+    lasts = introduces(told) or is_lasting(told) or is_caution(told)
+    if told and (lasts or (_is_of_their_life(prompt, told) and len(stems(told)) > 1)):
         label = _telling(prompt, situation, model, told)
         if label in ("new", "changed", "style", "save"):
-            return label
+            return "new" if label == "save" and not names_archive(told) else label
     if asks_everything(asked):
         return "known"
     if (
@@ -75,7 +77,9 @@ def _telling(prompt: Prompt, situation: Situation, model: Model, text: str) -> s
     if label == "save" and not asks_to_keep(text):
         label = "new"
     different = is_change(text) and overlap(text, notes_for(prompt, text, 600)) > 0.2
-    told = introduces(text) or is_lasting(text) or tells_plan(text) or different or _tells_more(text)
+    told = (
+        introduces(text) or is_lasting(text) or tells_plan(text) or different or _tells_more(text) or is_caution(text)
+    )
     if told and (label in ("chat", "past") or (label == "find" and not is_command(text))):
         return "new"
     if label == "style" and not sets_style(text):
@@ -100,7 +104,7 @@ def _where_answer_is(prompt: Prompt, situation: Situation, model: Model, label: 
     notes = notes_for(prompt, message, 600)
     shared = overlap(message, "\n".join([notes, *user_lines, prompt.summary]))
     general = label in ("chat", "known") or shared < 0.5
-    if general and not about_storage and not _is_about_user(prompt, message):
+    if general and not about_storage and not (_is_about_user(prompt, message) or _is_noted(notes, message)):
         return "chat"
     if shared == 1.0 or (label == "known" and shared > 0.5):
         return "known"
@@ -134,6 +138,12 @@ def _says(model: Model, question: str, notes: str) -> bool:
 def _is_about_user(prompt: Prompt, message: str) -> bool:
     """Whether a question is about the user's own life or about someone the notes name."""
     return is_personal(message) or any(mentions(notes_for(prompt, message, 2000), name) for name in names(message))
+
+
+def _is_noted(notes: str, message: str) -> bool:
+    """Whether one line has most words of a question that does not say whose they are: “Which day is practice?”."""
+    asked = stems(message)
+    return any(len(asked & stems(line)) >= max(2, 0.6 * len(asked)) for line in notes.splitlines())
 
 
 def _is_of_their_life(prompt: Prompt, told: str) -> bool:

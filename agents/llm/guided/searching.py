@@ -77,6 +77,11 @@ def asks_to_keep(text: str) -> bool:
     return _ARCHIVE.search(text) is not None or (_KEEP.search(text) is not None and not re.search(r"\bput\b", text))
 
 
+def names_archive(text: str) -> bool:
+    """Whether the user says that it is for the archive."""
+    return _ARCHIVE.search(text) is not None
+
+
 def speaks_of_storage(text: str) -> bool:
     """Whether the message speaks of a storage or of earlier talk at all."""
     return bool(_COMMAND.search(text) or _TALK.search(text) or _ARCHIVE.search(text))

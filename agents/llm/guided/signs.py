@@ -33,7 +33,8 @@ _INTRODUCTION = _words(
 )
 _ADVICE = _words(
     r"^\W*((so|and|but|well|ok) )*(can|could|may|should|shall) (i|we)\b(?! (find|see|look))",
-    r"\b(what|where|which|how|when|who)\b.{0,40}\b(should|could|shall|would) ([A-Z]\w+ and |my \w+ and )?(i|we)\b",
+    r"\b(what|where|which|how|when|who)\b.{0,40}\b(should|could|shall|would|can|may) ([A-Z]\w+ and |my \w+ and )?(i|we)\b"
+    r"(?! (find|see|call you))",
     r"\b(recommend|suggest|advice|advise|ideas?)\b",
     "我们?(可以|能|能不能|可不可以|应该|该|要不要)|推荐|建议|主意|点子|什么[^，。？]{0,6}(好|合适)[呢啊]?[？?。]*$|有什么.{0,12}(办法|方法|窍门)",
 )
@@ -48,7 +49,12 @@ _HEALTH = _words(
     r"allerg|intoleran|diabet|co?eliac|vegetarian|vegan|pregnan|asthma|halal|kosher|gluten",
     r"\bmigraines?\b|\bnever (eats?|drinks?|touch)|\bmakes? (me|them) (ill|sick)\b",
     r"\b(do(es)?n['’]t|do(es)? not|can['’]t|cannot|can not|must not|not) (eat|drink)\b",
-    "不能?吃|不能?喝|血糖|过敏|不耐|糖尿|素食|怀孕|哮喘|忌口",
+    r"\bblood (pressure|sugar)\b|\bcholesterol\b",
+    "不能?吃|不能?喝|血糖|血压|血脂|胆固醇|过敏|不耐|糖尿|素食|怀孕|哮喘|忌口",
+)
+_DISLIKE = _words(
+    r"\b(can['’]t|cannot|can not) stand\b|\b(hates?|dislikes?|do(es)?n['’]t (like|care for)|do(es)? not like)\b",
+    "讨厌|不喜欢|不爱|不吃|受不了",
 )
 _FOOD = _words(
     r"\b(eat\w*|drink\w*|food|dinner|lunch|breakfast|brunch|dessert|snacks?|cook\w*|bak(e|ing)|recipes?|meals?)\b",
@@ -81,10 +87,11 @@ _OF_ONES_OWN = re.compile(r"^\W*(my|our|it|it['’]s|that|moved|turned|quit|star
 _CORRECTION = _words(
     r"^\W*(no|wait|no wait)\b[, ]",
     r"\b(actually|sorry|oops|whoops|wrong|mistaken?|mixed|misspoke|mistyped|typo|typed|meant|correct(ion|ed)?|in fact|"
-    r"rather than|instead of|tell a lie|scratch that|make that|confused|confusing|my bad|silly me|slip)\b",
+    r"rather than|instead of|tell a lie|scratch that|make that|confused|confusing|my bad|silly me|"
+    r"slip|miscounted|misread|swapped|silly of me|should(['’]ve| have) (said|written|told))\b",
     r"\b(is|are|am|was|were|it['’]s|i['’]m|he['’]s|she['’]s|,|but|and) not\b|, not\b",
     r"\b(isn|aren|wasn)['’]t\b.*\b(it|he|she|i|they|but)\b",
-    "[说记搞弄写打讲看算][错混反]|不对|其实|更正|纠正|口误|不是.{1,12}(是|，|。|$)|应该是",
+    "[说记搞弄写打讲看算数听填][错混反岔]|不对|其实|更正|纠正|口误|不是.{1,12}(是|，|。|$)|应该是",
 )
 _CHANGE = _words(
     r"\b(now|no longer|any ?more|instead|moved|changed?|switched|became|become|quit|left|stopped|started|turned|"
@@ -93,6 +100,7 @@ _CHANGE = _words(
     r"raised|went up|cut (down|back)|reduced|increased|doubled|(down|up) to|hit|reached|put .{1,20} (up|off)|swapped|"
     r"replaced|upgraded|back to|no more|goodbye|cancell?ed|dropped|finished|took over|"
     r"extended|more (days|weeks|months)|stolen|"
+    r"new (phone|number|job|address|email|boss|manager|landlord|flatmate|school|company|position|role|doctor|coach)|"
     r"(from|starting|since) (this|last|next) (week|month|year))\b",
     "现在|不再|搬到|搬去|搬走|搬家|改|换|变成|辞|离开|离了?婚|戒|已经|从今|推迟|提前|不.{1,8}了|涨|降|起要|分手|退休|去世|过世|毕业|"
     "转到|转去|调到|升|取消|放弃|停了|关门|倒闭|谈恋爱了|脱单|被.{0,3}偷|丢了|新买|只剩|减了",
@@ -118,8 +126,10 @@ _TOPICS = {  # what a person has one of: telling a new one makes the old line un
     "work": _words(
         r"\b(works?|worked|working|jobs?|quit|hired|employ\w+|occupation|profession|career|nurse|teacher|doctor)\b",
         r"\b(i['’]m|i am|joined|started) (now )?(at|with) (?-i:[A-Z])",
-        r"\b(engineer|driver|lawyer|student|manager|developer|designer|accountant|chef)\b",
-        "护士|老师|教师|医生|工程师|律师|司机|会计|程序员|学生|经理|工作|上班|就职|职业|跳槽|入职",
+        r"\b(engineer|driver|lawyer|student|manager|developer|designer|accountant|chef|programmer|librarian|baker|cook|"
+        r"waiter|waitress|barista|plumber|electrician|carpenter|mechanic|hairdresser|journalist|architect|photographer|"
+        r"translator|secretary|cashier|farmer|gardener|painter|dentist|vet|pharmacist|scientist|editor|illustrator)\b",
+        "护士|老师|教师|医生|工程师|律师|司机|会计|程序员|学生|经理|设计|插画|摄影|编辑|记者|厨师|销售|客服|翻译|警察|工作|上班|就职|职业|跳槽|入职",
     ),
     "marriage": _words(
         r"\b(single|married|divorced|engaged|widow\w*|separated)\b",
@@ -128,7 +138,7 @@ _TOPICS = {  # what a person has one of: telling a new one makes the old line un
     "age": _words(r"\b(years old|aged?|turned \d+|(i['’]m|i am) \d{1,2}(?= *(now|$|[.,]| and| years)))\b", "岁"),
     "birthday": _words(r"\bbirthdays?\b|\bturns? \d+|\b(was|is|were) born\b", "生日|出生"),
     "study": _words(
-        r"\b(stud(y|ies|ied|ying)|majors?|degree|ph\.?d|thesis|supervis\w+|(my|what) field)\b",
+        r"\b(stud(y|ies|ied|ying)|majors?|subjects?|degree|ph\.?d|thesis|supervis\w+|(my|what) field)\b",
         "专业|主修|攻读|读研|读博|导师|学院|[读学].{1,4}系",
     ),
     "savings": _words(r"\b(savings?|saved|put .{1,20} aside)\b", "存款|存了|攒"),
@@ -145,6 +155,21 @@ _TOPICS = {  # what a person has one of: telling a new one makes the old line un
 }
 # Topics that are the user's also where nobody is named.
 THINGS = {"study", "medicine", "rent", "diet", "vehicle", "deadline", "savings", "wedding"}
+
+
+_KINDS = (  # what stands in notes for a word that a question has
+    (_words(r"\b(pets?|animals?)\b"), "cat dog rabbit hamster parrot fish bird horse"),
+    (_words(r"\b(kids?|child(ren)?|boys|girls)\b"), "son sons daughter daughters boy girl"),
+    (_words(r"\bsiblings?\b"), "brother sister"),
+    (_words(r"\bparents?\b"), "mother father mum mom dad"),
+    (_words("宠物"), "猫 狗 兔子 仓鼠 鹦鹉"),
+    (_words("孩子"), "儿子 女儿"),
+)
+
+
+def kinds_of(question: str) -> str:
+    """Words for the kinds of what a question asks for: cat and dog, where it asks for pets; empty for most."""
+    return " ".join(kinds for pattern, kinds in _KINDS if pattern.search(question))
 
 
 def is_personal(text: str) -> bool:
@@ -170,6 +195,11 @@ def sets_style(text: str) -> bool:
 def is_caution(line: str) -> bool:
     """Whether a note matters for advice: allergy, diet, pregnancy."""
     return _HEALTH.search(line) is not None
+
+
+def is_dislike(line: str) -> bool:
+    """Whether a note says what somebody does not like."""
+    return _DISLIKE.search(line) is not None
 
 
 def is_about_food(text: str) -> bool:

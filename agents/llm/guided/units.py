@@ -3,26 +3,33 @@
 import re
 
 from agents.llm.guided.naming import given_name
+from agents.llm.guided.signs import is_change, is_correction, relations
 from agents.llm.guided.values import Value, same_value, values_of, without_values
-from agents.llm.guided.words import mentions, sentences, stems, without_greeting
+from agents.llm.guided.words import STOP_WORDS, mentions, sentences, stems, without_greeting
 
 _PLEASE_REMEMBER = re.compile(
     r"^(please |can you |could you )*(also )?(remember|keep in mind|note)( that)?[:,]? "
-    r"|[,.]? ?(please )?(remember|note) (that|this|it)[.!]?$"
+    r"|[,.]? ?(please )?((remember|note) (that|this|it)|keep (that|this|it) in mind|don['’]t forget( that| it)?)[.!]?$"
     r"|^(请|帮我)*(记住|记下|记一下)[，,：:]?|[，,]?(请|帮我)*(记住|记下|记一下)[。！]?$",
     re.IGNORECASE,
 )
 _WRONG = (
     r"(i|i['’]ve) (just )?(got|had|said|told you|wrote|mixed|made|have to|need to|must|was)\b[^:.!?;,]{0,30}"
-    r"\b(wrong|up|mistaken?|error|incorrectly|myself)\b( \w+){0,2}|i (misspoke|lied)|"
+    r"\b(wrong|up|mistaken?|error|incorrectly|myself)\b( \w+){0,4}|i (misspoke|lied|miscounted|misread)|"
+    r"i (just )?(swapped|confused|mixed)( \w+){1,3}|that was (so )?(silly|stupid|careless|my (fault|mistake))( of me)?|"
     r"(i )?typ(ed|o)( too fast| that wrong)?|tell a lie|scratch that|my bad|silly me|"
     r"that was wrong|that['’]s (not right|wrong)"
 )
-_WRONG_ZH = r"(刚才|刚刚|前面|之前)?我?(刚才|刚刚|前面|之前)?(说|记|搞|弄|写|打|讲)错(字|了|的)*"
+_WRONG_ZH = (
+    r"(刚才|刚刚|前面|之前)?我?(刚才|刚刚|前面|之前|老是|总是|又|给)?"
+    r"(说|记|搞|弄|写|打|讲|看|算|数|听|填)[错混反岔](日期|日子|时间|名字|号码|数字|字|了|的)*"
+)
 _SORRY = re.compile(
-    r"^\W*((sorry|w?h?oops|ah|oh|no|wait|hmm|actually|correction|pardon|my (mistake|bad|apologies)|by the way|in fact|"
+    r"^\W*((sorry|w?h?oops|ah|oh|ugh|argh|no|wait|hmm|hang on|hold on|oh dear|actually|pardon|by the way|in fact|"
+    r"((a|one) )?((small|little|quick|tiny) )?(mistake|correction|slip)( on my (side|part|end))?|"
+    r"my (mistake|bad|apologies)|make that|i meant( to say)?|i should(['’]ve| have) (said|written|told you)|"
     rf"(but )?({_WRONG})(?=[:.!?;,]))[,.:;!–—-]*\s+)+(?=\S)"
-    rf"|^((对不起|抱歉|不好意思|不对|等等|哦|哎|唉|啊|其实|更正(一下)?|纠正(一下)?|口误|{_WRONG_ZH})[，,：:。！、\s]*)+"
+    rf"|^((对不起|抱歉|不好意思|不对|等等|等一下|哦|哎呀?|唉|啊|呃|其实|更正(一下)?|纠正(一下)?|口误|{_WRONG_ZH})[，,：:。！、\s]*)+"
     r"(?=[^，,：:。！\s])",
     re.IGNORECASE,
 )
@@ -37,6 +44,17 @@ _CLAUSE = re.compile(r"[,;，；、]\s*")
 _ENDING = re.compile(
     r"\b(gave up|quit|stopped|no longer|sold|left)\b|\bany ?more\b|不.{1,8}了|戒|辞|离开", re.IGNORECASE
 )
+_EXCUSE = re.compile(
+    r"^\W*((and|but|because) )?(i|it|that)\b(['’](ve|d|s|m))?[^.!?]*"
+    r"\b(wrong|mistake|mixed|swapped|confused|typo|forg[eo]t|silly|stupid|slip)\b",
+    re.IGNORECASE,
+)
+_DENIES = re.compile(r"^\S+ (is|are|was|does|did|do)(n['’]t| not)\b")
+_HE = re.compile(r"^(?:He|She)(?P<short>['’]s(?= (?P<has>got|been|had|become)\b| ))?\b")
+_IT = re.compile(r"^(?:it['’]s|it is|now it['’]s)\b", re.IGNORECASE)
+_SUBJECT = re.compile(
+    r"^(?:(?:My|Our) [a-z]+ )?(?P<name>(?!(?:My|Our)\b)[A-Z][a-z]+)\b|^(?P<whose>(?:My|Our) [a-z]+)\b"
+)
 _PASSING = re.compile(r"\b(last|this|yesterday) $|[上这]个?$", re.IGNORECASE)
 
 
@@ -44,12 +62,36 @@ def stripped(told: str) -> str:
     """What was told without a greeting, a word of excuse or the wish that it be remembered."""
     text = _SORRY_AFTER.sub("", _SORRY.sub("", without_greeting(told)))
     text = _PLEASE_REMEMBER.sub("", text).strip()
+    if is_correction(told):
+        text = " ".join(part for part in sentences(text) if not _is_excuse(part)) or text
     return text[:1].upper() + text[1:] if text else told
 
 
+def _is_excuse(sentence: str) -> bool:
+    """Whether it says only how a mistake came about: “I swapped the digits.”."""
+    return _EXCUSE.match(sentence) is not None and not values_of(sentence)
+
+
 def units_to_write(text: str) -> list[str]:
-    """Sentences, cut where the next thing about someone begins."""
-    return [part.strip() for sentence in sentences(text) for part in _UNIT.split(sentence) if part.strip()]
+    """Sentences, cut where the next thing about someone begins; who is “he” or “she” there is named."""
+    units: list[str] = []
+    for part in (part.strip() for sentence in sentences(text) for part in _UNIT.split(sentence) if part.strip()):
+        before = units[-1] if units else ""
+        he, whom = _HE.match(part), _SUBJECT.match(before)
+        if he and whom and (whom["name"] or "").lower() not in STOP_WORDS and (whom["name"] or relations(before)):
+            verb = (" has" if he["has"] else " is") if he["short"] else ""
+            part = f"{whom['name'] or whom['whose']}{verb}{part[he.end() :]}"
+        elif before and _IT.match(part) and is_change(before):
+            units[-1] = f"{before.rstrip('.!')}: {part[:1].lower()}{part[1:]}"
+            continue
+        units.append(part)
+    return units
+
+
+def without_denials(units: list[str]) -> list[str]:
+    """Without those that only deny what the next one puts right: “Rory isn't doing law.”, “Rory does medicine.”."""
+    pairs = zip(units, [*units[1:], ""], strict=True)
+    return [one for one, after in pairs if not (_DENIES.search(one) and one.split()[:1] == after.split()[:1])]
 
 
 def is_covered(unit: str, text: str, enough: float = 0.5) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.llm.guided import examples
-from agents.llm.guided.correcting import as_before, clauses, correction, in_place_of, outdated
+from agents.llm.guided.correcting import as_before, clauses, company, correction, in_place_of, outdated
 from agents.llm.guided.model import Model
 from agents.llm.guided.naming import given_name, is_name_line, name_lines, noted_name
 from agents.llm.guided.notes import BEFORE, HUMAN, PERSONA, holds, lines_of, units_of, writable_block
@@ -24,7 +24,7 @@ from agents.llm.guided.signs import (
     relations,
     topics,
 )
-from agents.llm.guided.units import covers_all, is_written, stripped, subject, units_to_write
+from agents.llm.guided.units import covers_all, is_written, stripped, subject, units_to_write, without_denials
 from agents.llm.guided.words import CJK, clip, content_words, mentions, names, numbers, overlap, stems
 from agents.llm.types import Prompt, PromptBlock
 
@@ -53,9 +53,10 @@ def write_next(prompt: Prompt, model: Model, told: str, label: str, written: lis
     `written`: what was written for this message before. None if nothing is left. At most one model call.
     """
     statement = stripped(told)
+    units = units_to_write(statement)
     left = [
         unit
-        for unit in units_to_write(statement)
+        for unit in (without_denials(units) if is_correction(told) else units)
         if not written
         or (not any(is_written(unit, text) for text in written) and _says_something(unit, given_name(statement)))
     ]
@@ -78,8 +79,11 @@ def write_next(prompt: Prompt, model: Model, told: str, label: str, written: lis
 def _change(block: PromptBlock, unit: str, *, corrects: bool) -> Write | None:
     """The line that the unit makes untrue gives way to it; what was so before is kept as that, unless it was wrong."""
     lines = [line for line in _standing_lines(block) if relations(unit) or not _is_of_a_relative(block, line)]
-    old = outdated(lines, unit, corrects=corrects)
     note = as_note(unit)
+    for line in lines if is_ending(unit) else ():
+        if left_alone := company(line, unit):
+            return _replace(block, line, f"{line.replace(left_alone, '')} {note}")
+    old = outdated(lines, unit, corrects=corrects)
     if not old or holds(block.value, note):
         return None
     new = _apart(block, old, in_place_of(old, note, unit) or as_before(old, note))
