@@ -33,8 +33,8 @@ _INTRODUCTION = _words(
 )
 _ADVICE = _words(
     r"^\W*((so|and|but|well|ok) )*(can|could|may|should|shall) (i|we)\b(?! (find|see|look))",
-    r"\b(what|where|which|how|when|who)\b.{0,40}\b(should|could|shall|would|can|may) ([A-Z]\w+ and |my \w+ and )?(i|we)\b"
-    r"(?! (find|see|call you))",
+    r"\b(what|where|which|how|when|who)\b.{0,40}\b(should|could|shall|would|can|may) "
+    r"([A-Z]\w+ and |my \w+ and )?(i|we)\b(?! (find|see|call you))",
     r"\b(recommend|suggest|advice|advise|ideas?)\b",
     "我们?(可以|能|能不能|可不可以|应该|该|要不要)|推荐|建议|主意|点子|什么[^，。？]{0,6}(好|合适)[呢啊]?[？?。]*$|有什么.{0,12}(办法|方法|窍门)",
 )
