@@ -47,9 +47,9 @@ CLAIM = re.compile(
     r"(I know that )?(you|your|you['’]re)\b(?! (can|could|may|might|should|would))|[你您](?!可以|可能|应该|能)",
     re.IGNORECASE,
 )
-# In the order in which they were written, each after the rules had been mended for those before it. The last three are
-# by somebody who had not read the rules, and tell changes mostly in other words than what they change.
-SETS = ("seen", "fresh", "last", "third", "fourth", "fifth")
+# In the order in which they were written, each after the rules had been mended for those before it; from the third on
+# by somebody who had not read the rules. The third to fifth tell changes mostly in other words than what they change.
+SETS = ("seen", "fresh", "last", "third", "fourth", "fifth", "sixth")
 OUTCOMES = ("kept", "lost", "wrong", "contradictory")
 
 

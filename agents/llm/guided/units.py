@@ -52,6 +52,10 @@ _EXCUSE = re.compile(
 _DENIES = re.compile(r"^\S+ (is|are|was|does|did|do)(n['’]t| not)\b")
 _HE = re.compile(r"^(?:He|She)(?P<short>['’]s(?= (?P<has>got|been|had|become)\b| ))?\b")
 _IT = re.compile(r"^(?:it['’]s|it is|now it['’]s)\b", re.IGNORECASE)
+_ANNOUNCES = re.compile(
+    r"^(i|we)(['’]ve| have)?( just)?( got| have| started)? (a|some|my|our) (new \w+|(big |good |great |bad )*news)[!.…]*$",
+    re.IGNORECASE,
+)
 _SUBJECT = re.compile(
     r"^(?:(?:My|Our) [a-z]+ )?(?P<name>(?!(?:My|Our)\b)[A-Z][a-z]+)\b|^(?P<whose>(?:My|Our) [a-z]+)\b"
 )
@@ -73,7 +77,10 @@ def _is_excuse(sentence: str) -> bool:
 
 
 def units_to_write(text: str) -> list[str]:
-    """Sentences, cut where the next thing about someone begins; who is “he” or “she” there is named."""
+    """Sentences, cut where the next thing about someone begins; who is “he” or “she” there is named.
+
+    What only says that something new is told (“I have a new job!”) is left out, unless it is all.
+    """
     units: list[str] = []
     for part in (part.strip() for sentence in sentences(text) for part in _UNIT.split(sentence) if part.strip()):
         before = units[-1] if units else ""
@@ -85,7 +92,7 @@ def units_to_write(text: str) -> list[str]:
             units[-1] = f"{before.rstrip('.!')}: {part[:1].lower()}{part[1:]}"
             continue
         units.append(part)
-    return units
+    return [unit for unit in units if not _ANNOUNCES.match(unit)] or units
 
 
 def without_denials(units: list[str]) -> list[str]:

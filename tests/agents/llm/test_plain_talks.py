@@ -26,6 +26,8 @@ REPLACE, APPEND = "core_memory_replace", "core_memory_append"
         ("My wife is a chef. She's got two cats.", ["My wife is a chef.", "My wife has got two cats."]),
         ("The shop is old. He owns it.", ["The shop is old.", "He owns it."]),
         ("I forgot my keys today.", ["I forgot my keys today."]),
+        ("I have a new job! I bake bread at Aldi now.", ["I bake bread at Aldi now."]),
+        ("I have a new job!", ["I have a new job!"]),
     ],
 )
 def test_what_was_told_without_excuses_and_with_names(told: str, units: list[str]) -> None:
