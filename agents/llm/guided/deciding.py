@@ -16,7 +16,7 @@ from agents.llm.guided.asking import (
 )
 from agents.llm.guided.labelling import answers, label_event
 from agents.llm.guided.model import Model
-from agents.llm.guided.notes import BEFORE, PERSONA, lines_of, notes_for
+from agents.llm.guided.notes import BEFORE, PERSONA, known_lines, lines_of, notes_for
 from agents.llm.guided.recounting import recount
 from agents.llm.guided.remarks import openings, remark
 from agents.llm.guided.reply import NOTES, Reply
@@ -208,7 +208,7 @@ def _was_said_otherwise(prompt: Prompt, situation: Situation, asked: str) -> boo
     """Whether the notes say what is asked, and something about it changed: what was said before it would mislead."""
     said = [line.text for line in situation.conversation if line.speaker == "user"]
     changed = [text for text in said if is_change(text) or is_correction(text)]
-    lines = notes_for(prompt, asked, NOTES).splitlines()
+    lines = known_lines(prompt)  # also of what was before
     words = stems(f"{asked} {kinds_of(asked)}")
     near = [line for line in lines if words & stems(line) or is_on_topic(line, asked)]
     about = words.union(*map(stems, near))

@@ -53,7 +53,8 @@ _DENIES = re.compile(r"^\S+ (is|are|was|does|did|do)(n['’]t| not)\b")
 _HE = re.compile(r"^(?:He|She)(?P<short>['’]s(?= (?P<has>got|been|had|become)\b| ))?\b")
 _IT = re.compile(r"^(?:it['’]s|it is|now it['’]s)\b", re.IGNORECASE)
 _ANNOUNCES = re.compile(
-    r"^(i|we)(['’]ve| have)?( just)?( got| have| started)? (a|some|my|our) (new \w+|(big |good |great |bad )*news)[!.…]*$",
+    r"^(i|we)(['’]ve| have)?( just)?( got| have| started)? (a|some|my|our) (new \w+|((big|good|great|bad) )*news)"
+    r"[!.…]*$",
     re.IGNORECASE,
 )
 _SUBJECT = re.compile(

@@ -116,7 +116,7 @@ def test_what_somebody_does_not_like_is_minded_where_it_is_about_food() -> None:
         ("How old is my cat?", "Cat Bo, who is 12.", "Our cat Bo is 11.", "Actually, Bo is 12."),
         (
             "What pets do I have?",
-            "There's only the cat Bo.",
+            "Only Bo is left.\nBefore: two cats, Bo and Mo.",
             "I have two cats, Bo and Mo.",
             "Poor Mo died. Only Bo is left.",
         ),
