@@ -17,16 +17,20 @@ from agents.external_context import archival_storage, recall_storage
 from agents.ingest import turns
 from agents.models import Agent, Checkpoint, Document, EmbeddingChoice, Passage, Run
 
-SUMMARY_PAUSE = 60  # seconds
+SUMMARY_PAUSE, WAKE_PAUSE = 60, 10  # seconds
 REGRET = timedelta(hours=1)  # for which a passage that was deleted can be brought back
 EXCHANGE_PAUSE = timedelta(seconds=60)  # a slice of work on new vectors takes a third of it
 INGEST_PATIENCE = timedelta(seconds=60)  # a batch of passages takes a few
 
 
 def look_after_runs() -> None:
-    """Wake the agents with runs that nobody is at. One query."""
+    """Wake the agents with runs that nobody is at. One query.
+
+    Each worker looks: one of them wakes an agent, and not at every look while all are busy.
+    """
     for agent_id in runs.agents_to_wake(timezone.now()):
-        dispatch.run_agent(agent_id)
+        if _first_in_a_while(f"woken:{agent_id}", WAKE_PAUSE):
+            dispatch.run_agent(agent_id)
 
 
 def reap() -> None:
@@ -75,11 +79,14 @@ def _forget_passages(now: datetime) -> None:
 
 
 def _embed_what_was_dropped() -> None:
-    """What has no vector: an import's, say, whose worker died. And a change of the model that no worker is at."""
-    stalled = EmbeddingChoice.objects.filter(
-        state=EmbeddingChoice.State.COMING, worked_at__lt=timezone.now() - EXCHANGE_PAUSE
+    """What has no vector: an import's, say, whose worker died. And a change of the model that no worker is at, or whose
+    last step, a minute after the rest, may have been lost with its worker."""
+    now = timezone.now()
+    stalled = Q(state=EmbeddingChoice.State.COMING, worked_at__lt=now - EXCHANGE_PAUSE)
+    settling = Q(
+        state=EmbeddingChoice.State.USED, worked_at__range=(now - 6 * EXCHANGE_PAUSE, now - 2 * EXCHANGE_PAUSE)
     )
-    if stalled.exists() and _first_in_a_while("exchange-asked"):
+    if EmbeddingChoice.objects.filter(stalled | settling).exists() and _first_in_a_while("exchange-asked"):
         dispatch.change_embeddings()
     if archival_storage.not_embedded().exists() and _first_in_a_while("passages-asked"):
         dispatch.embed_passages()
@@ -88,10 +95,11 @@ def _embed_what_was_dropped() -> None:
             dispatch.embed_messages(agent_id)
 
 
-def _first_in_a_while(what: str) -> bool:
-    """False for a minute after it was true for `what`: an endpoint that refuses must not be asked at every look."""
+def _first_in_a_while(what: str, pause: int = SUMMARY_PAUSE) -> bool:
+    """False for `pause` seconds after it was true for `what`: an endpoint that refuses must not be asked at every
+    look."""
     try:
-        return cache.add(what, 1, SUMMARY_PAUSE)
+        return cache.add(what, 1, pause)
     except RedisError:
         return True
 

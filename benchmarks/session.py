@@ -78,7 +78,8 @@ def stands(text: str, where: str) -> bool:
     if CJK.search(text):
         return text in where
     letter = r"[^\W_\u3400-\u9fff]"  # “29” stands in “29岁”
-    return re.search(rf"(?<!{letter}){re.escape(text)}s?(?!{letter})", where, re.IGNORECASE) is not None
+    ending = "(st|nd|rd|th)?" if text[-1:].isdigit() else "s?"
+    return re.search(rf"(?<!{letter}){re.escape(text)}{ending}(?!{letter})", where, re.IGNORECASE) is not None
 
 
 def has_all(groups: list[list[str]], where: str) -> bool:
@@ -103,7 +104,8 @@ def invented(text: str, said: str) -> list[str]:
 
 
 def foreign_lines(text: str, said: str) -> list[str]:
-    return [line for line in text.splitlines() if CJK.search(line) and overlap(line, said) < 0.5]
+    lines = [line.removeprefix("以前：") for line in text.splitlines() if CJK.search(line)]
+    return [line for line in lines if overlap(line, said) < 0.5]
 
 
 def claims(reply: str) -> str:

@@ -38,6 +38,7 @@ _OTHER_WORDS = (  # “the oboe, not the harp”; “not the harp but the oboe�
 _SUBJECT_OF_BEFORE = re.compile(r"^\W*(it|that|this|she|he|they|her|his|their|its)\b|^(它|她|他|那|这)", re.IGNORECASE)
 _FUNCTION_WORD = re.compile(r"\b(?:is|are|was|am|the|a|an|my|at|in|on|to|as|for|of|with|called)\s+|['’](?:m|s|re)\s+")
 _CLAUSE = re.compile(r"\s*[,;，；、]\s*(?:and\s+)?|\s+and\s+")
+_LEFT_SOMETHING = re.compile(r"\b(left|quit) (?!(me|us|for|the (team|band|group|club))\b)\w", re.IGNORECASE)
 _QUOTE = re.compile(r"^(The user said|用户说)(: |：)“")
 
 
@@ -71,13 +72,15 @@ def correction(lines: list[str], statement: str, *, corrects: bool) -> Correctio
 
 def company(line: str, statement: str) -> str:
     """The “with their sister Joan” of a line about the speaker, where the statement is about Joan; else empty."""
+    if re.search(r"\band (I|me)\b", statement) or re.match(r"(Went|Was|Had|Did|Saw|Met)\b|\w+ed\b", line):
+        return ""
     for value in values_of(line):
         stretch = (
             rf" (?:together )?with (?:(?:their|his|her|my|our) )?(?:[a-z]+ ){{0,2}}{re.escape(value.text)}(?=\W| |$)"
         )
         match = re.search(stretch, line) if value.kind == "name" else None
         about = match and re.match(rf"\W*(?:[Mm]y |[Oo]ur )?(?:[a-z]+ )?{re.escape(value.text)}\b", statement)
-        if match and about and not re.search(r" and\b|,$", line[match.end() : match.end() + 4]):
+        if match and about and not re.match(r"\s*(,|and\b)", line[match.end() :]):
             return match.group()
     return ""
 
@@ -209,7 +212,11 @@ def outdated(lines: list[str], statement: str, *, corrects: bool) -> str:
         same_topic = topics(line) & topics(statement) if len(stems(line)) > 1 else set()
         alike = subject(line) & subject(statement) or same_topic
         named = [value for value in values_of(line) if value.kind == "name"]
-        ended = is_ending(statement) and all(mentions(statement, value.key) for value in named)
+        ended = (
+            is_ending(statement)
+            and not _LEFT_SOMETHING.search(statement)
+            and all(mentions(statement, value.key) for value in named)
+        )
         worth = _common(line, statement) if alike or ended else 0
         if worth and worth >= most and _may_change(line, statement) and not (is_name_line(line) or _QUOTE.search(line)):
             best, most = line, worth

@@ -101,7 +101,7 @@ def _on_message(prompt: Prompt, situation: Situation, model: Model) -> Plan:
     if label in WRITING:
         write = write_next(prompt, model, parts.told or situation.text, label, [])
     elif label == "save":
-        write = write_archive(prompt, model, situation.text)
+        write = write_archive(prompt, model, situation.whole)
     else:
         write = None
     if write:

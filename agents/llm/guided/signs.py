@@ -90,7 +90,7 @@ _CORRECTION = _words(
     r"rather than|instead of|tell a lie|scratch that|make that|confused|confusing|my bad|silly me|"
     r"slip|miscounted|misread|swapped|silly of me|should(['’]ve| have) (said|written|told))\b",
     r"\b(is|are|am|was|were|it['’]s|i['’]m|he['’]s|she['’]s|,|but|and) not\b|, not\b",
-    r"\b(isn|aren|wasn)['’]t\b.*\b(it|he|she|i|they|but)\b",
+    r"\b(isn|aren|wasn)['’]t\b[^.!?\n]{0,80}\b(it|he|she|i|they|but)\b",
     "[说记搞弄写打讲看算数听填][错混反岔]|不对|其实|更正|纠正|口误|不是.{1,12}(是|，|。|$)|应该是",
 )
 _CHANGE = _words(
@@ -109,6 +109,7 @@ _ENDING = _words(  # of somebody or something that is named
     r"\b(retired|died|passed away|left|moved out|dumped|broke up|split( up)?|is (history|over|gone)|quit|closed)\b",
     "退休|去世|过世|搬走|走了|分手|关门|倒闭|离开",
 )
+_DEPARTURE = _words(r"\b(moved out|broke up|split up|passed away|died|left (me|us))\b")
 _PLAN = _words(
     r"\b(going to|will|shall|might|(?-i:may)|plan(s|ning|ned)? (to|on|for|a)|want(s)? to|would like to|"
     r"hop(e|es|ing) to|intend\w*|"
@@ -235,6 +236,11 @@ def is_change(text: str) -> bool:
 def is_ending(text: str) -> bool:
     """Whether the speaker tells that somebody left or something is over."""
     return _ENDING.search(text) is not None
+
+
+def is_departure(text: str) -> bool:
+    """Whether the speaker tells that somebody is not with them any more."""
+    return _DEPARTURE.search(text) is not None
 
 
 def is_plan(text: str) -> bool:

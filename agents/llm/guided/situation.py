@@ -1,11 +1,13 @@
 """What the FIFO queue says has happened: the event that awaits an answer, and what was done about it so far."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from agents.llm.types import SEND_MESSAGE, ChatMessage
 
+MAX_TEXT = 4000  # characters
 EventType = Literal["user_message", "login", "heartbeat", "system_alert", "none"]
 
 
@@ -29,10 +31,14 @@ class Line:
 
 @dataclass
 class Situation:
-    """`event` is what awaits an answer: a user message stays it until a reply went out, whatever came in between."""
+    """`event` is what awaits an answer: a user message stays it until a reply went out, whatever came in between.
+
+    `text` is what the rules are asked of, the beginning of a very long message; `whole` is all of it.
+    """
 
     event: EventType = "none"
     text: str = ""
+    whole: str = ""
     time: str = ""
     pictures: bool = False  # some came with it, which no guided model sees
     done: list[Done] = field(default_factory=list)
@@ -72,7 +78,8 @@ def _take_event(situation: Situation, entry: ChatMessage) -> None:
     if situation.event == "user_message":
         situation.conversation.append(Line("user", situation.text))
     situation.event = kind if kind in ("user_message", "login", "heartbeat", "system_alert") else "none"
-    situation.text = str(packed.get("message") or packed.get("reason") or "")
+    situation.whole = str(packed.get("message") or packed.get("reason") or "")
+    situation.text = re.sub(r"[ \t]+", " ", situation.whole)[:MAX_TEXT]
     situation.time = str(packed.get("time") or "")
     situation.pictures = "pictures" in packed
     situation.done = []

@@ -16,6 +16,7 @@ from agents.llm.guided.signs import (
     introduces,
     is_change,
     is_correction,
+    is_departure,
     is_ending,
     is_of_somebody_else,
     is_of_the_speaker,
@@ -80,9 +81,10 @@ def _change(block: PromptBlock, unit: str, *, corrects: bool) -> Write | None:
     """The line that the unit makes untrue gives way to it; what was so before is kept as that, unless it was wrong."""
     lines = [line for line in _standing_lines(block) if relations(unit) or not _is_of_a_relative(block, line)]
     note = as_note(unit)
-    for line in lines if is_ending(unit) else ():
-        if left_alone := company(line, unit):
-            return _replace(block, line, f"{line.replace(left_alone, '')} {note}")
+    for line in lines if is_departure(unit) else ():
+        alone = line.replace(company(line, unit), "") if company(line, unit) else line
+        if alone != line and len(block.value) - len(line) + len(f"{alone} {note}") <= block.limit:
+            return _replace(block, line, f"{alone} {note}")
     old = outdated(lines, unit, corrects=corrects)
     if not old or holds(block.value, note):
         return None
