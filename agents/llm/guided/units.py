@@ -62,10 +62,11 @@ _IS = re.compile(rf"(?<=\w)['’]s(?= {_WHAT})")
 _HE = re.compile(r"^(?P<who>He|She)\b")
 _IT_NOW = re.compile(r"^(?:it['’]s|it is)\b.*\bnow\b|^now it['’]s\b", re.IGNORECASE)
 _ANNOUNCES = re.compile(
-    r"^(i|we)(['’]ve| have)?( just)?( got| have| started)? (a|some|my|our) (new \w+|((big|good|great|bad) )*news)"
-    r"[!.…]*$",
+    r"^(i|we)(['’]ve| have)?( just)?( got| have| started)? (a|some|my|our) (new (job|position|role)|"
+    r"((big|good|great|bad) )*news)[!.…]*$",
     re.IGNORECASE,
 )
+_OF_ONESELF = re.compile(r"(I|We|My|Our)\b")
 _SUBJECT = re.compile(r"^(?P<whose>(?:My|Our) [a-z]+)(?= [a-z])|^(?:(?:My|Our) [a-z]+ )?(?P<name>[A-Z][a-z]+)\b")
 _WOMEN = re.compile(r"\b(sister|mother|mom|mum|wife|girlfriend|daughter|aunt|grandm\w+|niece)\b", re.IGNORECASE)
 _MEN = re.compile(r"\b(brother|father|dad|husband|boyfriend|son|uncle|grandf\w+|nephew)\b", re.IGNORECASE)
@@ -91,7 +92,7 @@ def _is_excuse(sentence: str) -> bool:
 def units_to_write(text: str) -> list[str]:
     """Sentences, cut where the next thing about someone begins; who is “he” or “she” there is named.
 
-    What only says that something new is told (“I have a new job!”) is left out, unless it is all.
+    What only announces the next thing that they tell of themselves (“I have a new job!”) is left out.
     """
     units: list[str] = []
     for part in (part.strip() for sentence in sentences(text) for part in _UNIT.split(sentence) if part.strip()):
@@ -103,7 +104,7 @@ def units_to_write(text: str) -> list[str]:
             units[-1] = f"{before.rstrip('.!')}: {part[:1].lower()}{part[1:]}"
             continue
         units.append(part)
-    return [unit for unit in units if not _ANNOUNCES.match(unit)] or units
+    return [unit for unit, after in _with_next(units) if not (_ANNOUNCES.match(unit) and _OF_ONESELF.match(after))]
 
 
 def _only_person(sentence: str, who: str) -> str:
@@ -121,14 +122,17 @@ def _only_person(sentence: str, who: str) -> str:
     return subject["whose"] or subject["name"]
 
 
+def _with_next(units: list[str]) -> list[tuple[str, str]]:
+    return list(zip(units, [*units[1:], ""], strict=False))
+
+
 def _kinds(text: str) -> set[str]:
     return {value.kind for value in values_of(f"_{text}")}
 
 
 def without_denials(units: list[str]) -> list[str]:
     """Without those that only deny what the next one puts right: “Rory isn't doing law.”, “Rory is doing art.”."""
-    pairs = zip(units, [*units[1:], ""], strict=False)
-    return [unit for unit, after in pairs if not _puts_right(unit, after)]
+    return [unit for unit, after in _with_next(units) if not _puts_right(unit, after)]
 
 
 def _puts_right(denial: str, after: str) -> bool:

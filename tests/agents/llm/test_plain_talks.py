@@ -30,6 +30,8 @@ REPLACE, APPEND = "core_memory_replace", "core_memory_append"
         ("I have a new job! I bake bread at Aldi now.", ["I bake bread at Aldi now."]),
         ("I have a new job!", ["I have a new job!"]),
         # What only looks like it
+        ("I have a new job! It's at Aldi.", ["I have a new job!", "It's at Aldi."]),
+        ("I have a new dog! I call him Rex.", ["I have a new dog!", "I call him Rex."]),
         ("My sister lives with Tom. He's a nurse.", ["My sister lives with Tom.", "He's a nurse."]),
         ("My mother called my sister. She is ill.", ["My mother called my sister.", "She is ill."]),
         ("Monday was hard. She left me.", ["Monday was hard.", "She left me."]),
