@@ -222,7 +222,8 @@ def _exchange(choice: EmbeddingChoice) -> None:
         for statement in EXCHANGE_SQL:
             cursor.execute(statement, {"name": choice.name})
         EmbeddingChoice.objects.filter(state=EmbeddingChoice.State.USED).delete()
-        EmbeddingChoice.objects.filter(pk=choice.pk).update(state=EmbeddingChoice.State.USED, error="", agent=None)
+        used = {"state": EmbeddingChoice.State.USED, "worked_at": timezone.now()}  # `reap` settles it, if nobody does
+        EmbeddingChoice.objects.filter(pk=choice.pk).update(**used, error="", agent=None)
     forget_coming()  # for itself: what reads all tables meanwhile, as a backup does, must not hold up the rest
     embeddings.latest()
     logger.info("All vectors are of %s now.", choice.name)

@@ -176,6 +176,16 @@ def test_the_reaper_enqueues_what_a_dead_worker_held_and_what_was_missed(agent: 
     assert {call.args[0] for call in run_agent.call_args_list} == {agent.pk, other.pk}
 
 
+def test_an_agent_is_woken_once_by_all_who_look(agent: Agent) -> None:
+    """Every worker looks, every few seconds, also while all of them are busy."""
+    services.message_send(agent=agent, text="hi")
+    Run.objects.update(created_at=timezone.now() - timedelta(minutes=1))
+    with patch("agents.dispatch.run_agent") as run_agent:
+        maintenance.look_after_runs()
+        maintenance.look_after_runs()
+    run_agent.assert_called_once_with(agent.pk)
+
+
 def test_what_is_unfinished_is_found_without_reading_what_is_over(agent: Agent) -> None:
     """However long an agent's history: each claim asks for its runs that wait or are at work."""
     Run.objects.bulk_create(

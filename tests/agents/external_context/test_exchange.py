@@ -2,14 +2,16 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection as database
 from django.utils import timezone
 
-from agents import queue_manager, services
+from agents import maintenance, queue_manager, services
 from agents.exceptions import InvalidInput
 from agents.external_context import archival_storage, exchange, hybrid, recall_storage
 from agents.llm import embeddings
@@ -173,6 +175,17 @@ def test_a_vector_that_a_worker_ends_late_is_made_anew(stored: Agent, far: Conne
     services.embeddings_work()
     assert sum(recall_storage.embed_missing(stored)) == 1
     assert models_in_use() == {f"{MODEL}/384"}
+
+
+def test_the_last_step_of_a_change_comes_back_though_its_message_was_lost(stored: Agent, far: Connection) -> None:
+    change(far)
+    exchange.work()
+    with patch("agents.dispatch.change_embeddings") as asked:
+        maintenance.reap()
+        asked.assert_not_called()  # its own message is on its way
+        EmbeddingChoice.objects.update(worked_at=timezone.now() - timedelta(minutes=3))
+        maintenance.reap()
+        asked.assert_called_once_with()
 
 
 def test_a_change_can_be_stopped(stored: Agent, far: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
