@@ -150,8 +150,9 @@ def test_data_of_an_early_release_is_upgraded(older_code: Path, folder: Path) ->
     with ScriptedServer(unalarmed) as model:
         with visited(Product(home, model, folder=older_code, command="run", MEMWEB_SECRET_KEY="")) as person:
             talk(person)
-            before, documents = content(database_of(home)), files(home / "media")
         subprocess.run(["cp", "-a", home, aside], check=True)
+        with database.running(of(aside), StackPaths(aside)) as url:  # what its last summary left
+            before, documents = content(url), files(home / "media")
 
         with visited(Product(home, model, MEMWEB_SECRET_KEY="")) as person:
             look_round(person)
