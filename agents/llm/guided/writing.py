@@ -230,6 +230,8 @@ def may_replace(old: str, note: str, message: str, label: str) -> bool:
 def of_the_user(note: str) -> str:
     """The note without “I”, which would read as the agent's own: “The user turned 30.”."""
     note = re.sub(r"^(hi|hello|hey)[!,.]+ ", "", note, flags=re.IGNORECASE)
+    if re.match(r"I (do|have|don['’]t|haven['’]t)\b", note):
+        return as_note(note)
     for start, instead in (("Our ", ""), ("I'm ", ""), ("I’m ", ""), ("I am ", ""), ("I ", "The user "), ("My ", "")):
         if note.startswith(start):
             rest = instead + note[len(start) :]

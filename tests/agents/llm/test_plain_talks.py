@@ -184,3 +184,8 @@ def test_what_was_said_before_it_was_put_right_is_not_shown(asked: str, human: s
 def told(text: str) -> list[ChatMessage]:
     """What was said, and that it was answered."""
     return [says(text), *did("send_message", "Sent.", message="I see.")]
+
+
+def test_a_note_in_the_first_person_is_made_one_in_the_third() -> None:
+    model = SmallModel(label=["new"], write=note("I don't like coriander."))
+    assert step(prompt(says("I don't like coriander.")), model)[1]["content"] == "Doesn't like coriander."
