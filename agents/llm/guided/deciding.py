@@ -178,6 +178,8 @@ def _answer_beside(prompt: Prompt, situation: Situation, asked: str) -> Plan:
         if call:
             return _call(_WHY["find"], call.name, call.arguments, heartbeat=True)
     reply = _answer(prompt, situation, "known" if noted else "chat", asked)
+    if not (reply.notes or reply.past):  # of the world: what was told beside it only misleads
+        return replace(reply, message=asked)
     task = asked if len(stems(asked)) > 1 else situation.text  # “One sentence, please?” says too little by itself
     return replace(reply, remarks=(*reply.remarks, remark("beside", situation.text, task)))
 

@@ -34,6 +34,7 @@ class Reply:
     `notes`: whether it sees the core memory blocks (a reaction to what was just saved is better without). `past`:
     whether it sees what was said before; what stands alone is answered better without.
     `openings`: how it has to begin; any way if empty. `text`: the whole reply, where nothing is left to the model.
+    `message`: what is answered, where that is a part of the user's message that is better understood alone.
     """
 
     why: str
@@ -43,6 +44,7 @@ class Reply:
     past: bool = True
     openings: tuple[str, ...] = ()
     text: str = ""
+    message: str = ""
 
 
 def stream_reply(
@@ -117,7 +119,7 @@ def _either(texts: Iterable[str]) -> str:
 
 
 def _last(prompt: Prompt, situation: Situation, reply: Reply) -> ChatMessage:
-    text = situation.text
+    text = reply.message or situation.text
     notes = notes_for(prompt, text, NOTES) if reply.notes else ""
     notes = re.sub(r"(^|[.!?]\s+|\n)(Her|His|Their|The user['’]s)\b", r"\1Your", notes)
     language = (remark("language", text),) if language_of(text) != "en" else ()

@@ -189,3 +189,11 @@ def told(text: str) -> list[ChatMessage]:
 def test_a_note_in_the_first_person_is_made_one_in_the_third() -> None:
     model = SmallModel(label=["new"], write=note("I don't like coriander."))
     assert step(prompt(says("I don't like coriander.")), model)[1]["content"] == "Doesn't like coriander."
+
+
+def test_a_question_about_the_world_is_answered_without_the_fact_beside_it() -> None:
+    fact, question = "My statistics exam is on 12 June.", "What is the hardest natural mineral?"
+    done = did(APPEND, "Done.", label="human", content=fact)
+    model = SmallModel(label=["new", "chat"], reply=["Diamond."])
+    step(prompt(says(f"{fact} {question}"), *done, human=f"Name: Ada.\n{fact}"), model)
+    assert model.last_prompt("reply") == question
