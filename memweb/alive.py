@@ -3,6 +3,7 @@ do it, and those of runs look every few seconds whether one is left that nobody 
 
 import logging
 from contextlib import suppress
+from datetime import timedelta
 from functools import cache
 from threading import Thread
 from time import sleep
@@ -92,6 +93,11 @@ def _look_at_functions() -> None:
 
 class LivingScheduler(PersistentScheduler):
     """The clock's loop."""
+
+    def setup_schedule(self) -> None:
+        """The reaper looks at once: nobody knows how long the clock stood, and a web process asks whether it ticks."""
+        super().setup_schedule()
+        self.schedule["reap"].last_run_at = self.app.now() - timedelta(days=1)
 
     def tick(self, *arguments: Any, **more: Any) -> Any:
         signs.show()

@@ -3,6 +3,7 @@
 import shutil
 from collections import namedtuple
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import Mock
 
@@ -17,6 +18,8 @@ from pytest_django import Settings
 from agents import health, maintenance, services
 from agents.llm.scripted import say
 from agents.models import Agent, Passage
+from memweb import beat
+from memweb.alive import LivingScheduler
 from tests.conftest import ServeModel
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +60,14 @@ def test_the_clock() -> None:
     assert "reaper has not looked" in fault("clock")
     maintenance.reap()
     assert fault("clock") == ""
+
+
+def test_a_clock_that_starts_has_the_reaper_look_at_once(tmp_path: Path) -> None:
+    for _start in range(2):
+        scheduler = LivingScheduler(app=beat.app, schedule_filename=str(tmp_path / "schedule"))
+        due = {name for name, entry in scheduler.schedule.items() if entry.is_due()[0]}
+        scheduler.close()
+        assert due == {"reap"}
 
 
 def test_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
