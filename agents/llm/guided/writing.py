@@ -68,7 +68,7 @@ def write_next(prompt: Prompt, model: Model, told: str, label: str, written: lis
             if exchange and len(block.value) - len(exchange.old) + len(exchange.new) <= block.limit:
                 return _replace(block, exchange.old, exchange.new)
         for unit in sorted(left, key=is_ending):  # what is so now takes the place of what is over
-            change = _change(block, unit, corrects=is_correction(told))
+            change = _change(block, unit, written, corrects=is_correction(told))
             if change:
                 return change
     rest = " ".join(left) if written else statement
@@ -77,9 +77,10 @@ def write_next(prompt: Prompt, model: Model, told: str, label: str, written: lis
     return write_fact(prompt, model, rest, label)
 
 
-def _change(block: PromptBlock, unit: str, *, corrects: bool) -> Write | None:
+def _change(block: PromptBlock, unit: str, written: list[str], *, corrects: bool) -> Write | None:
     """The line that the unit makes untrue gives way to it; what was so before is kept as that, unless it was wrong."""
-    lines = [line for line in _standing_lines(block) if relations(unit) or not _is_of_a_relative(block, line)]
+    standing = [line for line in _standing_lines(block) if not any(line in text for text in written)]
+    lines = [line for line in standing if relations(unit) or not _is_of_a_relative(block, line)]
     note = as_note(unit)
     for line in lines if is_departure(unit) else ():
         alone = line.replace(company(line, unit), "") if company(line, unit) else line

@@ -197,3 +197,12 @@ def test_a_question_about_the_world_is_answered_without_the_fact_beside_it() -> 
     model = SmallModel(label=["new", "chat"], reply=["Diamond."])
     step(prompt(says(f"{fact} {question}"), *done, human=f"Name: Ada.\n{fact}"), model)
     assert model.last_prompt("reply") == question
+
+
+def test_what_is_over_does_not_take_the_place_of_what_the_same_message_told() -> None:
+    message = says("I quit the bakery. I'm a truck driver now.")
+    new = "A truck driver.\nBefore: baker in Brno."
+    done = did(REPLACE, "Done.", label="human", old_content="Baker in Brno.", new_content=new)
+    model = SmallModel(label=["changed"], write=note("Quit the bakery."))
+    after = prompt(message, *done, human=f"Name: Tomas.\n{new}")
+    assert step(after, model) == (APPEND, {"label": "human", "content": "Quit the bakery."})
