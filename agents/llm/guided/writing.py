@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,13 +75,12 @@ def write_next(prompt: Prompt, model: Model, told: str, label: str, written: lis
     rest = " ".join(left) if written else statement
     if not rest or (written and not (is_personal(rest) or _names_somebody(rest))):
         return None
-    return write_fact(prompt, model, rest, label)
+    return write_fact(prompt, model, rest, label, written)
 
 
 def _change(block: PromptBlock, unit: str, written: list[str], *, corrects: bool) -> Write | None:
     """The line that the unit makes untrue gives way to it; what was so before is kept as that, unless it was wrong."""
-    standing = [line for line in _standing_lines(block) if not any(line in text for text in written)]
-    lines = [line for line in standing if relations(unit) or not _is_of_a_relative(block, line)]
+    lines = [line for line in _standing_lines(block, written) if relations(unit) or not _is_of_a_relative(block, line)]
     note = as_note(unit)
     for line in lines if is_departure(unit) else ():
         alone = line.replace(company(line, unit), "") if company(line, unit) else line
@@ -110,15 +110,15 @@ def takes_back(prompt: Prompt, told: str) -> bool:
     return any(correction(lines, unit, corrects=True) or outdated(lines, unit, corrects=True) for unit in units)
 
 
-def write_fact(prompt: Prompt, model: Model, statement: str, label: str) -> Write | None:
+def write_fact(prompt: Prompt, model: Model, statement: str, label: str, written: list[str]) -> Write | None:
     """A new or changed fact, or how to behave, as a write to core memory; None if there is nothing to write.
 
-    One model call. `label` is `new`, `changed` or `style`.
+    One model call. `label` is `new`, `changed` or `style`; what was `written` for the same message stays.
     """
     block = writable_block(prompt, PERSONA if label == "style" else HUMAN)
     if block is None:
         return _insert(prompt, statement)
-    lines = _choices(block, statement) if _tells_a_change(statement, label) else ()
+    lines = _choices(block, statement, written) if _tells_a_change(statement, label) else ()
     replaces, note = _draft(model, "style" if label == "style" else "fact", lines, statement)
     old = line_meant(lines, replaces, note, statement)
     old = old if may_replace(old, note, statement, label) else ""
@@ -312,16 +312,17 @@ def _tells_a_change(message: str, label: str) -> bool:
     return label == "changed" or (label == "new" and (is_change(message) or is_correction(message)))
 
 
-def _choices(block: PromptBlock, message: str) -> tuple[str, ...]:
+def _choices(block: PromptBlock, message: str, written: list[str]) -> tuple[str, ...]:
     """The lines that may have become untrue: those with words or a topic in common, else the nearest few."""
-    lines = _standing_lines(block)
+    lines = _standing_lines(block, written)
     near = [line for line in lines if stems(line) & stems(message) or topics(line) & topics(message)]
     return tuple((near or lines)[-MAX_LINES:])
 
 
-def _standing_lines(block: PromptBlock) -> list[str]:
-    """The lines of a block that tell what is so; what was so before is not touched again."""
-    return [line for line in lines_of(block) if not line.startswith(BEFORE)]
+def _standing_lines(block: PromptBlock, written: Sequence[str] = ()) -> list[str]:
+    """The lines of a block that tell what is so; what was so before, or was just `written`, is not touched again."""
+    lines = [line for line in lines_of(block) if not line.startswith(BEFORE)]
+    return [line for line in lines if not any(line in text for text in written)]
 
 
 def _apart(block: PromptBlock, old: str, new: str) -> str:
