@@ -76,7 +76,7 @@ def company(line: str, statement: str) -> str:
         return ""
     for value in values_of(line):
         stretch = (
-            rf" (?:together )?with (?:(?:their|his|her|my|our) )?(?:[a-z]+ ){{0,2}}{re.escape(value.text)}(?=\W| |$)"
+            rf" (?:together )?with (?:(?:their|his|her|my|our) )?(?:[a-z]+ ){{0,2}}{re.escape(value.text)}(?=\W|$)"
         )
         match = re.search(stretch, line) if value.kind == "name" else None
         about = match and re.match(rf"\W*(?:[Mm]y |[Oo]ur )?(?:[a-z]+ )?{re.escape(value.text)}\b", statement)

@@ -66,7 +66,7 @@ _ANNOUNCES = re.compile(
     r"((big|good|great|bad) )*news)[!.…]*$",
     re.IGNORECASE,
 )
-_OF_ONESELF = re.compile(r"(I|We|My|Our)\b")
+_MORE_OF_ONESELF = re.compile(r"(I|We|My|Our)\b")
 _SUBJECT = re.compile(r"^(?P<whose>(?:My|Our) [a-z]+)(?= [a-z])|^(?:(?:My|Our) [a-z]+ )?(?P<name>[A-Z][a-z]+)\b")
 _WOMEN = re.compile(r"\b(sister|mother|mom|mum|wife|girlfriend|daughter|aunt|grandm\w+|niece)\b", re.IGNORECASE)
 _MEN = re.compile(r"\b(brother|father|dad|husband|boyfriend|son|uncle|grandf\w+|nephew)\b", re.IGNORECASE)
@@ -104,7 +104,7 @@ def units_to_write(text: str) -> list[str]:
             units[-1] = f"{before.rstrip('.!')}: {part[:1].lower()}{part[1:]}"
             continue
         units.append(part)
-    return [unit for unit, after in _with_next(units) if not (_ANNOUNCES.match(unit) and _OF_ONESELF.match(after))]
+    return [unit for unit, after in _with_next(units) if not (_ANNOUNCES.match(unit) and _MORE_OF_ONESELF.match(after))]
 
 
 def _only_person(sentence: str, who: str) -> str:

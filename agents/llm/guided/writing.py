@@ -83,7 +83,7 @@ def _change(block: PromptBlock, unit: str, written: list[str], *, corrects: bool
     lines = [line for line in _standing_lines(block, written) if relations(unit) or not _is_of_a_relative(block, line)]
     note = as_note(unit)
     for line in lines if is_departure(unit) else ():
-        alone = line.replace(company(line, unit), "") if company(line, unit) else line
+        alone = line.replace(company(line, unit), "")
         if alone != line and len(block.value) - len(line) + len(f"{alone} {note}") <= block.limit:
             return _replace(block, line, f"{alone} {note}")
     old = outdated(lines, unit, corrects=corrects)
