@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 
 SESSIONS = Path(__file__).parent / "data" / "sessions.jsonl"
 PAST = re.compile(
-    r"\b(not|no longer|no more|used to|former(ly)?|instead|was|until)\b|\bBefore:|n['’]t\b|不|以前|原来|曾"
+    r"\b(not|no longer|no more|used to|former(ly)?|instead|was|until|given up|gave up|left|"
+    r"previously|moved from|switched from|swapped)\b|\bBefore:|n['’]t\b|不|以前|原来|曾|戒|从.{1,6}[调改换转]",
+    re.IGNORECASE,
 )
 CLAIM = re.compile(
     r"(I know that )?(you|your|you['’]re)\b(?! (can|could|may|might|should|would))|[你您](?!可以|可能|应该|能)",
@@ -49,7 +51,7 @@ CLAIM = re.compile(
 )
 # In the order in which they were written, each after the rules had been mended for those before it; from the third on
 # by somebody who had not read the rules. The third to fifth tell changes mostly in other words than what they change.
-SETS = ("seen", "fresh", "last", "third", "fourth", "fifth", "sixth")
+SETS = ("seen", "fresh", "last", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
 OUTCOMES = ("kept", "lost", "wrong", "contradictory")
 
 
@@ -100,12 +102,12 @@ def is_right(turn: dict[str, Any], reply: str) -> bool:
 def invented(text: str, said: str) -> list[str]:
     """Numbers, names and Chinese lines of `text` that `said` does not have."""
     own = [number for number in sorted(numbers(text)) if number not in numbers(said)]
-    return own + [name for name in sorted(names(text)) if not CJK.search(name) and not mentions(said, name)]
+    return own + [name for name in sorted(names(text)) if not CJK.search(name) and not mentions(said, name.rstrip("s"))]
 
 
 def foreign_lines(text: str, said: str) -> list[str]:
-    lines = [line.removeprefix("以前：") for line in text.splitlines() if CJK.search(line)]
-    return [line for line in lines if overlap(line, said) < 0.5]
+    lines = [re.sub("^(以前|姓名)：|用户", "", line) for line in text.splitlines() if CJK.search(line)]
+    return [line for line in lines if line.strip("。") not in said and overlap(line, said) < 0.5]
 
 
 def claims(reply: str) -> str:

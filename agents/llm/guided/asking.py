@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from agents.llm.guided.excuses import put_right
 from agents.llm.guided.searching import speaks_of_storage
 from agents.llm.guided.signs import is_lasting, is_personal, sets_style
 from agents.llm.guided.words import CJK, sentences, stems
@@ -18,6 +19,11 @@ _ASKING_OF_ME = re.compile(
     r"(?:['’]?s| is| are| am| do| did| does)? (?:i|my)\b",
     re.IGNORECASE,
 )
+_NO_QUESTION = re.compile(  # “When we marry I'll take his name.”; “What a rainy day!”
+    r"^\W*((and|but|so) )?(when(ever)? (i|we|he|she|it|they|my|our|the) (?!.*\?\W*$)|what an? [^?]*$|how (nice|"
+    r"lovely|funny|sad|odd)\b[^?]*$)",
+    re.IGNORECASE,
+)
 _KEEP = re.compile(
     r"\b(can|could|would|will) you (please )?(also )?"
     r"(remember (that|this|my)|save|note|store|keep|add|write down(?! (what|all|everything) you)|make a note|put|"
@@ -28,7 +34,7 @@ _KEEP = re.compile(
     re.IGNORECASE,
 )
 _CHINESE_QUESTION = re.compile(
-    r"(吗|呢|么)[？?。.]?$|什么|哪|谁|多少|几[点个岁号月天次]|怎么|为什么|是否|有没有|是不是|还记得"
+    r"(吗|么)[？?。.]?$|呢[？?]$|^.{1,5}呢[。.]?$|什么|哪|谁|多少|几[点个岁号月天次]|怎么|为什么|是否|有没有|是不是|还记得"
 )
 _ORDER = re.compile(
     r"^\W*((so|and|then|now|please|kindly|perhaps|maybe) )*(suggest|recommend|propose|write|draft|compose|give|explain|"
@@ -52,6 +58,11 @@ _CLAUSE = re.compile(
     r"suggest|recommend|tell me|give me|help me|write|explain|show me|translate)\b)",
     re.IGNORECASE,
 )
+_WITHIN = re.compile(  # what a question tells beside: “for my nephew Bo, who's 12”, “now that I've bought a Skoda”
+    r"\b(?P<who>my [a-z]+(?: [A-Z]\w+)?), who(?:(?P<is>['’]s| is)|(?= (?:has|lives|works|loves|likes|plays|turns|"
+    r"studies)))"
+    r" (?P<rest>[^?]+)\?|\bnow that (?P<bought>I['’]?(?:ve)? [^?]+)\?"
+)
 _CONDITION = re.compile(r"^\W*(if|when|whenever|before|after|while|once|unless|as soon|in case)\b", re.IGNORECASE)
 _CHINESE_CONDITION = re.compile(r"^(如果|要是|假如|请问|我想问|我想知道|我问)|(的时候|时候|之前|之后|的话)[，,]?$")
 _TASK = re.compile(
@@ -73,7 +84,8 @@ _FOR_ME = re.compile(
 )
 _POINTS_BACK = re.compile(
     r"(^|\b(about|like|do|of|for|with|say|is|was)) ?(that|this)\b"
-    r"|\b(it|its|these|those|them|they|he|she|him|her|his|their|more|another|else|again|instead|also|too|shorter|longer|"
+    r"|\b(it|its|these|those|them|they|he|she|him|her|his|their|more|another|else|again|instead|also|too|shorter|"
+    r"longer|"
     r"first|second|last|other)\b|它|那|这|他|她|再|还|另|更",
     re.IGNORECASE,
 )
@@ -95,7 +107,7 @@ _ALL = re.compile(
     r"|\bhow well do you know me\b|\b(say|tell \w+) about me\b|\b(introduce|introducing|present|presenting) me to\b"
     r"|\bin your (notes|memory)\b.{0,20}\bme\b|\byou (know|remember|have)\b.{0,12}\b(about|of) my life\b"
     r"|把?你(知道|记得|了解).{0,6}我的.{0,6}[都全].{0,3}(讲|说|列|告诉)"
-    r"|(你[^，。]{0,4}|还)(知道|了解|记得|记住了?|掌握)(了|着)?(一?些)?(关于)?我的?(什么|哪些|多少|些什么|所有|全部|一切)?"
+    r"|(你[^，。]{0,4}|还)(知道|了解|记得|记住了?|掌握)(了|着)?(一?些)?(关于)?我(?:和我?的?家人)?的?(什么|哪些|多少|些什么|所有|全部|一切)?"
     r"(事情?|情况|信息|东西|方面)?[了吗呢吧]?[？?。！!]*$|对我的?(了解|认识|印象)|关于我[，,]?你?(都|还|现在)?(知道|了解|记得|记住|的一切|的所有|的情况)|^\W*我是谁|"
     r"(介绍|总结|说说|描述|概括)(一下)?(关于)?我(这个人|的情况|自己)?[？?。！!吧]*$",
     re.IGNORECASE,
@@ -114,7 +126,7 @@ def parts_of(text: str) -> Parts:
     """Each sentence to its side; one that tells and asks ("I'm vegan, what can I cook?") is cut between the two."""
     told: list[str] = []
     asked: list[str] = []
-    for sentence in sentences(text):
+    for sentence in sentences(put_right(text)):
         before, after = _cut(sentence)
         if before:
             told.append(before)
@@ -125,6 +137,8 @@ def parts_of(text: str) -> Parts:
 
 def is_question(sentence: str) -> bool:
     """Whether one sentence asks for an answer; a request to save something or to behave never does."""
+    if _NO_QUESTION.search(sentence):
+        return False
     if _ALL.search(sentence):
         return True
     if _KEEP.search(sentence):
@@ -145,17 +159,9 @@ def is_order(sentence: str) -> bool:
     return pattern.match(sentence.strip()) is not None
 
 
-def is_yes_no_question(text: str) -> bool:
-    """Whether the last question of a text can be answered with yes or no (English and Chinese)."""
-    last = next((part for part in reversed(sentences(text)) if is_question(part)), "")
-    if CJK.search(last):
-        return re.search("吗|是否|有没有|是不是|对不对", last) is not None
-    return re.match(r"\W*(do|does|did|is|are|am|was|were|can|could|will|would|have|has|had)\b", last, re.I) is not None
-
-
 def asks_everything(text: str) -> bool:
     """Whether the speaker asks for all that is known about them: “What do you know about me so far?”."""
-    return any(_ALL.search(sentence) is not None for sentence in sentences(text))
+    return any(_ALL.search(sentence) is not None for sentence in sentences(text.replace("您", "你")))
 
 
 def asks_task(text: str) -> bool:
@@ -194,7 +200,29 @@ def _cut(sentence: str) -> tuple[str, str]:
         before, after = sentence[:at].strip(), sentence[rest:].strip()
         if (_asks(after) if CJK.search(after) else after.endswith("?") or is_order(after)) and _tells(before):
             return before, after
-    return ("", sentence) if _asks(sentence) else (sentence, "")
+    if not _asks(sentence):
+        return sentence, ""
+    for at, rest in _cuts_behind(sentence):
+        before, after = sentence[:at].strip(), sentence[rest:].strip().rstrip("?？")
+        if _tells(after) and (_asks(before) or _asks(f"{before}?")):
+            return after, before
+    within = _WITHIN.search(sentence)
+    if within and within["who"]:
+        return (
+            f"{within['who'][:1].upper()}{within['who'][1:]} {'is ' if within['is'] else ''}{within['rest']}.",
+            sentence,
+        )
+    return (within["bought"] if within else ""), sentence
+
+
+def _cuts_behind(sentence: str) -> list[tuple[int, int]]:
+    """Where something told may begin behind a question: “Any cake ideas, my son turns 7 on Friday?”."""
+    if CJK.search(sentence):
+        return [(match.start(), match.end()) for match in re.finditer(r"[，,；;](?=我)", sentence)]
+    return [
+        (match.start(), match.end())
+        for match in re.finditer(r"[,;–—] (?=(?:my|our|i|i['’]m|we|we['’]re)\b)", sentence, re.I)
+    ]
 
 
 def _cuts(sentence: str) -> list[tuple[int, int]]:

@@ -10,10 +10,11 @@ from agents.llm.guided.asking import (
     asks_of_the_user,
     asks_task,
     asks_who,
-    is_yes_no_question,
     parts_of,
     stands_alone,
 )
+from agents.llm.guided.avoiding import avoided
+from agents.llm.guided.evidence import evidence
 from agents.llm.guided.labelling import answers, label_event
 from agents.llm.guided.model import Model
 from agents.llm.guided.notes import BEFORE, PERSONA, known_lines, lines_of, notes_for
@@ -54,7 +55,7 @@ _PAUSE = "pause_heartbeats"
 _CLOCK = re.compile(
     r"\b(what|which) (time|day|date|month|year) (is it|is today|it is|do we have|are we)\b|\btoday['’]s date\b|"
     r"\bwhat(['’]s| is) (the )?(current )?(time|date|day|month|year)\b(?! (of|for|when))|"
-    r"几点了?[？?]?$|几号|星期几|今天是",
+    r"^(请问|现在|今天|今年|那么?)*(是)?(几点了?|几号|星期几|几月)[了呢？?]*$|今天(是)?(几号|星期几|几月)|现在(是)?几点",
     re.IGNORECASE,
 )
 _WHY = {
@@ -123,16 +124,21 @@ def _answer(prompt: Prompt, situation: Situation, label: str, asked: str) -> Rep
             return Reply(why, text=recount(prompt, message))
         beginning = _openings("known", asked or message)
         past = not _was_said_otherwise(prompt, situation, asked)
-        return Reply(why, (remark("known", message), *_clock(situation)), past=past, openings=beginning)
+        remarks = (remark("known", message), *_clock(situation))
+        said = [line.text for line in situation.conversation if line.speaker == "user"]
+        return Reply(why, remarks, past=past, openings=beginning, evidence=evidence(prompt, asked or message, said))
     cautions = _cautions(prompt, situation)
-    beginning = openings("caution", message) if cautions and is_about_food(message) else ()
+    beginning = openings("caution" if cautions and is_about_food(message) else "advice", message)
+    beginning = beginning if asks_advice(asked) or cautions else ()
     tasks = asks_advice(asked) or asks_task(asked) or asks_how(asked)
     general = bool(asked) and (tasks or not asks_of_the_user(asked))
     any_number = label == "chat" and (general or not is_personal(message))
     notes = not general or bool(cautions) or asks_of_the_user(asked)
     past = notes or not stands_alone(asked)
-    remarks = (*((remark("general", message),) if general and past else ()), *cautions, *_clock(situation))
-    return Reply(why, remarks, any_number=any_number, notes=notes, past=past, openings=beginning)
+    concrete = (remark("advice", message),) if asks_advice(asked) and not cautions else ()
+    remarks = (*((remark("general", message),) if general and past else ()), *concrete, *cautions, *_clock(situation))
+    avoids = avoided("\n".join([*cautions, parts_of(message).told])) if tasks or cautions else ()
+    return Reply(why, remarks, any_number=any_number, notes=notes, past=past, openings=beginning, avoids=avoids)
 
 
 def _after_results(prompt: Prompt, situation: Situation, model: Model) -> Plan:
@@ -148,6 +154,12 @@ def _after_results(prompt: Prompt, situation: Situation, model: Model) -> Plan:
     parts, kind = parts_of(message), _kind(last)
     if kind == "saved" and parts.asked:
         return _answer_beside(prompt, situation, parts.asked)
+    said = [line.text for line in situation.conversation if line.speaker == "user"]
+    standing = evidence(prompt, parts.asked or message, said) if kind == "nothing" else None
+    if standing:
+        return Reply(
+            _WHY["known"], (remark("known", message),), openings=_openings("known", message), evidence=standing
+        )
     if kind == "found" and not answers(model, parts.asked or message, essence(last.message)):
         kind = "nothing"
     result = clip(essence(last.message) if kind == "found" else last.message, MAX_RESULT)
@@ -199,8 +211,6 @@ def _openings(kind: str, message: str) -> tuple[str, ...]:
     """An answer about the user speaks to the user; an answer about anything else begins as it likes."""
     if kind in ("known", "found") and (not is_personal(message) or asks_who(message)):
         return ()
-    if kind in ("known", "found") and is_yes_no_question(message):
-        kind += "_yes_no"
     if kind == "saved":
         kind = "met" if introduces(message) else "sad" if is_sad(message) else "saved"
     return openings(kind, message)

@@ -39,6 +39,7 @@ _OF_THE_DAY = re.compile(
     r"feel(s|ing)?)\b|今天|今晚|昨天|刚才|好累",
     re.IGNORECASE,
 )
+_SMALL_TALK = re.compile(r"^\W*(it['’]s|that['’]s|what an?|the weather|today is)\b|^今天(天气|是)", re.IGNORECASE)
 _LABEL_NOTES = 300  # characters; longer notes make the model take everything for new
 
 
@@ -72,6 +73,8 @@ def _telling(prompt: Prompt, situation: Situation, model: Model, text: str) -> s
     label = _ask(prompt, situation, model, without_greeting(text), TELLING)
     if label in ("chat", "new", "find") and sets_style(text):
         return "style"
+    if label == "new" and _SMALL_TALK.match(text) and not (is_personal(text) or is_correction(text) or is_change(text)):
+        return "chat"
     if label == "save" and asks_to_find(text):
         return "find"
     if label == "save" and not asks_to_keep(text):
@@ -137,7 +140,9 @@ def _says(model: Model, question: str, notes: str) -> bool:
 
 def _is_about_user(prompt: Prompt, message: str) -> bool:
     """Whether a question is about the user's own life or about someone the notes name."""
-    return is_personal(message) or any(mentions(notes_for(prompt, message, 2000), name) for name in names(message))
+    notes = notes_for(prompt, message, 2000)
+    asked = set(re.findall(r"[a-z]+", message.lower()))  # “is megan seeing anyone?”
+    return is_personal(message) or any(mentions(notes, name) for name in names(message)) or bool(names(notes) & asked)
 
 
 def _is_noted(notes: str, message: str) -> bool:

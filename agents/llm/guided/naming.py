@@ -9,40 +9,49 @@ _SURNAMES = (
     "廖贾夏韦付方白邹孟熊秦邱江尹薛闫段雷侯龙史陶黎贺顾毛郝龚邵万钱严武戴莫孔向汤"
 )
 _NO_NAMES = (
-    "an?|the|from|not|new|back|here|so|in|at|on|fine|good|great|okay?|well|hungry|sick|ill|sorry|happy|sad|late|busy|done|"
+    "an?|the|from|not|new|back|here|so|in|at|on|fine|good|great|okay?|well|hungry|sick|ill|sorry|happy|sad|late|"
+    "busy|done|"
     "home|just|really|very|still|also|too|only|single|vegan|vegetarian|sure|glad|lost|stuck|ready"
 )
 _INTRODUCTION = re.compile(
     r"\b(?i:my name is|my name['’]s|call me|me llamo|je m['’]appelle|ich heiße|mi chiamo|meu nome é) "
-    r"(?P<name>[^\W\d_][\w'’-]*(?: [A-Z][\w'’-]+)?)"
+    r"(?P<name>(?!later\b|back\b|when\b|if\b|tomorrow\b|on\b|at\b)[^\W\d_][\w'’-]*(?: [A-Z][\w'’-]+)?)"
+    r"|\b(?i:my name)\b[^.!?]{3,60}: (?P<spelled>[A-Z][\w'’-]+)"
+    r"|\b(?i:the name['’]s|i go by|everybody calls me|everyone calls me|people call me|"
+    r"friends call me) (?P<goes>[A-Z][\w'’-]+)"
+    r"|^\W*(?P<speaking>[A-Z][\w'’-]+) speaking\b|^\W*(?i:(?:hi|hello|"
+    r"good \w+)\W+)?(?i:this is) (?P<this>(?:(?:Mrs|Mr|Ms|Dr)\.? )?[A-Z][\w'’-]+)(?=\W*$|,| from\b| in\b| here\b)"
+    r"|我的名字[^，。]{2,8}[，：:]是?(?P<spelled_cjk>[\u4e00-\u9fff]{2,4})(?=[，。]|$)"
+    rf"|(?:^|[，。])(?:我姓|姓)(?P<xing>欧阳|司马|诸葛|上官|[{_SURNAMES}])(?=[，。,]|$)"
     r"|^\W*(?i:(?:(?:hi|hello|hey|hiya|yo|sup|evening|morning)\b\W*)*(?:im|i['’]m|i am|its|it['’]s) )"
     rf"(?P<low>(?!(?:{_NO_NAMES})\b|\w+(?:ing|ed)\b)[a-z]{{2,}})(?=\W*$|[,.])"
     r"|^\W*(?:(?:[Hh]i|[Hh]ello|[Hh]ey|[Gg]ood (?:morning|afternoon|evening)|[Ee]vening|[Mm]orning)\b\W*)*"
     r"(?P<here>(?!Nobody|All|Still|Right|Good)[A-Z][\w'’-]+) here\b"
     r"|(?:^|[.!] )(?P<list>[^\W\d_]{2,}), \d{1,2}(?=,)"
     r"|\b(?:intro\w*|background)\b[^:]{0,25}: (?P<intro>(?:Dr\. )?[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*)(?=,)"
-    r"|\bme \((?P<me>[A-Z][\w'’-]+)\)|\bit['’]s (?P<its>[A-Z][\w'’-]+)(?=[^.!?]*\bname\b)"
-    r"|\b(?:I['’]?m|I am|i['’]?m|i am) (?P<weak>[A-Z][\w'’-]*(?: [A-Z][\w'’-]+)?)(?=\W*$|[.,!;]| and\b)"
+    r"|\bme \((?P<me>[A-Z][\w'’-]+)\)|\b[Ii]t['’]s (?P<its>[A-Z][\w'’-]+)(?= by the way|[^.!?]*\bname\b)"
+    r"|\b(?:I['’]?m|I am|i['’]?m|i am) (?P<weak>(?:Dr\. )?[A-Z][\w'’-]*(?: [A-Z][\w'’-]+)?)(?=\W*$|[.,!;]| and\b)"
     rf"|我是(?P<weak_cjk>[{_SURNAMES}][\u4e00-\u9fff]{{1,2}})(?<![生员师人家者手工])(?=[，。！,.!\s]|$)"
-    r"|(?:我叫|我的名字是|我的名字叫|叫我|(?:(?<=^)|(?<=[，。！]))名字叫)(?P<cjk>[\u4e00-\u9fff·]{1,6}?)(?=[，。！？,.!?\s]|就|吧|好了|$)"
+    r"|(?:我叫|我的名字是|我的名字叫|叫我|(?:^|(?<=你好，)|(?<=您好，))名字叫)(?P<cjk>[\u4e00-\u9fff·]{1,6}?)(?=[，。！？,.!?\s]|就|吧|好了|$)"
 )
+_SAID = ("goes", "name", "cjk", "its", "spelled", "spelled_cjk")
+_WEAK = ("weak_cjk", "low", "here", "list", "intro", "me", "speaking", "this", "xing")
 _DEMONYM = re.compile(r"(ese|ish|ench|utch|eek|elsh|wiss|zech|thai|erman|[aeilrst]ian|ican|ussian|talian)s?$", re.I)
 _HEADING = re.compile(r"(user['’]?s? )?name\s*[:：]|姓名\s*[:：]|名字\s*[:：]", re.IGNORECASE)
 
 
-def given_name(message: str) -> str:
-    """The name the speaker gives as theirs; empty if they give none. “I'm German” is not taken for one."""
+def given_name(message: str, *, renames: bool = False) -> str:
+    """The name the speaker gives as theirs; empty if they give none. “I'm German” is not taken for one.
+
+    `renames`: only where they say that it is their name, since another one is known: not for “It's Bo.”
+    """
     for match in _INTRODUCTION.finditer(message):
         name = next(
-            (
-                match.group(key)
-                for key in ("name", "cjk", "weak_cjk", "low", "here", "list", "intro", "me", "its")
-                if match.group(key)
-            ),
+            (match.group(key) for key in (_SAID if renames else (*_SAID, *_WEAK)) if match.group(key)),
             "",
         )
         weak = match.group("weak") or ""
-        if weak and not _DEMONYM.search(weak):
+        if weak and not renames and not _DEMONYM.search(weak):
             name = weak
         if name:
             return name[:1].upper() + name[1:]
@@ -68,7 +77,9 @@ def name_lines(name: str, note: str) -> str:
 
 
 def _without_name(name: str, note: str) -> str:
-    before = rf"(?:{_HEADING.pattern}|the user(?:['’]s name)? is |叫|用户叫)?"
+    before = rf"(?:{_HEADING.pattern}|the user(?:['’]s name)? is |it['’]s |this is |是|叫|用户叫|姓)?"
     begun = rf"^{before}\s*{re.escape(name)}(?:[.,，。;]| and\b|\b(?=\s)|(?=是))\s*"
     rest = re.sub(begun, "", note, count=1, flags=re.IGNORECASE).strip(" ,，")
+    rest = re.sub(r"^(?:here|speaking)\b[,.! ]*|^by the way\b[,. ]*", "", rest, flags=re.IGNORECASE)
+    rest = re.sub(r"^(\d{1,2})(?=\.?$|\.?\n)", r"Age: \1", rest)
     return rest[:1].upper() + rest[1:]

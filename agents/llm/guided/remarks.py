@@ -10,7 +10,8 @@ from agents.llm.guided.words import CJK
 
 Language = Literal["en", "zh", "other"]
 _ENGLISH = re.compile(
-    r"\b(the|a|an|is|are|was|were|am|i|you|my|your|me|do|does|did|what|where|who|how|when|why|which|to|of|in|and|it|that|this|"
+    r"\b(the|a|an|is|are|was|were|am|i|you|my|your|me|do|does|did|what|where|who|how|when|why|which|to|of|in|and|"
+    r"it|that|this|"
     r"please|hi|hello|hey|thanks|thank|good|yes|no|ok|okay|not|have|has|had|been|can|with|for|on|we|our|us|he|she|they|"
     r"at|by|from|but|now)\b",
     re.IGNORECASE,
@@ -40,7 +41,12 @@ _TEXTS = {
         "这不是关于笔记的问题。请用你的常识回答，并照要求做。",
     ),
     "beside": ("What the user told is noted already. Now do this: {}", "用户说的事已经记下。现在请回应：{}"),
-    "caution": ("Important: {} Suggest only what is safe with that.", "重要：{}只建议对用户安全的东西。"),
+    "caution": ("Important: {} Suggest only what is safe with that.", "重要：{}说出具体的例子，避开不适合的。"),
+    "unsafe": (
+        "I can't think of anything that is surely without {}. Please check what is in it before you choose.",
+        "我想不出一定不含{}的。选之前请先看清里面有什么。",
+    ),
+    "advice": ("Name one or two real examples.", "说出一两个具体的例子。"),
     "known": ("Answer from the notes, in their own words.", "根据笔记，用原话回答。"),
     "picture": (
         "A picture came with this. You cannot see pictures. Tell the user so in one short sentence.",
@@ -77,10 +83,12 @@ _OPENINGS = {
         "我还不知道|我不知道|抱歉，我|对不起，我|我没有找到",
     ),
     "known": ("You |Your |You're |As far as I know, you", "你|您|对，你"),
-    "known_yes_no": ("Yes, you |No, you |You |Your |You're ", "是的，你|不，你|你|您|对，你"),
     "found": ("You |Your |You're |I don't know|I couldn't find", "你|您|对，你|我还不知道"),
-    "found_yes_no": ("Yes, you |No, you |You |Your |I don't know", "是的，你|不，你|你|您|我还不知道"),
-    "caution": ("Since you", "因为你|考虑到你|你对"),
+    "caution": ("Since you", "你可以|可以|建议|推荐|试试"),
+    "advice": (
+        "You could|You can|You should|You might|How about|I'd suggest|Try |Maybe |Yes, |No, ",
+        "你可以|可以|建议|推荐|试试|不妨|应该|最好",
+    ),
 }
 
 

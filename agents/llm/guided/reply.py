@@ -3,8 +3,11 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from agents.llm.guided.asking import parts_of
+from agents.llm.guided.avoiding import suggests
+from agents.llm.guided.evidence import Evidence, quoted, stands_on
 from agents.llm.guided.model import Model
 from agents.llm.guided.notes import PERSONA, is_blank, notes_for
 from agents.llm.guided.remarks import language_of, remark
@@ -35,6 +38,8 @@ class Reply:
     whether it sees what was said before; what stands alone is answered better without.
     `openings`: how it has to begin; any way if empty. `text`: the whole reply, where nothing is left to the model.
     `message`: what is answered, where that is a part of the user's message that is better understood alone.
+    `evidence`: what the reply has to stand on, `avoids`: what it may not suggest; it is read as a whole before it goes
+    out, and gives way if it does not keep to that.
     """
 
     why: str
@@ -45,6 +50,8 @@ class Reply:
     openings: tuple[str, ...] = ()
     text: str = ""
     message: str = ""
+    evidence: Evidence | None = None
+    avoids: tuple[str, ...] = ()
 
 
 def stream_reply(
@@ -54,9 +61,29 @@ def stream_reply(
     yield ArgumentsDelta(0, '{"message": "')
     if reply.text:
         yield from _deltas(reply.text)
+    elif reply.evidence or reply.avoids:
+        yield from _deltas(_checked(prompt, situation, reply, model))
     else:
         yield from _written(prompt, situation, reply, model)
     yield ArgumentsDelta(0, f'", "{REQUEST_HEARTBEAT}": false}}')
+
+
+def _checked(prompt: Prompt, situation: Situation, reply: Reply, model: Model) -> str:
+    """What the model makes of it, asked again where it suggests what is to be avoided; or what can be said instead."""
+    text = _whole(prompt, situation, reply, model)
+    if reply.evidence:
+        return text if stands_on(text, reply.evidence) else quoted(reply.evidence)
+    wrong = suggests(text, reply.avoids)
+    if wrong:
+        # Not told of it, a small model names it less than when it is told to leave it out.
+        again = replace(reply, remarks=(), notes=False, past=False, openings=(), message=parts_of(situation.text).asked)
+        text = _whole(prompt, situation, again, model)
+        wrong = suggests(text, reply.avoids)
+    return remark("unsafe", situation.text, wrong)[1:-1] if wrong else text
+
+
+def _whole(prompt: Prompt, situation: Situation, reply: Reply, model: Model) -> str:
+    return "".join(one.text for one in _written(prompt, situation, reply, model) if isinstance(one, ReplyDelta))
 
 
 def _written(prompt: Prompt, situation: Situation, reply: Reply, model: Model) -> Iterator[ArgumentsDelta | ReplyDelta]:

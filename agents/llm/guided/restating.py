@@ -12,17 +12,23 @@ from agents.llm.guided.words import CJK, clip
 MAX_NOTE = 400  # weight
 _LEAD = re.compile(
     r"^\W*((and|but|so|well|oh|ah|also|plus|anyway|hi|hello|hey|hiya|(let me|to) introduce myself|actually|"
-    r"by the way|btw|honestly|you know|(great|good|bad|big) news|guess what|to be honest|for the record|fyi|"
+    r"by the way|btw|honestly|you know|((a )?bit of |some )?(great|good|bad|big|some)? ?news( from me|"
+    r" from my side| on my side)?|kia ora|as(?= i['’]?m\b)|since(?= i\b)|because(?= i\b)|guess what|to be honest|"
+    r"for the record|fyi|"
     r"just so you know|lol|haha|hmm|(ok(ay)?|yes|yeah|no|now)(?=[,.!]))\b[^\w“\"'‘]*)+(?=\S)",
     re.IGNORECASE,
 )
 _LEAD_ZH = re.compile(
-    r"^\W*((哈喽|你好|对了|哦|哎|唉|嗯|那个|另外|还有|而且|其实|顺便(说一下|说一句)?|告诉你|跟你说|话说|哈哈|好消息|坏消息)[，,：:！!\s]*)+"
+    r"^\W*((哈喽|你好|对了|哦|哎|唉|嗯|那个|另外|还有(?![个一两几位只条])|而且|其实|顺便(说一下|说一句)?|告诉你|跟你说(个事|件事|一下)?|说个事|话说|哈哈|好消息|"
+    r"坏消息)[，,：:！!\s]*)+"
 )
-_ADVERBS = r"(?:also|really|usually|always|often|never|just|only|still|now|currently|recently|finally|sometimes|mostly)"
+ADVERBS = (
+    r"no longer|also|really|usually|always|often|never|just|only|still|now|currently|recently|finally|sometimes|mostly"
+)
 _BE, _HAVE = r"(?:['’]?m|\s+am)", r"(?:['’]ve|\s+have)"
 _STARTS = (  # in this order; the first that fits
-    (re.compile(rf"^i{_BE}\s+(?={_ADVERBS}?\s*(?:going|about|not|in|on|at|from|off|[a-z]+ing)\b)", re.I), "Is "),
+    (re.compile(rf"^i{_BE}\s+(?=\d{{1,2}}\s*[.!]*$)", re.I), "Age: "),
+    (re.compile(rf"^i{_BE}\s+(?=(?:{ADVERBS})?\s*(?:going|about|not|in|on|at|from|off|[a-z]+ing)\b)", re.I), "Is "),
     (re.compile(rf"^i{_BE}\s+", re.I), ""),
     (re.compile(r"^we(?:['’]re|\s+are)\s+", re.I), ""),
     (re.compile(r"^i(?:['’]ve| have) got\b", re.I), "Has"),
@@ -35,9 +41,9 @@ _STARTS = (  # in this order; the first that fits
 _NOW = re.compile(
     r",? (?:right now|by now|now|these days|nowadays|at the moment)(?=[.!]*$)|^(?:而且)?(?:现在|目前)", re.I
 )
-_VERB = re.compile(rf"^(?:i|we)\s+(?P<adverbs>(?:{_ADVERBS}\s+)*)(?P<verb>[a-z][a-z'’]*)\b", re.I)
+_VERB = re.compile(rf"^(?:i|we)\s+(?P<adverbs>(?:(?:{ADVERBS})\s+)*)(?P<verb>[a-z][a-z'’]*)\b", re.I)
 _UNCHANGED_LIST = """
-can can't cannot could couldn't will won't would wouldn't may might must should used was were had did didn't got
+can can't cannot could couldn't will won't would wouldn't may might must should used was were are had did didn't got
 went came became began bought broke brought built caught chose cut drank drove ate fell felt found flew forgot
 gave grew hit heard held hurt kept knew left lent let lost made met misspoke paid put quit ran read said sang sat saw
 sent set shut slept sold spent spoke spread stood swam taught thought threw told took understood upset wore won
@@ -46,16 +52,15 @@ wrote woke grown
 _UNCHANGED = frozenset(_UNCHANGED_LIST.split())
 _IRREGULAR = {"have": "has", "do": "does", "go": "goes", "don't": "doesn't", "haven't": "hasn't", "am": "is"}
 _INSIDE = {
-    "i": "they",
-    "i'm": "they are",
-    "i've": "they have",
-    "i'll": "they will",
-    "i'd": "they would",
-    "im": "they are",
-    "ive": "they have",
-    "me": "them",
-    "my": "their",
-    "mine": "theirs",
+    "i": "the user",
+    "i'm": "the user is",
+    "i've": "the user has",
+    "i'll": "the user will",
+    "i'd": "the user would",
+    "im": "the user is",
+    "ive": "the user has",
+    "me": "the user",
+    "my": "the user's",
     "myself": "themselves",
     "we": "they",
     "we're": "they are",
@@ -66,9 +71,17 @@ _INSIDE = {
     "ours": "theirs",
 }
 _WORDS_INSIDE = "|".join(sorted(_INSIDE, key=len, reverse=True)).replace("'", "['’]")
-_WORD = re.compile(rf"(?<![\w'’])(?:{_WORDS_INSIDE})(?![\w'’])", re.I)
+_WORD = re.compile(rf"(?<![\w'’])(?<!\ban )(?!mine\b)(?:{_WORDS_INSIDE})(?![\w'’])", re.I)
+_I_DO = re.compile(rf"(?<![\w'’])I (?P<adverbs>(?:(?:{ADVERBS}) )*)(?P<verb>[a-z]+(?:['’]t)?)\b", re.I)
+_TOPIC_FIRST = re.compile(r"^([\u4e00-\u9fff]{1,6}?)(?:我们|咱们|我)(?=现在|已经|以后|早就?|不|都|也|再)")
+_AND_I = re.compile(r"(?:^|[, ])(?:[A-Z][\w'’-]+|(?:my|our|the user['’]s) \w+) and $")
+_AND_DO = re.compile(
+    r"(?<=\w) and (?P<verb>live|work|drive|study|teach|play|run|like|love|want|speak|swim|read|cook|paint|meditate|"
+    r"volunteer|collect|sing|write|ride|grow|keep|go|have|train|dance|paint)\b"
+)
 _OTHER_LANGUAGE = re.compile(
-    r"\b(ich|mein\w*|mir|mich|wir|unser\w*|je|mon|moi|nous|notre|yo|mis?|nosotros|eu|meu|minha|io|mio|miei|ik|mijn|jag|ja)\b",
+    r"\b(ich|mein\w*|mir|mich|wir|unser\w*|je|mon|moi|nous|notre|yo|mis?|nosotros|eu|meu|minha|io|mio|miei|ik|"
+    r"mijn|jag|ja)\b",
     re.IGNORECASE,
 )
 
@@ -78,13 +91,18 @@ def without_lead(told: str) -> str:
     return (_LEAD_ZH if CJK.search(told) else _LEAD).sub("", told) or told
 
 
+def can_restate(text: str) -> bool:
+    """Whether a text is English or Chinese."""
+    language = language_of(text)
+    return language == "zh" or (language == "en" and not _OTHER_LANGUAGE.search(text))
+
+
 def as_note(told: str) -> str:
     """One thing that was told, restated; a note of at most `MAX_NOTE` in weight."""
     text = clip(told.strip(), MAX_NOTE)
-    language = language_of(text)
-    if language == "other" or (language == "en" and _OTHER_LANGUAGE.search(text)):
+    if not can_restate(text):
         return f"The user said: “{text}”"
-    note = _NOW.sub("", _chinese(text) if language == "zh" else _english(text))
+    note = _NOW.sub("", _chinese(text) if CJK.search(text) else _english(text))
     if not note:
         return text
     note = note[:1].upper() + note[1:]
@@ -92,12 +110,6 @@ def as_note(told: str) -> str:
 
 
 def _english(text: str) -> str:
-    text = re.sub(
-        r"(?<=\w )i (was|am)\b",
-        lambda match: {"was": "they were", "am": "they are"}[match[1].lower()],
-        text,
-        flags=re.I,
-    )
     bare = re.sub(
         r"^(?:im|ive)\b",
         lambda match: "I'm" if match.group().lower() == "im" else "I've",
@@ -110,7 +122,18 @@ def _english(text: str) -> str:
             break
     else:
         head, rest = _conjugated(bare)
-    return head + _WORD.sub(_of_them, rest)
+    if re.match(r"(i|we)\b", bare, re.IGNORECASE):  # it is plain whose
+        rest = re.sub(r"\bmy\b", "their", rest)
+    if _VERB.match(bare):
+        rest = _AND_DO.sub(lambda match: f" and {_third_person(match['verb'])}", rest)
+    rest = re.sub(r"(?<=\b(?:of|is|as)) mine\b(?! \w)", " the user's", rest)
+    return head + _WORD.sub(_of_them, _I_DO.sub(_the_user_does, rest))
+
+
+def _the_user_does(match: re.Match[str]) -> str:
+    several = _AND_I.search(match.string[: match.start()])  # “Joanne and I have”
+    verb = match["verb"].replace("am", "are") if several else _third_person(match["verb"])
+    return f"the user {match['adverbs']}{verb}"
 
 
 def _conjugated(text: str) -> tuple[str, str]:
@@ -123,10 +146,14 @@ def _conjugated(text: str) -> tuple[str, str]:
 
 def _third_person(verb: str) -> str:
     low = verb.lower()
-    if low in _UNCHANGED or (low.endswith("ed") and low not in ("need", "feed", "breed", "speed")):
-        return verb
     if low in _IRREGULAR:
         return _IRREGULAR[low]
+    if (
+        low in _UNCHANGED
+        or low.endswith("n't")
+        or (low.endswith("ed") and low not in ("need", "feed", "breed", "speed"))
+    ):
+        return verb
     if re.search(r"(s|sh|ch|x|z|o)$", low):
         return verb + "es"
     return verb[:-1] + "ies" if re.search(r"[^aeiou]y$", low) else verb + "s"
@@ -139,4 +166,5 @@ def _of_them(match: re.Match[str]) -> str:
 def _chinese(text: str) -> str:
     whole = without_lead(text)
     bare = re.sub(r"^(?:我们家|我们|我家|咱们|我|咱)的?", "", whole) or whole
+    bare = _TOPIC_FIRST.sub(r"\1", bare)
     return re.sub("我们|咱们|我", "用户", bare)

@@ -7,7 +7,7 @@ wrong write: the lists only narrow what the model may do.
 import re
 
 from agents.llm.guided.values import values_of
-from agents.llm.guided.words import CJK, mentions, numbers, sentences
+from agents.llm.guided.words import CJK, mentions, numbers, sentences, stems
 
 
 def _words(*parts: str) -> re.Pattern[str]:
@@ -23,7 +23,7 @@ _PERSONAL = _words(
 _RELATIONS = _words(
     r"\b(sister|brother|mother|mom|mum|father|dad|wife|husband|partner|girlfriend|boyfriend|son|daughter)\b",
     r"\b(child(ren)?|kids?|friend|boss|colleague|neighbou?r|cousin|uncle|aunt|grand\w+|parents?|dog|cat)\b",
-    "姐|妹|哥|弟|妈|母|爸|父|妻|老婆|老公|丈夫|儿子|女儿|孩子|朋友|老板|同事|邻居|表|叔|姑|奶|爷|狗|猫",
+    "姐|妹|哥|弟|妈|母|爸|父|妻|老婆|老公|丈夫|先生|太太|爱人|老伴|孙|儿子|女儿|孩子|朋友|老板|同事|邻居|表|叔|姑|奶|爷|狗|猫",
 )
 _INTRODUCTION = _words(
     r"\b(my name is|my name['’]s|call me|(i['’]?m|i am|this is|it['’]s) (?-i:[A-Z][a-z]+)(?! (time|day)))\b",
@@ -33,10 +33,11 @@ _INTRODUCTION = _words(
 )
 _ADVICE = _words(
     r"^\W*((so|and|but|well|ok) )*(can|could|may|should|shall) (i|we)\b(?! (find|see|look))",
-    r"\b(what|where|which|how|when|who)\b.{0,40}\b(should|could|shall|would|can|may) "
+    r"\b(what|where|which|how|when|who)\b.{0,40}\b(should|shall) (i|we)\b(?! call you)",
+    r"\b(what|where|which|how|when|who)\b.{0,40}\b(could|would|can|may) "
     r"([A-Z]\w+ and |my \w+ and )?(i|we)\b(?! (find|see|call you))",
     r"\b(recommend|suggest|advice|advise|ideas?)\b",
-    "我们?(可以|能|能不能|可不可以|应该|该|要不要)|推荐|建议|主意|点子|什么[^，。？]{0,6}(好|合适)[呢啊]?[？?。]*$|有什么.{0,12}(办法|方法|窍门)",
+    "要(带|买|准备|注意)些?什么|我们?(可以|能|能不能|可不可以|应该|该|要不要)|推荐|建议|主意|点子|什么[^，。？]{0,6}(好|合适)[呢啊]?[？?。]*$|有什么.{0,12}(办法|方法|窍门)",
 )
 _STYLE = _words(
     r"\b(please|always|never|don['’]?t|do not|from now on|keep|be|stop|try to)\b.{0,40}"
@@ -72,6 +73,7 @@ _LASTING = _words(
     r"(like|love|hate|prefer|enjoy|dislike|stand|play|work|live|study|teach|own|drive|speak|run|go|collect|keep|learn|"
     r"volunteer|swim|eat|drink|have (a|an|two|three|four|five|no)|grew up|was born|come from|was diagnosed)"
     r"\b(?! (it|that|this|your|you|the idea)\b)",
+    r"\b(i['’]m|i am) [a-z]+-[a-z]+(?=\W*$)",
     r"\b(i['’]m|i am|we['’]re|we are) "
     r"(a|an|from|allergic|vegan|vegetarian|married|divorced|single|moving|getting|\d+)\b",
     r"\b(my|our) [\w ]{2,30}\b(is|are|was|lives?|works?|has|have|plays?|studies|turns?|starts?|called|named)\b",
@@ -85,24 +87,35 @@ _OF_ONESELF = re.compile(r"^\W*(I|I['’]m|we|we['’]re)\b|^我们?", re.IGNORE
 _OF_A_THIRD = re.compile(r"(?!The user|Name|Age|Home|Work)[A-Z][\w'’-]+ (is|was|has|[a-z]+s)\b")
 _OF_ONES_OWN = re.compile(r"^\W*(my|our|it|it['’]s|that|moved|turned|quit|started|now)\b|^现在", re.IGNORECASE)
 _CORRECTION = _words(
-    r"^\W*(no|wait|no wait)\b[, ]",
+    r"^\W*(no|wait|no wait)\b[, ]|^\*",
+    r"\b(don|doesn)['’]t (?P<verb>[a-z]+) \w+[,.;:]? (but )?(i|he|she|we|they) (?P=verb)",
     r"\b(actually|sorry|oops|whoops|wrong|mistaken?|mixed|misspoke|mistyped|typo|typed|meant|correct(ion|ed)?|in fact|"
     r"rather than|instead of|tell a lie|scratch that|make that|confused|confusing|my bad|silly me|"
-    r"slip|miscounted|misread|swapped|silly of me|should(['’]ve| have) (said|written|told))\b",
+    r"slip|miscount(ed|ing)|misread|swapped|silly of me|should(['’]ve| have) (said|written|told|been)|misspel\w+|"
+    r"mis(remembered|took)|wrong way round|(spelled|spelt)|(shouldn['’]t|should not) have (said|written))\b",
     r"\b(is|are|am|was|were|it['’]s|i['’]m|he['’]s|she['’]s|,|but|and) not\b|, not\b",
     r"\b(isn|aren|wasn)['’]t\b[^.!?\n]{0,80}\b(it|he|she|i|they|but)\b",
-    "[说记搞弄写打讲看算数听填][错混反岔]|不对|其实|更正|纠正|口误|不是.{1,12}(是|，|。|$)|应该是",
+    "[说记搞弄写打讲看算数听填][错混反岔串]|手[滑抖误]|不对|不准确|有误|其实|更正|纠正|口误|不是.{1,12}(是|，|。|$)|应该是",
+)
+_SLIP = _words(  # may excuse a mistake, and may be about anything
+    r"\b((always|keep|kept|just) (mix|mixing|confus\w+|forget|forgetting|forgot)|forgot to count|"
+    r"auto(correct|complete)|"
+    r"was too \w+|scrap (that|what|it)|not right|(was|is)n['’]t right|(wrote|put|typed) (it|that)|phrased it|"
+    r"(ignore|forget|disregard) (the|what|my)|have me down as)\b",
+    "[说写记]成|[多少][算写数说报]|漏了|记不住",
 )
 _CHANGE = _words(
-    r"\b(now|no longer|any ?more|instead|moved|changed?|switched|became|become|quit|left|stopped|started|turned|"
+    r"\b(now|no longer|any ?more|any longer|instead|moved|changed?|switched|became|become|quit|left|stopped|"
+    r"started|turned|"
     r"used to|gave up|given up|sold|from now on|got (married|divorced|engaged)|divorced|these days|nowadays|postponed|"
     r"rescheduled|dumped|broke up|split( up)?|is (history|over|gone)|retired|died|passed away|hired|fired|laid off|"
     r"raised|went up|cut (down|back)|reduced|increased|doubled|(down|up) to|hit|reached|put .{1,20} (up|off)|swapped|"
-    r"replaced|upgraded|back to|no more|goodbye|cancell?ed|dropped|finished|took over|"
+    r"gone (full|part)[- ]time|gone (vegan|vegetarian)|replaced|upgraded|back to|no more|goodbye|cancell?ed|"
+    r"dropped|finished|took over|"
     r"extended|more (days|weeks|months)|stolen|"
     r"new (phone|number|job|address|email|boss|manager|landlord|flatmate|school|company|position|role|doctor|coach)|"
     r"(from|starting|since) (this|last|next) (week|month|year))\b",
-    "现在|不再|搬到|搬去|搬走|搬家|改|换|变成|辞|离开|离了?婚|戒|已经|从今|推迟|提前|不.{1,8}了|涨|降|起要|分手|退休|去世|过世|毕业|"
+    "转专业|转行|现在|不再|搬到|搬去|搬走|搬家|改|换|变成|辞|离开|离了?婚|戒|已经|从今|推迟|提前|不.{1,8}了|涨|降|起要|分手|退休|去世|过世|毕业|"
     "转到|转去|调到|升|取消|放弃|停了|关门|倒闭|谈恋爱了|脱单|被.{0,3}偷|丢了|新买|只剩|减了",
 )
 _ENDING = _words(  # of somebody or something that is named
@@ -111,7 +124,7 @@ _ENDING = _words(  # of somebody or something that is named
 )
 _DEPARTURE = _words(r"\b(moved out|broke up|split up|passed away|died|left (me|us))\b")
 _PLAN = _words(
-    r"\b(going to|will|shall|might|(?-i:may)|plan(s|ning|ned)? (to|on|for|a)|want(s)? to|would like to|"
+    r"\b(going to|will|shall|might|(?-i:may)|plan(s|ning|ned)? (to|on|for|a|is)|want(s)? to|would like to|"
     r"hop(e|es|ing) to|intend\w*|"
     r"think(ing)? (of|about)|consider(s|ing)?|dream(s|ing)? of|next (week|month|year|spring|summer|autumn|fall|winter)|"
     r"soon|tomorrow|someday|one day|about to|mov(e|ing) (to|in|out)|"
@@ -121,7 +134,9 @@ _PLAN = _words(
 )
 _TOPICS = {  # what a person has one of: telling a new one makes the old line untrue
     "home": _words(
-        r"\b(live[sd]?|living|moved?|moving|relocat\w+|resid\w+|based in|home ?town|home:)\b",
+        r"\b(live[sd]?|living|relocat\w+|resid\w+|based in|home ?town|home:)\b|\bis home\b",
+        r"^(Age: )?\d+, from (?-i:[A-Z])",
+        r"(?<!been )(?<!was )(?<!were )\bmov(e|ed|es|ing)\b(?! (me|him|us|them|my|the|it|up|on)\b)",
         "住|搬|定居",
     ),
     "work": _words(
@@ -136,9 +151,16 @@ _TOPICS = {  # what a person has one of: telling a new one makes the old line un
         r"\b(single|married|divorced|engaged|widow\w*|separated)\b",
         "单身|已婚|未婚|结婚|离婚|订婚|没.{0,2}对象|恋爱|脱单",
     ),
-    "age": _words(r"\b(years old|aged?|turned \d+|(i['’]m|i am) \d{1,2}(?= *(now|$|[.,]| and| years)))\b", "岁"),
+    "age": _words(
+        r"\b(years old|aged?|turned \d+|(i['’]m|i am) \d{1,2}(?= *(now|$|[.,]| and| years)))\b",
+        r"\b[A-Z]\w+(['’]s| is| are) (already |now )?\d{1,2}(?= *(now|$|[.,!]| and| years))|[A-Z]\w+, \d{1,2}(?=[,.])",
+        "岁",
+    ),
+    "smoking": _words(r"\bsmok\w+\b|\bcigarettes?\b", "烟"),
+    "weight": _words(r"\bweigh\w*\b|\b\d+ ?(kg|kilos?)\b", "体重|公斤"),
     "birthday": _words(r"\bbirthdays?\b|\bturns? \d+|\b(was|is|were) born\b", "生日|出生"),
     "study": _words(
+        "[学念读]的是",
         r"\b(stud(y|ies|ied|ying)|majors?|subjects?|degree|ph\.?d|thesis|supervis\w+|(my|what) field)\b",
         "专业|主修|攻读|读研|读博|导师|学院|[读学].{1,4}系",
     ),
@@ -152,12 +174,51 @@ _TOPICS = {  # what a person has one of: telling a new one makes the old line un
     ),
     "rent": _words(r"\b(rent|landlord|landlady|pay for (the|my) (flat|apartment|room|house))\b", "房租|租金|房东|合租"),
     "diet": _words(r"\b(vegan|vegetarian|eats? (meat|fish))\b", "吃素|素食|吃荤"),
-    "vehicle": _words(r"\b(car|van|bike|motorbike|scooter)s?\b", "车"),
+    "vehicle": _words(
+        r"\b(car|van|bike|motorbike|scooter)s?\b|\bdr(ive|ives|iving|ove) (a|an|my|the|our|their) (?!bus|taxi|train)",
+        r"\b(toyota|ford|skoda|volkswagen|vw|fiat|renault|honda|hyundai|kia|mazda|nissan|bmw|audi|mercedes|volvo|opel|"
+        r"peugeot|tesla|subaru|suzuki|dacia|mitsubishi|jeep|chevrolet|vauxhall|citro[eë]n)\b",
+        "车|丰田|本田|比亚迪|特斯拉",
+    ),
 }
+# What changes by itself: a new one takes the place of the old one, whatever is said beside it.
+AGEING = {"age", "weight"}
 # Topics that are the user's also where nobody is named.
-THINGS = {"study", "medicine", "rent", "diet", "vehicle", "deadline", "savings", "wedding"}
+THINGS = {"weight", "smoking", "study", "medicine", "rent", "diet", "vehicle", "deadline", "savings", "wedding"}
 
 
+_STATES = (  # a state, and what tells that it is over
+    (
+        _words(r"\bsingle\b(?! (mum|mom|mother|father|dad|parent))", "单身"),
+        _words(
+            r"\b(seeing someone|in a relationship|got together|my new (boy|girl)friend)\b",
+            "有(女|男)?(朋友|对象)了|谈恋爱",
+        ),
+    ),
+    (
+        _words(r"\b(pregnant|expecting|due in)\b", "怀孕|预产期"),
+        _words(r"\b(was|were) born\b|\bgave birth\b|\bbaby (is|has) (here|arrived)\b", "出生了|生了"),
+    ),
+    (
+        _words(r"\b(unemployed|out of work|looking for (a job|work)|between jobs)\b", "失业|待业|找工作"),
+        _words(
+            r"\b(working again|new job|got (a|the) job|hired|start(ed)? (work(ing)?|a job|at))\b",
+            "找到了?工作|上班了|入职",
+        ),
+    ),
+    (
+        _words(r"\b(kindergarten|nursery|preschool)\b", "幼儿园"),
+        _words(r"\b(started school|first grade|goes to school)\b", "上小学|一年级"),
+    ),
+    (
+        _words(
+            r"\b(study|studies|studying|prepar\w+|train(s|ing)?|learn\w*) for\b.*\b(exam|test|licen[cs]e|bar)\b",
+            "准备考|备考|在学车",
+        ),
+        _words(r"\b(i|we)( just)? passed\b|\blicen[cs]ed\b", "考过了|考上了|到手|拿到"),
+    ),
+    (_words(r"\blives? alone\b", "一个人住|独居"), _words(r"\bmoved in\b", "搬来|一起住")),
+)
 _KINDS = (  # what stands in notes for a word that a question has
     (_words(r"\b(pets?|animals?)\b"), "cat dog rabbit hamster parrot fish bird horse"),
     (_words(r"\b(kids?|child(ren)?|boys|girls)\b"), "son sons daughter daughters boy girl"),
@@ -228,6 +289,11 @@ def is_correction(text: str) -> bool:
     return _CORRECTION.search(text) is not None
 
 
+def excuses(text: str) -> bool:
+    """Whether the speaker may excuse a mistake: enough to exchange a value, not for a line to give way."""
+    return is_correction(text) or _SLIP.search(text) is not None
+
+
 def is_change(text: str) -> bool:
     """Whether the speaker tells that something is different now."""
     return _CHANGE.search(text) is not None
@@ -236,6 +302,23 @@ def is_change(text: str) -> bool:
 def is_ending(text: str) -> bool:
     """Whether the speaker tells that somebody left or something is over."""
     return _ENDING.search(text) is not None
+
+
+def is_over(line: str, statement: str) -> bool:
+    """Whether a statement tells that the state that a line speaks of is over: “Single.”, “I'm seeing someone.”."""
+    named = [value.key for value in values_of(f"_{line}") if value.kind == "name"]
+    known = any(mentions(statement, name) for name in named) or bool(
+        CJK.search(line) and stems(line) & stems(statement)
+    )
+    if relations(line) and not (known or relations(line) & relations(statement)):
+        return False
+    return bool(state_over(line, statement))
+
+
+def state_over(line: str, statement: str) -> str:
+    """The word of a line for the state that the statement tells to be over; empty for none."""
+    over = (state.search(line) for state, event in _STATES if event.search(statement))
+    return next((match.group() for match in over if match), "")
 
 
 def is_departure(text: str) -> bool:
@@ -258,6 +341,16 @@ def is_of_the_speaker(statement: str) -> bool:
     return bool(_OF_ONESELF.match(statement) or _OF_ONES_OWN.match(statement))
 
 
+def is_of_oneself(statement: str) -> bool:
+    """Whether a statement begins with “I” or “we”."""
+    return _OF_ONESELF.match(statement) is not None
+
+
+def is_of_a_third(line: str) -> bool:
+    """Whether a line begins with somebody's name: “Flint is a collie.”."""
+    return _OF_A_THIRD.match(line) is not None
+
+
 def is_on_topic(line: str, question: str) -> bool:
     """Whether a line tells what is asked for, of the same person: “Based in Bonn.” for “Where do I live?”."""
     if not topics(line) & topics(question):
@@ -276,6 +369,11 @@ def relations(text: str) -> set[str]:
 def is_of_somebody_else(line: str, statement: str) -> bool:
     """Whether a line is about a relative or a pet (“Daughter turned 7.”) and the statement about the speaker."""
     return bool(relations(_begin(line))) and not relations(statement) and _OF_ONESELF.match(statement) is not None
+
+
+def begins_with_relative(line: str) -> bool:
+    """Whether a line is about a relative or a pet: “Son Gareth lives in Bristol.”."""
+    return bool(relations(_begin(line)))
 
 
 def _begin(line: str) -> str:

@@ -3,90 +3,52 @@
 import re
 
 from agents.llm.guided.naming import given_name
-from agents.llm.guided.signs import is_caution, is_change, is_correction, is_lasting, relations, topics
+from agents.llm.guided.signs import is_change, relations
 from agents.llm.guided.values import Value, same_value, values_of, without_values
-from agents.llm.guided.words import mentions, sentences, stems, without_greeting
+from agents.llm.guided.words import mentions, sentences, stems
 
-_PLEASE_REMEMBER = re.compile(
-    r"^(please |can you |could you )*(also )?(remember|keep in mind|note)( that)?[:,]? "
-    r"|[,.]? ?(please )?((remember|note) (that|this|it)|keep (that|this|it) in mind|don['’]t forget( that| it)?)[.!]?$"
-    r"|^(请|帮我)*(记住|记下|记一下)[，,：:]?|[，,]?(请|帮我)*(记住|记下|记一下)[。！]?$",
-    re.IGNORECASE,
-)
-_WRONG = (
-    r"(i|i['’]ve) (just )?(got|had|said|told you|wrote|made|was)\b[^:.!?;,]{0,30}"
-    r"\b(wrong|mistaken?|error|incorrectly)\b( \w+){0,2}|i (have to|need to|must) correct myself|"
-    r"(i|i['’]ve) (just )?(mixed|messed|muddled) [^:.!?;,]{0,20}\bup|(i|i['’]ve) (just )?mixed up( \w+){1,3}|"
-    r"i (misspoke|lied|miscounted|misread)|"
-    r"i (just )?(swapped|confused) (the |those |two |my )?(digits|numbers|letters|dates|days|months|names|words|them)|"
-    r"that was (so )?(silly|stupid|careless|my (fault|mistake))( of me)?|"
-    r"(i )?typ(ed|o)( too fast| that wrong)?|tell a lie|scratch that|my bad|silly me|"
-    r"that was wrong|that['’]s (not right|wrong)"
-)
-_WRONG_ZH = (
-    r"((刚才|刚刚|前面|之前)?我?(刚才|刚刚|前面|之前)?((说|记|搞|弄|写|打|讲)错(字|了|的)*|"
-    r"(老是|总是|又|都)?(说|记|搞|弄|写|打|讲|看|算|数|听|填)[错混反岔](日期|日子|时间|数字|号码|字|了|的)*(?=[，,：:。！、\s])))"
-)
-_SORRY = re.compile(
-    r"^\W*((sorry|w?h?oops|ah|oh|ugh|argh|wait|hmm|oh dear|actually|pardon|by the way|in fact|"
-    r"(no|hang on|hold on)(?=[,.:;!–—-]| (wait|sorry|actually)\b)|"
-    r"((a|one) )?((small|little|quick|tiny) )?(mistake|correction|slip)( on my (side|part|end))?|"
-    r"my (mistake|bad|apologies)|make that|i should(['’]ve| have) (said|written|told you)|"
-    r"i meant( to say)?(?= (the|a|an|my|on|at|in|it)\b|[,:])|"
-    rf"(but )?({_WRONG})(?=[:.!?;,]))[,.:;!–—-]*\s+)+(?=\S)"
-    rf"|^((对不起|抱歉|不好意思|不对|等等|等一下|哦|哎呀?|唉|啊|其实|更正(一下)?|纠正(一下)?|口误|{_WRONG_ZH})[，,：:。！、\s]*)+"
-    r"(?=[^，,：:。！\s])",
-    re.IGNORECASE,
-)
-_SORRY_AFTER = re.compile(
-    rf"(?:^|(?<=[.!?])|[,;–—-])\s*({_WRONG}|sorry|my mistake)(?=\s*[.!]*$)|[，,。]是?{_WRONG_ZH}(?=[。！]*$)",
-    re.IGNORECASE,
-)
 _UNIT = re.compile(
     r"(?:,|;)?\s+(?:and|but)\s+(?=(?:also\s+)?(?:I|I['’]m|we|my|our|he|she|they|his|her|their)\b)"
     r"|[,;]\s+(?=(?:I|I['’]m|we|my|our)\b)|[，；](?=我|另外|还有|而且|同时)"
 )
+_BARE_SUBJECT = re.compile(
+    r"^(?:[\w ]{0,20}[,:] |(?:In|On|Next|This|At) [\w ]{1,16} )?(?:(?:[Mm]y|[Oo]ur|the|"
+    r"both) )?(?:[a-zé]+ )?[A-Z][\w'’-]+$|^(?:(?:[Mm]y|[Oo]ur) )[a-zé]+$"
+)
+_PLACE = re.compile(r"\b(?:in|at|to|from|near|of) $")
 _CLAUSE = re.compile(r"[,;，；、]\s*")
 _ENDING = re.compile(
     r"\b(gave up|quit|stopped|no longer|sold|left)\b|\bany ?more\b|不.{1,8}了|戒|辞|离开", re.IGNORECASE
-)
-_EXCUSE = re.compile(
-    r"^\W*((and|but|because) )?((i|i['’]ve)( \w+){0,2}|(it|that)( was| just)( \w+){0,2}) "
-    r"(wrong|mistake|mixed|swapped|confused|typo|forg[eo]t|silly|stupid|slip)\b( \w+){0,5}[.!]*$",
-    re.IGNORECASE,
 )
 _WHAT = r"(?:(?P<ing>\w+ing)|a|an|the|in|at|on|from|called|\d+)\b"
 _DENIES = re.compile(rf"^(?P<who>(?!I\b|We\b)[A-Z]\w+) (?:is|are|was)(?:n['’]t| not) {_WHAT}")
 _AFFIRMS = re.compile(rf"^(?P<who>[A-Z]\w+)(?:['’]s| is| are| was) {_WHAT}")
 _IS = re.compile(rf"(?<=\w)['’]s(?= {_WHAT})")
-_HE = re.compile(r"^(?P<who>He|She)\b")
+_HE = re.compile(r"^(?P<who>He|She)\b", re.IGNORECASE)
 _IT_NOW = re.compile(r"^(?:it['’]s|it is)\b.*\bnow\b|^now it['’]s\b", re.IGNORECASE)
 _ANNOUNCES = re.compile(
-    r"^(i|we)(['’]ve| have)?( just)?( got| have| started)? (a|some|my|our) (new (job|position|role)|"
+    r"^(i|we)(['’]ve| have)( just| finally)* moved( house| again)?[!.…]*$|^(i|we)(['’]ve| have)?( just)?( got|"
+    r" have| started)? (a|some|my|our) (new (job|position|role)|"
     r"((big|good|great|bad) )*news)[!.…]*$",
     re.IGNORECASE,
 )
-_MORE_OF_ONESELF = re.compile(r"(I|We|My|Our)\b")
+_MORE_OF_ONESELF = re.compile(r"(I|We|My|Our)\b|.*\bhome\b")
 _SUBJECT = re.compile(r"^(?P<whose>(?:My|Our) [a-z]+)(?= [a-z])|^(?:(?:My|Our) [a-z]+ )?(?P<name>[A-Z][a-z]+)\b")
-_WOMEN = re.compile(r"\b(sister|mother|mom|mum|wife|girlfriend|daughter|aunt|grandm\w+|niece)\b", re.IGNORECASE)
-_MEN = re.compile(r"\b(brother|father|dad|husband|boyfriend|son|uncle|grandf\w+|nephew)\b", re.IGNORECASE)
+_OWNED = (
+    r"\b((?:[Mm]y|[Oo]ur|a|an|one|the)(?: \w+)?? (?:{})"
+    r"(?:(?:,| is called| called| named|['’]s name is)? ((?-i:[A-Z][a-zé]+)))?)\b(?!['’])"
+)
+_OWN_WOMAN = re.compile(
+    _OWNED.format("sister|mother|mom|mum|wife|girlfriend|daughter|aunt|grandm\\w+|niece|granddaughter")
+)
+_OWN_MAN = re.compile(_OWNED.format("brother|father|dad|husband|boyfriend|son|uncle|grandf\\w+|nephew|grandson"))
+_OWN = re.compile(
+    _OWNED.format(
+        "dog|cat|horse|boss|partner|friend|neighbour|neighbor|flatmate|roommate|child|cousin|baby|parrot|collie"
+    )
+)
+_OTHER_PERSON = re.compile(r"(?<=\bwith )[A-Z]\w+|['’]s (?:mother|father|sister|brother|wife|husband|son)")
 _PASSING = re.compile(r"\b(last|this|yesterday) $|[上这]个?$", re.IGNORECASE)
-
-
-def stripped(told: str) -> str:
-    """What was told without a greeting, a word of excuse or the wish that it be remembered."""
-    text = _SORRY_AFTER.sub("", _SORRY.sub("", without_greeting(told)))
-    text = _PLEASE_REMEMBER.sub("", text).strip()
-    if is_correction(told):
-        text = " ".join(part for part in sentences(text) if not _is_excuse(part)) or text
-    return text[:1].upper() + text[1:] if re.search(r"\w", text) else told
-
-
-def _is_excuse(sentence: str) -> bool:
-    """Whether it says only how a mistake came about: “I swapped the digits.”."""
-    if values_of(sentence) or is_lasting(sentence) or is_caution(sentence) or relations(sentence) or topics(sentence):
-        return False
-    return _EXCUSE.match(sentence) is not None
 
 
 def units_to_write(text: str) -> list[str]:
@@ -95,10 +57,13 @@ def units_to_write(text: str) -> list[str]:
     What only announces the next thing that they tell of themselves (“I have a new job!”) is left out.
     """
     units: list[str] = []
-    for part in (part.strip() for sentence in sentences(text) for part in _UNIT.split(sentence) if part.strip()):
+    for part in (part for sentence in sentences(text) for part in _parts(sentence)):
         before = units[-1] if units else ""
         if he := _HE.match(part):
             whom = _only_person(before, he["who"])
+            if before and not whom and he["who"].islower():
+                units[-1] = f"{before.rstrip('.!')} and {part}"
+                continue
             part = _IS.sub(" is", f"{whom}{part[he.end() :]}", count=1) if whom else part
         elif before and _IT_NOW.match(part) and is_change(before) and not {"hour", "date"} & _kinds(part):
             units[-1] = f"{before.rstrip('.!')}: {part[:1].lower()}{part[1:]}"
@@ -107,19 +72,31 @@ def units_to_write(text: str) -> list[str]:
     return [unit for unit, after in _with_next(units) if not (_ANNOUNCES.match(unit) and _MORE_OF_ONESELF.match(after))]
 
 
+def _parts(sentence: str) -> list[str]:
+    """Where the next thing begins; “My husband Bo and I are ...” has one subject."""
+    parts: list[str] = []
+    ends = [match.group() for match in _UNIT.finditer(sentence)]
+    for part, end in zip((part.strip() for part in _UNIT.split(sentence)), ["", *ends], strict=True):
+        if parts and "and" in end and _BARE_SUBJECT.match(parts[-1]):
+            parts[-1] = f"{parts[-1]} and {part}"
+        elif part:
+            parts.append(part)
+    return parts
+
+
 def _only_person(sentence: str, who: str) -> str:
-    """Whom alone a sentence is about, if it may be he or she: a relative, or somebody of whom it denies something."""
-    subject, others = _SUBJECT.match(sentence), len(relations(sentence))
-    if (
-        subject is None
-        or sentence[subject.end() :].startswith(("'", "’"))
-        or (who == "He" and _WOMEN.search(sentence))
-        or (who == "She" and _MEN.search(sentence))
-    ):
-        return ""
-    if "name" in _kinds(sentence[subject.end() :]) or others > 1 or not (others or _DENIES.match(sentence)):
-        return ""
-    return subject["whose"] or subject["name"]
+    """Whom alone of the speaker's own a sentence speaks of who may be he or she, by name where it has one; else empty.
+
+    Or somebody of whom it denies something: “Rory isn't doing law.”.
+    """
+    his, hers = _OWN_MAN.findall(sentence), _OWN_WOMAN.findall(sentence)
+    either = _OWN.findall(sentence)
+    mine = [*either, *(his if who.title() == "He" else hers)]
+    if len(mine) == 1 and not (either and (his or hers)) and not _OTHER_PERSON.search(sentence.replace(mine[0][0], "")):
+        whole, name = mine[0]
+        return str(name or whole)
+    denial = _DENIES.match(sentence)
+    return denial["who"] if denial and not relations(sentence) else ""
 
 
 def _with_next(units: list[str]) -> list[tuple[str, str]]:
@@ -178,7 +155,8 @@ DENIAL = re.compile(
 )
 GENERIC = stems(
     "move moved change changed switch switched actually wrong sorry mixed mistake meant correct correction instead "
-    "next week month year day date time start started starts become became stopped quit left sold went going "
+    "need meant next week month year day date time start started starts become became stopped quit left sold "
+    "went going "
     "goes like love have want make today tomorrow yesterday only also just "
     "old years aged 岁 年 天 月 号 点 个 只 次 今年 "
     "现在 改到 改成 换成 换到 其实 更正 应该 不是 已经"

@@ -11,13 +11,16 @@ _MONTH = (
 )
 _WEEKDAY = r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?"
 _COUNT = (
-    r"(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|eighteen|"
+    r"(?:two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
+    r"eighteen|"
     r"nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
 )
+_HOUR = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
 _COUNTED = {word: str(number) for number, word in enumerate(re.findall(r"[a-z]+", _COUNT[2:])[:19], start=2)}
 _COUNTED |= {character: str(number) for number, character in enumerate("一二三四五六七八九十", start=1)} | {"两": "2"}
 _DIGITS = r"(?:[0-9]+|[〇零一二两三四五六七八九十百]+)"
-_UNIT = r"(?:岁|个月|年|公里|千米|米|公斤|斤|厘米|块|元|小时|分钟|次|层|楼|只|本|人|天|周(?!末)|页)"
+_COUNTS = r"(?:[0-9]+|[二两三四五六七八九十百]+)(?=个(?!月)|位|匹|头|条|辆|间|口|家|名)"
+_UNIT = r"(?:岁|个月|年|公里|千米|米|公斤|斤|厘米|块|元|小时|分钟|分|秒|次|层|楼|只|本|人|天|周(?!末)|页)"
 _TITLE = r"(?:(?:Dr|Mr|Mrs|Ms|Prof)\. )?"
 _KINDS = {  # in this order: what one has taken, the next does not see
     "date": re.compile(
@@ -30,14 +33,21 @@ _KINDS = {  # in this order: what one has taken, the next does not see
     "weekday": re.compile(rf"\b{_WEEKDAY}\b|(?:周|星期|礼拜)[一二三四五六日天]", re.IGNORECASE),
     "hour": re.compile(
         r"\b\d{1,2}(?:[:.]\d\d)? ?(?:am|pm|a\.m\.|p\.m\.|o['’]clock)(?!\w)|\b\d{1,2}:\d\d\b"
+        rf"|\b(?:half past|quarter (?:past|to)) {_HOUR}\b|(?<=\bat ){_HOUR}\b"
         rf"|{_DIGITS}点(?:半|一刻|{_DIGITS}分?)?",
         re.IGNORECASE,
     ),
     "time of day": re.compile(
         r"\b(?:(?:in the )?(?:morning|afternoon|evening)s?|at night)\b|早上|上午|中午|下午|晚上", re.IGNORECASE
     ),
+    "frequency": re.compile(r"\b(?:once|twice|(?:two|three|four|five|six|\d) times)\b", re.IGNORECASE),
     "amount": re.compile(
-        rf"(?<![\w-])\d+(?:[.,]\d+)*(?![\w-])|\b{_COUNT}\b|{_DIGITS}(?={_UNIT})",
+        rf"(?<![A-Za-z0-9_-])\d+(?:[.,]\d+)*(?![A-Za-z0-9_-])|\b{_COUNT}\b|{_DIGITS}(?={_UNIT})|{_COUNTS}",
+        re.IGNORECASE,
+    ),
+    "colour": re.compile(
+        r"\b(?:red|blue|green|yellow|black|white|gr[ea]y|brown|orange|purple|pink|silver|beige|turquoise)\b"
+        r"|[红蓝绿黄黑白灰棕橙紫粉银]色",
         re.IGNORECASE,
     ),
     "code": re.compile(r"\b[A-Z]{1,3}-?\d+[A-Z]?\b"),
@@ -45,7 +55,23 @@ _KINDS = {  # in this order: what one has taken, the next does not see
         rf"\b{_TITLE}[A-Z][\w'’-]*(?: (?:(?:van|von|de|der|den|del|di|da|bin|al) )*{_TITLE}[A-Z][\w'’-]*)*"
     ),
 }
-_NOT_A_NAME = STOP_WORDS | {"i’m", "i’d", "i’ve", "i’ll"}
+_NOT_A_NAME = STOP_WORDS | {
+    "oh",
+    "ah",
+    "well",
+    "yes",
+    "wait",
+    "sorry",
+    "actually",
+    "hang",
+    "oops",
+    "ok",
+    "okay",
+    "i’m",
+    "i’d",
+    "i’ve",
+    "i’ll",
+}
 
 
 @dataclass(frozen=True)
@@ -88,6 +114,9 @@ def same_value(one: Value, other: Value) -> bool:
     if one.kind == "date":
         first, second = set(one.key.split()), set(other.key.split())
         return first <= second or second <= first
+    if one.kind == "name" and not CJK.search(one.key):  # the Skoda is the Skoda Octavia
+        first, second = set(one.key.split()), set(other.key.split())
+        return first <= second or second <= first
     return one.key == other.key
 
 
@@ -107,4 +136,6 @@ def _key(kind: str, value: str) -> str:
         return " ".join(
             sorted(word[:3] for word in re.findall(r"\d+|[a-z]{3,}", re.sub(r"(?<=\d)(st|nd|rd|th)|\bthe\b", "", low)))
         )
+    if kind == "time of day":
+        low = low.removeprefix("in the ")
     return low.rstrip("s") if kind in ("weekday", "time of day") else low

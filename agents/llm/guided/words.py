@@ -17,6 +17,8 @@ _IRREGULAR = """
 grew:grow grown:grow taught:teach drove:drive went:go met:meet ate:eat drank:drink bought:buy sold:sell
 began:begin wrote:write spoke:speak ran:run swam:swim sang:sing left:leave lost:lose broke:break wore:wear
 won:win paid:pay kept:keep built:build children:kid child:kid kids:kid flat:apartment
+grandad:grandfather grandpa:grandfather granddad:grandfather grandma:grandmother granny:grandmother nan:grandmother
+mum:mother mom:mother mummy:mother dad:father daddy:father hubby:husband
 """
 _SAME = dict(pair.split(":") for pair in re.findall(r"\S+", _IRREGULAR))
 _SUFFIXES = ("ing", "ers", "er", "ed", "es", "s", "e")

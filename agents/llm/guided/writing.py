@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.llm.guided import examples
-from agents.llm.guided.correcting import as_before, clauses, company, correction, in_place_of, outdated
+from agents.llm.guided.correcting import company, correction, is_taken_back, taken_back
+from agents.llm.guided.excuses import stripped
+from agents.llm.guided.giving_way import as_before, clauses, in_place_of, outdated
 from agents.llm.guided.model import Model
 from agents.llm.guided.naming import given_name, is_name_line, name_lines, noted_name
 from agents.llm.guided.notes import BEFORE, HUMAN, PERSONA, holds, lines_of, units_of, writable_block
 from agents.llm.guided.remarks import language_of
-from agents.llm.guided.restating import MAX_NOTE, as_note, without_lead
+from agents.llm.guided.restating import MAX_NOTE, as_note, can_restate, without_lead
 from agents.llm.guided.signs import (
+    excuses,
     introduces,
     is_change,
     is_correction,
@@ -26,7 +29,7 @@ from agents.llm.guided.signs import (
     relations,
     topics,
 )
-from agents.llm.guided.units import covers_all, is_written, stripped, subject, units_to_write, without_denials
+from agents.llm.guided.units import covers_all, is_written, subject, units_to_write, without_denials
 from agents.llm.guided.words import CJK, clip, content_words, mentions, names, numbers, overlap, stems
 from agents.llm.types import Prompt, PromptBlock
 
@@ -62,23 +65,28 @@ def write_next(prompt: Prompt, model: Model, told: str, label: str, written: lis
         if not written
         or (not any(is_written(unit, text) for text in written) and _says_something(unit, given_name(statement)))
     ]
+    if written and excuses(told):
+        left = [unit for unit in left if not is_taken_back(unit)]
     block = writable_block(prompt, PERSONA if label == "style" else HUMAN)
     if block and label != "style" and _can(prompt, REPLACE):
+        back = None if written else taken_back(_standing_lines(block), told, corrects=excuses(told))
+        if back and len(block.value) - len(back.old) + len(back.new) <= block.limit:
+            return _replace(block, back.old, back.new)
         for unit in left:
-            exchange = correction(_standing_lines(block), unit, corrects=is_correction(told))
+            exchange = correction(_standing_lines(block), unit, corrects=excuses(told))
             if exchange and len(block.value) - len(exchange.old) + len(exchange.new) <= block.limit:
                 return _replace(block, exchange.old, exchange.new)
         for unit in sorted(left, key=is_ending):  # what is so now takes the place of what is over
-            change = _change(block, unit, written, corrects=is_correction(told))
+            change = _change(block, unit, written, corrects=is_correction(told), changes=is_change(told))
             if change:
                 return change
-    rest = " ".join(left) if written else statement
+    rest = " ".join(unit if unit[-1] in ".!?。！？…" else f"{unit}." for unit in left) if written else statement
     if not rest or (written and not (is_personal(rest) or _names_somebody(rest))):
         return None
     return write_fact(prompt, model, rest, label, written)
 
 
-def _change(block: PromptBlock, unit: str, written: list[str], *, corrects: bool) -> Write | None:
+def _change(block: PromptBlock, unit: str, written: list[str], *, corrects: bool, changes: bool) -> Write | None:
     """The line that the unit makes untrue gives way to it; what was so before is kept as that, unless it was wrong."""
     lines = [line for line in _standing_lines(block, written) if relations(unit) or not _is_of_a_relative(block, line)]
     note = as_note(unit)
@@ -86,7 +94,7 @@ def _change(block: PromptBlock, unit: str, written: list[str], *, corrects: bool
         alone = line.replace(company(line, unit), "")
         if alone != line and len(block.value) - len(line) + len(f"{alone} {note}") <= block.limit:
             return _replace(block, line, f"{alone} {note}")
-    old = outdated(lines, unit, corrects=corrects)
+    old = outdated(lines, unit, corrects=corrects, changes=changes)
     if not old or holds(block.value, note):
         return None
     new = _apart(block, old, in_place_of(old, note, unit) or as_before(old, note))
@@ -103,30 +111,38 @@ def _is_of_a_relative(block: PromptBlock, sentence: str) -> bool:
 def takes_back(prompt: Prompt, told: str) -> bool:
     """Whether what was told corrects a line, whatever the model takes it for."""
     block = writable_block(prompt, HUMAN)
-    if block is None or not is_correction(told):
+    if block is None or not excuses(told):
         return False
     units = units_to_write(stripped(told))
     lines = _standing_lines(block)
-    return any(correction(lines, unit, corrects=True) or outdated(lines, unit, corrects=True) for unit in units)
+    surely = is_correction(told)
+    return any(
+        correction(lines, unit, corrects=True) or (surely and outdated(lines, unit, corrects=True)) for unit in units
+    )
 
 
 def write_fact(prompt: Prompt, model: Model, statement: str, label: str, written: list[str]) -> Write | None:
     """A new or changed fact, or how to behave, as a write to core memory; None if there is nothing to write.
 
-    One model call. `label` is `new`, `changed` or `style`; what was `written` for the same message stays.
+    The model says which line gives way, and drafts what cannot be restated by rule: at most one call. `label` is `new`,
+    `changed` or `style`; what was `written` for the same message stays.
     """
     block = writable_block(prompt, PERSONA if label == "style" else HUMAN)
     if block is None:
         return _insert(prompt, statement)
     lines = _choices(block, statement, written) if _tells_a_change(statement, label) else ()
-    replaces, note = _draft(model, "style" if label == "style" else "fact", lines, statement)
+    drafted = label == "style" or not can_restate(statement)
+    replaces, note = _draft(model, label, lines, statement) if drafted or lines else (0, "")
     old = line_meant(lines, replaces, note, statement)
     old = old if may_replace(old, note, statement, label) else ""
     note = note.replace(old, "").strip() if old and note != old else note
-    usable = grounded(note, statement, old) and (label == "style" or not _FIRST_PERSON.search(of_the_user(note)))
+    usable = drafted and grounded(note, statement, old)
+    usable = usable and (label == "style" or not _FIRST_PERSON.search(of_the_user(note)))
     old = old if usable or len(clauses(old)) < 2 else ""
-    note = with_heading(as_state(of_the_user(note)), old) if usable else restated(statement)
-    name = (given_name(statement) or noted_name(note, statement)) if block.label == HUMAN else ""
+    note = with_heading(of_the_user(note), old) if usable else restated(statement)
+    note = note if is_plan(statement) else as_state(note)
+    named = any(is_name_line(line) for line in lines_of(block))
+    name = (given_name(statement, renames=named) or noted_name(note, statement)) if block.label == HUMAN else ""
     if name and not mentions(block.value, name.lower()):
         return _write_name(prompt, block, name_lines(name, note))
     if old and _can(prompt, REPLACE):
@@ -223,6 +239,8 @@ def may_replace(old: str, note: str, message: str, label: str) -> bool:
         return False
     if is_of_somebody_else(old, message):
         return False
+    if not _marks_a_change(message):  # only the model takes it for a change
+        return bool(subject(old) & subject(message))
     on_topic = topics(old) & topics(message) if relations(message) or is_of_the_speaker(message) else set()
     same = subject(old) & (subject(message) | subject(note)) or on_topic
     return bool(same) or _same_heading(old, note) or any(mentions(message, name) for name in names(old))
@@ -275,10 +293,12 @@ def _names_somebody(text: str) -> bool:
 
 
 def _says_something(unit: str, name: str) -> bool:
-    if not stems(unit) - stems(f"{name} name introduce"):
+    if not stems(unit) - stems(f"{name} name introduce way speaking"):
         return False
     if CJK.search(unit):
-        return len(unit) > 6 and not (name and name in unit and len(unit) - len(name) < 8 and introduces(unit))
+        return (len(unit) > 6 or bool(relations(unit))) and not (
+            name and name in unit and len(unit) - len(name) < 8 and introduces(unit)
+        )
     return is_personal(unit) or bool(relations(unit) or numbers(unit) or names(unit))
 
 
@@ -288,8 +308,9 @@ _FORM = (  # words a note may add of its own
 )
 
 
-def _draft(model: Model, kind: str, lines: tuple[str, ...], message: str) -> tuple[int, str]:
-    message = clip(message, 1500)
+def _draft(model: Model, label: str, lines: tuple[str, ...], message: str) -> tuple[int, str]:
+    """The number of the line that gives way, 0 for none, and a note."""
+    message, kind = clip(message, 1500), label if label in ("style", "archive") else "fact"
     schema = {
         "type": "object",
         "properties": {
@@ -309,7 +330,11 @@ def _draft(model: Model, kind: str, lines: tuple[str, ...], message: str) -> tup
 
 
 def _tells_a_change(message: str, label: str) -> bool:
-    return label == "changed" or (label == "new" and (is_change(message) or is_correction(message)))
+    return label == "changed" or (label == "new" and _marks_a_change(message))
+
+
+def _marks_a_change(message: str) -> bool:
+    return is_change(message) or is_correction(message)
 
 
 def _choices(block: PromptBlock, message: str, written: list[str]) -> tuple[str, ...]:

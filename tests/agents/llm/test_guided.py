@@ -183,27 +183,36 @@ def test_a_request_to_remember_in_the_form_of_a_question_is_written_down() -> No
 
 
 @pytest.mark.parametrize(
-    ("said", "wrote", "noted"),
+    ("said", "noted"),
     [
-        ("I ran 12 miles.", "Ran 21 miles.", "Ran 12 miles."),
-        ("I ran 12 miles.", "Ran miles.", "Ran 12 miles."),
-        ("I met Ada.", "Met Ada and Grace.", "Met Ada."),
-        ("I met my friend Ada.", "Met a friend.", "Met their friend Ada."),
-        ("I keep bees.", "Enjoys mountain climbing holidays.", "Keeps bees."),
-        ("My sister keeps bees.", "Keeps bees.", "Sister keeps bees."),
-        ("我下个月要去日本出差。", "下个月出差。", "下个月要去日本出差。"),
+        ("I ran 12 miles.", "Ran 12 miles."),
+        ("I met my friend Ada.", "Met their friend Ada."),
+        ("My sister keeps bees.", "Sister keeps bees."),
+        ("我下个月要去日本出差。", "下个月要去日本出差。"),
     ],
 )
-def test_a_note_that_invents_or_loses_something_gives_way_to_the_users_own_words(
-    said: str, wrote: str, noted: str
-) -> None:
+def test_what_was_told_is_restated_without_a_call_of_the_model(said: str, noted: str) -> None:
+    assert step(prompt(says(said)), SmallModel(label=["new"]))[1]["content"] == noted
+
+
+@pytest.mark.parametrize(
+    "wrote",
+    [
+        "Hat 21 Bienenstöcke.",
+        "Hat Bienenstöcke.",
+        "Hat 12 Bienenstöcke mit Grace.",
+        "Enjoys mountain climbing holidays.",
+    ],
+)
+def test_a_note_that_invents_or_loses_something_gives_way_to_the_users_own_words(wrote: str) -> None:
+    said = "Ich habe zwölf, nein, 12 Bienenstöcke."
     model = SmallModel(label=["new"], write=note(wrote))
-    assert step(prompt(says(said)), model)[1]["content"] == noted
+    assert step(prompt(says(said)), model)[1]["content"] == f"The user said: “{said}”"
 
 
 def test_a_note_that_was_cut_off_is_not_used() -> None:
-    model = SmallModel(label=["new"], write=['{"replaces": 0, "note": "Keeps be'])
-    assert step(prompt(says("I keep bees.")), model)[1]["content"] == "Keeps bees."
+    model = SmallModel(label=["new"], write=['{"replaces": 0, "note": "Ich hal'])
+    assert step(prompt(says("Ich halte Bienen.")), model)[1]["content"] == "The user said: “Ich halte Bienen.”"
 
 
 def test_a_changed_fact_replaces_the_line_the_model_picks() -> None:

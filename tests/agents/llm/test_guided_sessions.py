@@ -144,7 +144,7 @@ def test_a_lasting_fact_goes_to_the_human_block_whatever_the_model_takes_it_for(
     model = SmallModel(label=[label], write=note("Does not like coffee."))
     assert step(prompt(says("I don't like coffee.")), model) == (
         APPEND,
-        {"label": "human", "content": "Does not like coffee."},
+        {"label": "human", "content": "Doesn't like coffee."},
     )
 
 
@@ -258,9 +258,8 @@ def test_a_message_is_parted_into_what_it_tells_and_what_it_asks(text: str, told
     ],
 )
 def test_a_fact_with_a_request_is_noted_and_the_request_done(message: str, fact: str, asked: str) -> None:
-    model = SmallModel(label=["new"], write=note(fact))
+    model = SmallModel(label=["new"])
     assert step(prompt(says(message)), model) == (APPEND, {"label": "human", "content": fact})
-    assert asked not in model.last_prompt("write")
     queue = [says(message), *did(APPEND, "Done.", label="human", content=fact)]
     model = SmallModel(reply=["A lemon cake."])
     assert step(prompt(*queue, human=fact), model) == ("send_message", {"message": "A lemon cake."})
@@ -349,7 +348,7 @@ def test_a_picture_without_a_word_is_answered() -> None:
         (
             "Those tablets upset my stomach, so it's paracetamol these days.",
             "Ibuprofen for the back.",
-            "Those tablets upset their stomach, so it's paracetamol.",
+            "Those tablets upset the user's stomach, so it's paracetamol.",
         ),
         (
             "I've changed my major to chemistry.",

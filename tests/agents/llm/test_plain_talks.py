@@ -2,8 +2,9 @@
 
 import pytest
 
+from agents.llm.guided.excuses import stripped
 from agents.llm.guided.situation import read_queue
-from agents.llm.guided.units import stripped, units_to_write, without_denials
+from agents.llm.guided.units import units_to_write, without_denials
 from agents.llm.types import ChatMessage
 from tests.agents.llm.test_guided import SmallModel, did, note, prompt, says, step
 
@@ -140,7 +141,7 @@ def test_what_is_to_be_kept_in_mind_beside_a_question_is_no_matter_for_the_archi
     """An archive cannot be corrected, and nobody looks there first."""
     told = "帮我记一下，英语四级是12月14号考。对了，“苹果”用英语怎么说？"
     model = SmallModel(label=["save"], write=note("英语四级：12月14号考。"))
-    assert step(prompt(says(told)), model) == (APPEND, {"label": "human", "content": "英语四级：12月14号考。"})
+    assert step(prompt(says(told)), model) == (APPEND, {"label": "human", "content": "英语四级是12月14号考。"})
 
 
 def test_a_question_that_does_not_say_whose_it_is_about_is_answered_from_the_notes() -> None:

@@ -1,0 +1,81 @@
+"""What somebody must not have or does not like, and whether a suggestion has it all the same.
+
+No model call. A small model that is told of an allergy to mango may well suggest mango ice cream.
+"""
+
+import re
+
+from agents.llm.guided.words import CJK, content_words, stems
+
+_AVOIDED = re.compile(
+    r"\b(?:allergic to|allergy to|(?:can['’]t|cannot|can not|must not|may not) (?:eat|drink|stand|have)|"
+    r"(?:do|does)(?:n['’]t| not) (?:eat|drink|like|care for)|hates?|dislikes?|(?:[a-z]+n['’]t|not) (?:very |too |"
+    r"really )?fond of|"
+    r"scared of|afraid of|never (?:eats?|drinks?|touch(?:es)?))\s+(?:the |any |all )?"
+    r"(?P<what>[a-z][\w-]*(?:(?:,| and| or|, and|, or) [a-z][\w-]*){0,3})"
+    r"|对(?P<allergen>[^，。；对]{1,8}?)过敏|(?:不能?吃|不能?喝|不爱吃?|不喜欢|讨厌|怕)(?P<disliked>[^，。；的了]{1,6})",
+    re.IGNORECASE,
+)
+_VAGUE = stems("it that this them much very being having going talking things people 东西")
+_ALSO_CALLED = {
+    "coriander": "cilantro",
+    "cilantro": "coriander",
+    "peanuts": "nuts",
+    "aubergine": "eggplant",
+    "香菜": "芫荽",
+}
+_MEAT = "meat chicken beef pork bacon ham turkey steak sausage lamb duck"
+_IN = {  # what somebody does not eat, and what it is in or what is of its kind
+    r"co?eliac|gluten": "wheat barley rye couscous bulgur seitan",
+    r"\bvegetarian|\bvegan|n['’]t eat (any )?meat|eats? no meat": f"{_MEAT} fish salmon tuna shrimp",
+    r"\bvegan": "egg cheese milk butter honey yogurt yoghurt",
+    r"allergic to (\w+ (and|or) )?(tree )?nuts|nut allergy": "almond walnut hazelnut cashew pecan pistachio peanut",
+    r"lactose": "yogurt yoghurt",
+    r"\bseafood|\bshellfish": "shrimp prawn lobster crab mussel oyster",
+    "海鲜": "虾 蟹 鱼 贝 海参 鱿",
+    "吃素|素食": "鸡 鸭 鱼 牛肉 猪肉 羊肉 虾 火腿 培根",
+    "乳糖": "牛奶 酸奶",
+    "坚果": "杏仁 核桃 腰果 榛子 开心果",
+}
+_INSTEAD = re.compile(
+    r"(-free|\bveg\w+|\bplant(-based)?|\btofu|\bsoya?|\balmond|\boat|\bcoconut|\brice|素|豆|无)[ -]?$", re.IGNORECASE
+)
+_WITHOUT = re.compile(
+    r"\b(without|no|not|free of|free from|avoid\w*|instead of|allerg\w+|rather than|other than|intoleran\w+|"
+    r"stand|dislike\w*|"
+    r"hates?|fond of|scared of|afraid of|don['’]t|isn['’]t|doesn['’]t|can['’]t|cannot)\b[^.!?]{0,30}$|"
+    r"[不无避免除替][^，。]{0,6}$|对$",
+    re.IGNORECASE,
+)
+
+
+def avoided(text: str) -> tuple[str, ...]:
+    """The things that a text says somebody cannot have or does not like, and what they are in."""
+    found: list[str] = []
+    for match in _AVOIDED.finditer(text):
+        if match["what"]:
+            found += [word.lower() for word in content_words(match["what"]) if not stems(word) & _VAGUE]
+        else:
+            found.append((match["allergen"] or match["disliked"]).strip("吃喝"))
+    found += [word for kind, words in _IN.items() if re.search(kind, text, re.IGNORECASE) for word in words.split()]
+    return tuple(dict.fromkeys(word for word in found if word))
+
+
+def suggests(reply: str, things: tuple[str, ...]) -> str:
+    """The first of the things that a reply suggests; what it says to leave out is none. Empty if there is none."""
+    for thing in things:
+        for name in (thing, _ALSO_CALLED.get(thing, "")):
+            pattern = re.escape(name) if CJK.search(name) else rf"\b{re.escape(_singular(name))}(s|es)?\b"
+            for match in re.finditer(pattern, reply, re.IGNORECASE) if name else ():
+                if _INSTEAD.search(reply[: match.start()]):
+                    continue
+                behind = reply[match.end() : match.end() + 5].lower()
+                if not _WITHOUT.search(reply[: match.start()]) and not behind.startswith(
+                    ("-free", " free", "过敏", "以外")
+                ):
+                    return thing
+    return ""
+
+
+def _singular(word: str) -> str:
+    return re.sub(r"(?<=[^s])s$", "", word)

@@ -1,0 +1,130 @@
+"""Whether a reply to a question about the user says what the notes say; where it does not, the notes themselves answer.
+
+No model call. A small model has the right line before it and says something else one time in six.
+"""
+
+import re
+from dataclasses import dataclass
+
+from agents.llm.guided.notes import BEFORE, known_lines, units_of
+from agents.llm.guided.recounting import to_the_user
+from agents.llm.guided.signs import begins_with_relative, is_ending, is_on_topic, is_personal, kinds_of, relations
+from agents.llm.guided.units import units_to_write
+from agents.llm.guided.values import same_value, values_of
+from agents.llm.guided.words import CJK, mentions, overlap, stems
+from agents.llm.types import Prompt
+
+MAX_LINES = 3
+TOLD = 0.7  # of a line's words in a message that led to it
+_ENDED = re.compile(r"n['’]t\b|\b(any ?more|no longer|gave up|given up|stopped|quit)\b|不.{1,8}了|戒", re.IGNORECASE)
+_COUNTED = ("date", "month", "weekday", "hour", "amount", "colour")  # kinds of values that can only be right or wrong
+_WANTED = (
+    (re.compile(r"\bwhat time\b|几点", re.I), {"hour", "time of day"}),
+    (re.compile(r"\b(which|what) (week)?day\b|(星期|周|礼拜)几", re.I), {"weekday", "date"}),
+    (
+        re.compile(r"\bwhen\b|\b(which|what) (date|month)\b|什么时候|几[月号]|哪天|哪一天", re.I),
+        {"date", "month", "weekday", "hour", "time of day"},
+    ),
+    (
+        re.compile(r"\bhow (old|many|much|long|far|tall)\b|几[岁个只次口本]|多大|多少|多久|多长", re.I),
+        {"amount", "date"},
+    ),
+    (re.compile(r"\b(which|what) colou?r\b|什么颜色", re.I), {"colour"}),
+)
+_UNKNOWING = re.compile(
+    r"\b(don['’]t|do not|didn['’]t|did not|couldn['’]t|could not|can['’]t|cannot) (know|have|find|see|remember)\b"
+    r"|\bno (information|notes?|mention)\b|\bnot (mentioned|sure|known)\b|不知道|不清楚|没有(找到|提到|信息|记录)|无法",
+    re.IGNORECASE,
+)
+_OVER = re.compile(
+    r"(?:\b(?:gave up|given up|giving up|stopped|quit|sold|swapped|traded in|switched from|no more|no longer|not|"
+    r"instead of|"
+    r"rather than)\b|n['’]t\b|不再|不是)(?P<what>.*?)(?= and | for | to |$)",
+    re.IGNORECASE,
+)
+_CLAUSE = re.compile(r"[,;，；、]\s*|[.!?]\s+|[。！？]|\bso\b|\bbut\b")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A question, and the lines of the notes that answer it."""
+
+    asked: str
+    lines: tuple[str, ...]
+
+
+def evidence(prompt: Prompt, asked: str, said: list[str]) -> Evidence | None:
+    """The lines of the notes that answer a question, in their order; None where no line is near enough.
+
+    `said`: what the user told before, whose words may be nearer to the question than those of the line it led to.
+    """
+    known = known_lines(prompt)
+    lines = [line for line in known if not line.startswith(BEFORE)]
+    wanted = _wanted(asked)
+    if wanted:  # “When ...?” is answered by a line with a date, a day or an hour
+        lines = [line for line in lines if any(value.kind in wanted for value in values_of(line))]
+    words = stems(f"{asked} {kinds_of(asked)}")
+    if is_personal(asked):  # what is asked of oneself is not told by a line about a relative
+        lines = [line for line in lines if not begins_with_relative(line) or relations(asked) or kinds_of(asked)]
+    near = {line: len(words & stems(line)) + 1.5 * is_on_topic(line, asked) for line in lines}
+    # Who was one of them: the Tiger of “Before: two cats, Milo and Tiger.”
+    kinds = stems(kinds_of(asked))
+    for past in (line for line in known if line.startswith(BEFORE) and kinds & stems(line)):
+        named = [value.key for value in values_of(past) if value.kind == "name"]
+        near |= {line: near[line] + 1 for line in lines if any(mentions(line, name) for name in named)}
+    if not any(near.values()):
+        units = [unit for text in said for unit in units_to_write(text)]
+        linked = set[str]().union(*(stems(unit) for unit in units if words & stems(unit)))
+        near = {line: len(linked & stems(line)) + 1.0 for line in lines if linked & stems(line)}
+    most = max(near.values(), default=0)
+    if not most or (not kinds and most < (1 if CJK.search(asked) else min(2, len(words)))):
+        return None
+    best = [line for line in lines if near.get(line, 0) >= max(1.0, most / 2)][:MAX_LINES]
+    for text in (text for text in said if len(best) == 1 and _ENDED.search(best[0]) and overlap(best[0], text) >= TOLD):
+        best += [line for line in lines if line not in best and overlap(line, text) >= TOLD]  # what is so instead
+    return Evidence(asked, tuple(best[:MAX_LINES]))
+
+
+def _wanted(asked: str) -> set[str]:
+    """The kinds of values that can answer a question; empty for any."""
+    return next((kinds for pattern, kinds in _WANTED if pattern.search(asked)), set())
+
+
+def stands_on(reply: str, found: Evidence) -> bool:
+    """Whether a reply says something of what the lines say, and nothing against them."""
+    text, asked = "\n".join(found.lines), found.asked
+    told = stems(text) - stems(asked)
+    if _UNKNOWING.search(reply):
+        return not told
+    here = values_of(text)
+    for value in values_of(reply):
+        alike = [one for one in here if one.kind == value.kind]
+        if value.kind in _COUNTED and alike and not any(same_value(value, one) for one in [*alike, *values_of(asked)]):
+            return False
+    said = (stems(reply) & stems(text)) - (stems(asked) if told else set())
+    keys = {value.key for value in here} & {value.key for value in values_of(reply)}
+    if not (said or keys):
+        return not told
+    return bool(said - _denied(text)) or bool(keys - {value.key for value in values_of(asked)})
+
+
+def _denied(text: str) -> set[str]:
+    """The stems that a text has only where it says that something is not, or is over."""
+    over: set[str] = set()
+    so: set[str] = set()
+    for clause in _CLAUSE.split(text):
+        match = _OVER.search(clause)
+        if match:
+            over |= stems(match["what"])
+            so |= stems(clause[: match.start()] + clause[match.end() :])
+        elif is_ending(clause):
+            over |= stems(clause)
+        else:
+            so |= stems(clause)
+    return over - so
+
+
+def quoted(found: Evidence) -> str:
+    """The lines themselves as the answer."""
+    said = " ".join(to_the_user(unit) for line in found.lines for unit in units_of(line))
+    return f"我记着：{said}" if CJK.search(found.asked) else f"My notes say: {said}"
