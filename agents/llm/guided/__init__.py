@@ -2,10 +2,12 @@
 
     queue ──situation──> event ──deciding──> label, rules ──writing | searching | reply──> one function call
 
-The first small call labels the event, a second one writes what the function needs; everything that can be known without
-the model is not left to it: what a message tells and asks (`asking`), which value of a line it corrects (`values`,
-`correcting`), whether a note covers what was told (`units`), how what was told reads as a note (`restating`), and all
-that is known (`recounting`). The engine above sees the same pieces and the same `Completion` as from any other mode.
+The first small call labels the event, a second one says which line gives way or writes the reply; everything that can
+be known without the model is not left to it: what a message tells and asks (`asking`), what a correction means
+(`excuses`), which value or line gives way (`correcting`, `giving_way`), how what was told reads as a note (`units`,
+`restating`), and all that is known (`recounting`). A reply has to say what the notes say (`evidence`), and to suggest
+nothing that somebody cannot have (`avoiding`). The engine above sees the same pieces and the same `Completion` as from
+any other mode.
 """
 
 import json

@@ -19,9 +19,11 @@ _ASKING_OF_ME = re.compile(
     r"(?:['’]?s| is| are| am| do| did| does)? (?:i|my)\b",
     re.IGNORECASE,
 )
+MAX_CUTS = 6  # of a sentence; each is read twice
 _NO_QUESTION = re.compile(  # “When we marry I'll take his name.”; “What a rainy day!”
-    r"^\W*((and|but|so) )?(when(ever)? (i|we|he|she|it|they|my|our|the) (?!.*\?\W*$)|what an? [^?]*$|how (nice|"
-    r"lovely|funny|sad|odd)\b[^?]*$)",
+    r"^\W*((and|but|so) )?(when(ever)? (i|we|he|she|it|they|my|our|the) (?!.*(\?\W*$|\b(what|how|which|where|can|"
+    r"could|should)\b))|"
+    r"what an? [^?,]*$|how (nice|lovely|funny|sad|odd)\b(?! (is|are|was)\b)[^?]*$)",
     re.IGNORECASE,
 )
 _KEEP = re.compile(
@@ -34,7 +36,7 @@ _KEEP = re.compile(
     re.IGNORECASE,
 )
 _CHINESE_QUESTION = re.compile(
-    r"(吗|么)[？?。.]?$|呢[？?]$|^.{1,5}呢[。.]?$|什么|哪|谁|多少|几[点个岁号月天次]|怎么|为什么|是否|有没有|是不是|还记得"
+    r"(吗|么)[？?。.]?$|呢[？?]$|^.{1,5}呢[。.]?$|多[大久高长远重]|什么|哪|谁|多少|几[点个岁号月天次]|怎么|为什么|是否|有没有|是不是|还记得"
 )
 _ORDER = re.compile(
     r"^\W*((so|and|then|now|please|kindly|perhaps|maybe) )*(suggest|recommend|propose|write|draft|compose|give|explain|"
@@ -61,7 +63,7 @@ _CLAUSE = re.compile(
 _WITHIN = re.compile(  # what a question tells beside: “for my nephew Bo, who's 12”, “now that I've bought a Skoda”
     r"\b(?P<who>my [a-z]+(?: [A-Z]\w+)?), who(?:(?P<is>['’]s| is)|(?= (?:has|lives|works|loves|likes|plays|turns|"
     r"studies)))"
-    r" (?P<rest>[^?]+)\?|\bnow that (?P<bought>I['’]?(?:ve)? [^?]+)\?"
+    r" (?P<rest>[^?,]+)[?,]|\bnow that (?P<bought>I['’]?(?:ve)? [^?]+)\?"
 )
 _CONDITION = re.compile(r"^\W*(if|when|whenever|before|after|while|once|unless|as soon|in case)\b", re.IGNORECASE)
 _CHINESE_CONDITION = re.compile(r"^(如果|要是|假如|请问|我想问|我想知道|我问)|(的时候|时候|之前|之后|的话)[，,]?$")
@@ -196,13 +198,13 @@ def _asks(part: str) -> bool:
 
 def _cut(sentence: str) -> tuple[str, str]:
     """What the sentence tells and what it asks; one of the two is empty for most."""
-    for at, rest in _cuts(sentence):
+    for at, rest in _cuts(sentence)[:MAX_CUTS]:
         before, after = sentence[:at].strip(), sentence[rest:].strip()
         if (_asks(after) if CJK.search(after) else after.endswith("?") or is_order(after)) and _tells(before):
             return before, after
     if not _asks(sentence):
         return sentence, ""
-    for at, rest in _cuts_behind(sentence):
+    for at, rest in _cuts_behind(sentence)[:MAX_CUTS]:
         before, after = sentence[:at].strip(), sentence[rest:].strip().rstrip("?？")
         if _tells(after) and (_asks(before) or _asks(f"{before}?")):
             return after, before

@@ -11,8 +11,9 @@ _AVOIDED = re.compile(
     r"\b(?:allergic to|allergy to|(?:can['’]t|cannot|can not|must not|may not) (?:eat|drink|stand|have)|"
     r"(?:do|does)(?:n['’]t| not) (?:eat|drink|like|care for)|hates?|dislikes?|(?:[a-z]+n['’]t|not) (?:very |too |"
     r"really )?fond of|"
-    r"scared of|afraid of|never (?:eats?|drinks?|touch(?:es)?))\s+(?:the |any |all )?"
-    r"(?P<what>[a-z][\w-]*(?:(?:,| and| or|, and|, or) [a-z][\w-]*){0,3})"
+    r"scared of|afraid of|never (?:eats?|drinks?|touch(?:es)?))[: ]+(?:the |any |all )*(?:(?:kind|sort)s? of )?"
+    r"(?:(?:to )?(?:eat|drink)(?:ing)? )?(?P<what>[a-z][\w-]*(?:(?:,| and| or|, and|, or) "
+    r"(?!(?:live|love|like|work|have|play|hate|need|want|go|am|is)\b)[a-z][\w-]*){0,3})"
     r"|对(?P<allergen>[^，。；对]{1,8}?)过敏|(?:不能?吃|不能?喝|不爱吃?|不喜欢|讨厌|怕)(?P<disliked>[^，。；的了]{1,6})",
     re.IGNORECASE,
 )
@@ -30,21 +31,23 @@ _IN = {  # what somebody does not eat, and what it is in or what is of its kind
     r"\bvegetarian|\bvegan|n['’]t eat (any )?meat|eats? no meat": f"{_MEAT} fish salmon tuna shrimp",
     r"\bvegan": "egg cheese milk butter honey yogurt yoghurt",
     r"allergic to (\w+ (and|or) )?(tree )?nuts|nut allergy": "almond walnut hazelnut cashew pecan pistachio peanut",
-    r"lactose": "yogurt yoghurt",
+    r"lactose|dairy": "milk cheese cream yogurt yoghurt",
+    r"\bnuts\b": "peanut almond walnut hazelnut cashew pecan pistachio",
     r"\bseafood|\bshellfish": "shrimp prawn lobster crab mussel oyster",
     "海鲜": "虾 蟹 鱼 贝 海参 鱿",
     "吃素|素食": "鸡 鸭 鱼 牛肉 猪肉 羊肉 虾 火腿 培根",
     "乳糖": "牛奶 酸奶",
     "坚果": "杏仁 核桃 腰果 榛子 开心果",
 }
-_INSTEAD = re.compile(
-    r"(-free|\bveg\w+|\bplant(-based)?|\btofu|\bsoya?|\balmond|\boat|\bcoconut|\brice|素|豆|无)[ -]?$", re.IGNORECASE
-)
+_INSTEAD = re.compile(r"(-free|\bveg\w+|\bplant(-based)?|\btofu|素|豆|无)[ -]?$", re.IGNORECASE)
+_OF_PLANTS = re.compile(r"\b(soya?|almond|oat|coconut|rice|cashew) $", re.IGNORECASE)
+_MILKY = {"milk", "butter", "cheese", "cream", "yogurt", "yoghurt"}
 _WITHOUT = re.compile(
-    r"\b(without|no|not|free of|free from|avoid\w*|instead of|allerg\w+|rather than|other than|intoleran\w+|"
-    r"stand|dislike\w*|"
-    r"hates?|fond of|scared of|afraid of|don['’]t|isn['’]t|doesn['’]t|can['’]t|cannot)\b[^.!?]{0,30}$|"
-    r"[不无避免除替][^，。]{0,6}$|对$",
+    r"(\b(without|no|free of|free from|avoid\w*|instead of|allerg\w+|rather than|other than|intoleran\w+|stand|"
+    r"dislike\w*|"
+    r"hates?|fond of|scared of|afraid of|isn['’]t|doesn['’]t|can['’]t(?! go wrong)|cannot|"
+    r"don['’]t(?! (worry|miss|forget))|(?<!why )not(?! (miss|only)))\b([^.!?,;]{0,30}|( \w+,)+ ((or|and|nor) )?)"
+    r"|(不(?![如妨错])|[无避免除替])[^，。]{0,6}|对)$",
     re.IGNORECASE,
 )
 
@@ -57,7 +60,9 @@ def avoided(text: str) -> tuple[str, ...]:
             found += [word.lower() for word in content_words(match["what"]) if not stems(word) & _VAGUE]
         else:
             found.append((match["allergen"] or match["disliked"]).strip("吃喝"))
-    found += [word for kind, words in _IN.items() if re.search(kind, text, re.IGNORECASE) for word in words.split()]
+    for kind, words in _IN.items():
+        if re.search(rf"(?<!\bnot )(?<!\bnot a )(?<!\blonger )(?:{kind})", text, re.IGNORECASE):
+            found += words.split()
     return tuple(dict.fromkeys(word for word in found if word))
 
 
@@ -65,17 +70,19 @@ def suggests(reply: str, things: tuple[str, ...]) -> str:
     """The first of the things that a reply suggests; what it says to leave out is none. Empty if there is none."""
     for thing in things:
         for name in (thing, _ALSO_CALLED.get(thing, "")):
-            pattern = re.escape(name) if CJK.search(name) else rf"\b{re.escape(_singular(name))}(s|es)?\b"
+            pattern = re.escape(name) if CJK.search(name) else rf"\b{re.escape(_singular(name))}(s|es|y|ies)?\b"
             for match in re.finditer(pattern, reply, re.IGNORECASE) if name else ():
-                if _INSTEAD.search(reply[: match.start()]):
+                before, behind = reply[: match.start()], reply[match.end() : match.end() + 5].lower()
+                if _INSTEAD.search(before) or (name in _MILKY and _OF_PLANTS.search(before)):
                     continue
-                behind = reply[match.end() : match.end() + 5].lower()
-                if not _WITHOUT.search(reply[: match.start()]) and not behind.startswith(
-                    ("-free", " free", "过敏", "以外")
-                ):
+                if behind.startswith(("香", "蛋")):  # 鱼香茄子, 鸡蛋面
+                    continue
+                if not _WITHOUT.search(before[-60:]) and not behind.startswith(("-free", " free", "过敏", "以外")):
                     return thing
     return ""
 
 
 def _singular(word: str) -> str:
-    return re.sub(r"(?<=[^s])s$", "", word)
+    """The word up to where it bends: cherr(y) for cherries, tomato for tomatoes."""
+    word = re.sub(r"(ies|y)$", "", word) if len(word) > 4 and word.endswith(("ies", "y")) else word
+    return re.sub(r"(?<=o)es$|(?<=[^s])s$", "", word)

@@ -7,15 +7,21 @@ import re
 from dataclasses import dataclass
 
 from agents.llm.guided.exchanging import exchange, exchanges_of, fitted
-from agents.llm.guided.nearness import adds, in_common, may_change
-from agents.llm.guided.signs import AGEING, is_change, topics
+from agents.llm.guided.nearness import adds, in_common, is_of_another, may_change
+from agents.llm.guided.signs import AGEING, is_change, is_of_somebody_else, topics
 from agents.llm.guided.units import subject
 from agents.llm.guided.values import same_value, values_of
 
 _SUBJECT_OF_BEFORE = re.compile(r"^\W*(it|that|this|she|he|they|her|his|their|its)\b|^(它|她|他|那|这)", re.IGNORECASE)
+MAX_STATEMENT = 600  # characters; what is longer corrects nothing by its end
 _PIECE = re.compile(r"[,.!?;:，。！？；]\s*| (?:and|but|because) ")
 _TAKEN_BACK = re.compile(
     r"\b(was|were|not|too|previous\w*|said|wrote|typed|counting|thinking|old|last)\b|n['’]t\b|不是|说|写|看|以前|去年|之前",
+    re.IGNORECASE,
+)
+_ONLY_WRONG = re.compile(
+    r"^\W*(it|that|this) (was|wasn['’]t|isn['’]t)\b|\b(i|we) (just )?(said|wrote|told you|typed)\b|"
+    r"\b(that['’]s|is|was) (wrong|a mistake|incorrect)\W*$|[说写看记][成错串]",
     re.IGNORECASE,
 )
 _NO_LONGER = re.compile(
@@ -36,6 +42,7 @@ def correction(lines: list[str], statement: str, *, corrects: bool) -> Correctio
 
     `corrects`: it was said to take something back. Else it has to say that something is different now.
     """
+    statement = statement[:MAX_STATEMENT]
     if not (corrects or is_change(statement)) and not topics(statement) & AGEING:
         return None
     if adds(statement) and not corrects:
@@ -46,7 +53,9 @@ def correction(lines: list[str], statement: str, *, corrects: bool) -> Correctio
         worth = in_common(line, statement) + 3 * denied
         last = corrects and _SUBJECT_OF_BEFORE.match(statement) and index >= len(lines) - 2
         worth = worth or 0.5 * bool(last or (corrects and not subject(statement)))  # “No, sorry: Thursday”
-        if company(line, statement):  # what the line says beside that is the speaker's own
+        if (
+            company(line, statement) or is_of_somebody_else(line, statement) or is_of_another(line, statement)
+        ):  # what the line says beside that is the speaker's own
             continue
         if exchanges and worth >= most and worth and (denied or may_change(line, statement)):
             best, most = Correction(line, exchange(line, exchanges)), worth
@@ -58,7 +67,7 @@ def taken_back(lines: list[str], told: str, *, corrects: bool) -> Correction | N
 
     Where it only says that something is different, the clause has to say that the old value is so no longer.
     """
-    pieces = [piece for piece in _PIECE.split(told) if piece]
+    pieces = [piece for piece in _PIECE.split(told[:MAX_STATEMENT]) if piece]
     pattern = _TAKEN_BACK if corrects else _NO_LONGER
     for old_piece in (piece for piece in pieces if pattern.search(piece)):
         rest = " ".join(piece for piece in pieces if piece != old_piece)
@@ -77,11 +86,8 @@ def taken_back(lines: list[str], told: str, *, corrects: bool) -> Correction | N
 
 
 def is_taken_back(unit: str) -> bool:
-    """Whether a unit only says what was wrong: “It was his ex who lived in Oslo.”."""
-    return (
-        re.match(r"\W*(it|that|this) (was|wasn['’]t|isn['’]t)\b|.{0,4}(说|写|看)[成错串]", unit, re.IGNORECASE)
-        is not None
-    )
+    """Whether a unit only says what was wrong: “It was his ex who lived in Oslo.”, “I said Tuesday, that's wrong.”."""
+    return _ONLY_WRONG.search(unit) is not None
 
 
 def company(line: str, statement: str) -> str:

@@ -66,7 +66,7 @@ def evidence(prompt: Prompt, asked: str, said: list[str]) -> Evidence | None:
     words = stems(f"{asked} {kinds_of(asked)}")
     if is_personal(asked):  # what is asked of oneself is not told by a line about a relative
         lines = [line for line in lines if not begins_with_relative(line) or relations(asked) or kinds_of(asked)]
-    near = {line: len(words & stems(line)) + 1.5 * is_on_topic(line, asked) for line in lines}
+    near = {line: len(words & stems(line)) + 2.0 * is_on_topic(line, asked) for line in lines}
     # Who was one of them: the Tiger of “Before: two cats, Milo and Tiger.”
     kinds = stems(kinds_of(asked))
     for past in (line for line in known if line.startswith(BEFORE) and kinds & stems(line)):

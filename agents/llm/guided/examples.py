@@ -5,8 +5,6 @@ Each beginning stays the same for ever, so that the server keeps it cached; what
 
 from agents.llm.types import ChatMessage
 
-LABELS = ("chat", "known", "new", "changed", "style", "save", "find", "past")
-
 _LABEL_RULES = """You sort the messages a user sends to an assistant that keeps notes about them. Answer with one word:
 chat: small talk, general knowledge, advice, a task; nothing lasting about the user
 known: asks for something that the notes say

@@ -12,7 +12,7 @@ from agents.llm.guided.words import CJK, mentions, stems
 _ARTICLE, _LINK = r"(?:(?:the|a|an|my|in|at|on|as) )*", r"(?:是|叫|在|姓|住|为|：)"
 _OTHER_WORDS = (  # “the oboe, not the harp”; “not the harp but the oboe”
     re.compile(
-        rf"(?P<new>[^,;.]+?)(?: now| actually)?,? (?:and )?(?:not|instead of|rather than) {_ARTICLE}"
+        rf"(?P<new>(?<![^,;.])[^,;.]{{1,80}}?)(?: now| actually)?,? (?:and )?(?:not|instead of|rather than) {_ARTICLE}"
         r"(?P<old>[a-z][\w'’-]*(?: [a-z][\w'’-]*)?)(?=\W*$|[.,;!]| any)"
     ),
     re.compile(
@@ -30,6 +30,7 @@ _OTHER_WORDS = (  # “the oboe, not the harp”; “not the harp but the oboe�
 )
 _FUNCTION_WORD = re.compile(r"\b(?:is|are|was|am|the|a|an|my|at|in|on|to|as|for|of|with|called)\s+|['’](?:m|s|re)\s+")
 _AT = re.compile(r"^(?:in|at|to|from|near|of)$")
+_SPELLS = re.compile(r"\bspel|\bwith an? \w\b|\btypo\b", re.IGNORECASE)
 ALIKE = 0.75  # of two spellings of a name
 _NO_UNITS = {"and", "now", "already", "in", "on", "of", "but", "not", "years", "year"}
 MAX_EXCHANGED = 3  # words, or Chinese characters
@@ -62,7 +63,7 @@ def exchanges_of(line: str, statement: str, corrects: bool) -> tuple[list[tuple[
         explicit = explicit or bool(named)
     if found:
         return found, explicit
-    if corrects and (respelled := _respelled(line, affirmed)):
+    if corrects and _SPELLS.search(statement) and (respelled := _respelled(line, affirmed)):
         return respelled, True
     words, explicit = _other_words(line, statement)
     return (words, explicit) if words or not corrects else (_aligned(line, statement), False)

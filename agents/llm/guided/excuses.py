@@ -34,13 +34,14 @@ _SORRY = re.compile(
     r"^\W*((sorry|w?h?oops|ah|oh|ugh|argh|wait|hmm|oh dear|actually|pardon|by the way|in fact|"
     r"(no|hang on|hold on)(?=[,.:;!–—-]| (wait|sorry|actually)\b)|"
     r"((a|one) )?((small|little|quick|tiny) )?(mistake|correction|slip)( on my (side|part|end))?|"
-    r"my (mistake|bad|apologies)|make that|i should(['’]ve| have) (said|written|told you)|"
+    r"my (mistake|apologies)|my bad(?=[.,!:])|make that(?=[:,]| (a |the )?\d)|i should(['’]ve| have) (said|"
+    r"written|told you)|"
     r"(let me|i (have|need|want|should|ought|must)( to)?|i['’]d like to) (fix|correct|change|put right|clear up|"
     r"rectify|amend)"
     r"( (something|one thing|a (detail|mistake|thing)|that|this|what|i|myself|said|told|you|earlier|before|here|"
     r"my)\b)*(?=[:.,])|"
     r"(one|a) (small |quick )?correction|correction|small (thing|correction)|to be (clear|exact|precise)|"
-    r"i meant( to say)?(?= (the|a|an|my|on|at|in|it)\b|[,:])|"
+    r"i meant( to say)?(?= (?!the world)(the|a|an|my|on|at|in|it)\b|[,:])|"
     rf"(but )?({_WRONG})(?=[:.!?;,]))[,.:;!–—-]*\s+)+(?=\S)"
     rf"|^((对不起|抱歉|不好意思|不对|等等|等一下|哦|哎呀?|唉|啊|其实|更正(一下)?|纠正(一下)?|口误|(刚才|刚刚|前面|之前)?手(滑|抖|误)了?|{_WRONG_ZH})[，,：:。！、\s]*)+"
     r"(?=[^，,：:。！\s])",
@@ -80,8 +81,8 @@ _IN_BETWEEN = re.compile(
     re.I,
 )
 _DID_I_SAY = re.compile(
-    rf"{_LEADING}(?:(?:where |when |what |how \w+ |which \w+ )?did|have) i (?:really |"
-    rf"just )?{_SAY}(?: that)? (?P<wrong>[^?]+)\?\W*$",
+    rf"{_LEADING}(?:(?:where |when |what |how \w+ |which \w+ )?did) i (?:really |"
+    r"just )?(?:say|write|put|type)(?: that)? (?P<wrong>[^?]+)\?\W*$",
     re.IGNORECASE,
 )
 _I_SAID = re.compile(
@@ -91,7 +92,7 @@ _I_SAID = re.compile(
     re.IGNORECASE,
 )
 _IS_WRONG = re.compile(
-    rf"{_LEADING}(?:i (?:got|had|mixed up|gave you|have) (?:the )?(?P<topic>(?:my |"
+    rf"{_LEADING}(?:i (?:got|had|mixed up|gave you|have) (?P<topic>(?:my |the |"
     rf"our )?[\w'’ ]{{2,30}}?) (?:all )?(?:wrong|mixed up)"
     rf"|(?P<about>(?:the|my|our) [\w'’ ]{{2,30}}?) (?:that )?(?:i (?:gave|told|wrote|mentioned|said)[^,.]{{0,20}} )"
     r"(?:was|is|wasn['’]t|isn['’]t)(?: not)? (?:wrong|right|correct|a typo|a mistake))\W*$",
@@ -112,8 +113,9 @@ _CLAUSE = re.compile(
 )
 _SAID_ZH = re.compile(
     r"^我?(?:刚才|刚刚|前面|之前)?我?(?:[说写讲打填](?:的是|了|成)?)(?P<wrong>[^，。？?]+?)[？?，]"
-    r"(?P<right>(?:应该是|其实是).+|(?<=[？?])[是她他它].+|(?:是?我?[说写搞弄打讲]错了?|不对)[，。](?P<then>.+))$"
+    r"(?P<right>(?<=[？?])(?:应该是|其实是|[是她他它]).+|(?:是?我?[说写搞弄打讲]错了?|不对)[，。](?P<then>.+))$"
 )
+_STORY = re.compile(r"\b(too|also|as well|nice|lovely|great|and)\b", re.IGNORECASE)
 _ALIKE = ({"a", "an", "the", "my"}, {"in", "at", "on", "with", "from", "near", "for"})
 
 
@@ -149,10 +151,11 @@ def _truth(part: str, after: str) -> tuple[str, bool]:
             return _named(after, topic), True
     if asked and after and re.search(r"\b(where|when|what|how|which)\b", part, re.IGNORECASE):
         return _named(after, re.sub(r" \w+$", "", asked["wrong"])), True
-    if asked and _is_instead(after, asked["wrong"]):
+    if asked and _is_instead(after, asked["wrong"]) and not _STORY.search(after):
         return _against(after, asked["wrong"]), True
     right = (said["but"] or said["then"] or after) if said else ""
-    if said and (_SHOULD_BE.match(right) or _is_instead(right, said["wrong"])):
+    clear = right != after or excuses(f"{part} {after}")
+    if said and (_SHOULD_BE.match(right) or (clear and not _STORY.search(right) and _is_instead(right, said["wrong"]))):
         return _against(right, said["wrong"]), right == after
     return "", False
 
@@ -162,6 +165,8 @@ def _is_instead(right: str, wrong: str) -> bool:
     match, clause = _PRONOUN.match(right), _CLAUSE.match(wrong)
     new, old = right[match.end() :] if match and match["is"] else "", clause["what"] if clause else wrong
     first, second = (re.match(r"\w*", text.lower())[0] for text in (new, old))  # type: ignore[index]
+    if clause and clause["who"].lower() in ("i", "we") and match and match["it"].lower() not in ("it", "that"):
+        return False
     kinds = {value.kind for value in values_of(f"x {new}")} & {value.kind for value in values_of(f"x {old}")}
     return any(first in words and second in words for words in _ALIKE) or bool(new and kinds)
 
@@ -173,6 +178,8 @@ def _named(statement: str, topic: str) -> str:
         return statement
     owner = re.match(r"(?P<owner>.+?)['’]s? ", topic)
     who = owner["owner"] if owner and match["it"].lower() in ("he", "she", "they") else topic
+    if who.endswith("s") and not owner and not match["is"].endswith("re"):
+        return statement
     verb = " are " if match["is"].endswith("re") else " is "
     return f"{who[:1].upper()}{who[1:]}{verb}{statement[match.end() :]}"
 

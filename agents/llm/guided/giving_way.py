@@ -2,6 +2,7 @@
 
 import re
 
+from agents.llm.guided.correcting import MAX_STATEMENT
 from agents.llm.guided.exchanging import QUOTE
 from agents.llm.guided.naming import is_name_line
 from agents.llm.guided.nearness import adds, in_common, may_change
@@ -12,11 +13,10 @@ from agents.llm.guided.signs import (
     is_ending,
     is_of_a_third,
     is_of_oneself,
-    is_over,
     relations,
-    state_over,
     topics,
 )
+from agents.llm.guided.states import is_over, state_over
 from agents.llm.guided.units import is_covered, subject
 from agents.llm.guided.values import Value, values_of
 from agents.llm.guided.words import CJK, mentions, overlap, stems
@@ -34,6 +34,7 @@ def outdated(lines: list[str], statement: str, *, corrects: bool, changes: bool 
     It says that something is different (or was wrong: `corrects`), and has a word, a name or a topic in common with it.
     `changes`: it is told beside a change, and so may be what has changed if it is on the topic of a line.
     """
+    statement = statement[:MAX_STATEMENT]
     if changes and not (corrects or is_change(statement)):
         lines = [line for line in lines if topics(line) & topics(statement) & THINGS]
     if not (corrects or changes or is_change(statement) or any(is_over(line, statement) for line in lines)):
@@ -46,7 +47,7 @@ def outdated(lines: list[str], statement: str, *, corrects: bool, changes: bool 
             return line
         # A single word, as “Nurse.”, is of whoever stands before it.
         same_topic = topics(line) & topics(statement) if len(stems(line)) > 1 else set()
-        alike = subject(line) & subject(statement) or same_topic
+        alike = (subject(line) & subject(statement)) - stems(" ".join(relations(statement))) or same_topic
         named = [value for value in values_of(line) if value.kind == "name"]
         ended = (
             is_ending(statement)

@@ -11,32 +11,47 @@ _SURNAMES = (
 _NO_NAMES = (
     "an?|the|from|not|new|back|here|so|in|at|on|fine|good|great|okay?|well|hungry|sick|ill|sorry|happy|sad|late|"
     "busy|done|"
-    "home|just|really|very|still|also|too|only|single|vegan|vegetarian|sure|glad|lost|stuck|ready"
+    "pregnant|diabetic|broke|german|english|french|italian|spanish|gay|deaf|blind|trans|straight|home|just|"
+    "really|very|still|also|too|only|single|vegan|vegetarian|sure|glad|lost|stuck|ready"
 )
 _INTRODUCTION = re.compile(
-    r"\b(?i:my name is|my name['’]s|call me|me llamo|je m['’]appelle|ich heiße|mi chiamo|meu nome é) "
-    r"(?P<name>(?!later\b|back\b|when\b|if\b|tomorrow\b|on\b|at\b)[^\W\d_][\w'’-]*(?: [A-Z][\w'’-]+)?)"
+    r"\b(?i:call me) (?P<called>[A-Z][\w'’-]*)|^\W*(?i:(?:just |please )*call me) (?P<low_called>(?!later|back|"
+    r"tonight|crazy)[a-z]+)(?=\W*$)"
+    r"|\b(?i:my name is|my name['’]s|me llamo|je m['’]appelle|ich heiße|mi chiamo|meu nome é) "
+    r"(?P<name>(?!later\b|back\b|when\b|if\b|tomorrow\b|on\b|at\b)[A-Z][\w'’-]*(?: [A-Z][\w'’-]+)?|"
+    r"[^\W\d_][\w'’-]*(?=\W*$|[,.!;]| and\b| but\b| from\b)"
+    r"|[^\W\d_A-Za-z][\w'’-]*)"
     r"|\b(?i:my name)\b[^.!?]{3,60}: (?P<spelled>[A-Z][\w'’-]+)"
-    r"|\b(?i:the name['’]s|i go by|everybody calls me|everyone calls me|people call me|"
+    r"|\b(?i:the name['’]s|i go by|everybody calls me|everyone calls me|changed my name to|people call me|"
     r"friends call me) (?P<goes>[A-Z][\w'’-]+)"
     r"|^\W*(?P<speaking>[A-Z][\w'’-]+) speaking\b|^\W*(?i:(?:hi|hello|"
-    r"good \w+)\W+)?(?i:this is) (?P<this>(?:(?:Mrs|Mr|Ms|Dr)\.? )?[A-Z][\w'’-]+)(?=\W*$|,| from\b| in\b| here\b)"
+    r"good \w+)\W+)?(?i:this is) (?P<this>(?:(?:Mrs|Mr|Ms|Dr)\.? )?[A-Z][\w'’-]+)(?=\W*$|,(?! my\b)| from\b|"
+    r" in\b| here\b)"
     r"|我的名字[^，。]{2,8}[，：:]是?(?P<spelled_cjk>[\u4e00-\u9fff]{2,4})(?=[，。]|$)"
     rf"|(?:^|[，。])(?:我姓|姓)(?P<xing>欧阳|司马|诸葛|上官|[{_SURNAMES}])(?=[，。,]|$)"
-    r"|^\W*(?i:(?:(?:hi|hello|hey|hiya|yo|sup|evening|morning)\b\W*)*(?:im|i['’]m|i am|its|it['’]s) )"
+    r"|^\W*(?i:(?:(?:hi|hello|hey|hiya|yo|sup|evening|morning)\b\W*)*(?:im|i['’]m|i am) )"
     rf"(?P<low>(?!(?:{_NO_NAMES})\b|\w+(?:ing|ed)\b)[a-z]{{2,}})(?=\W*$|[,.])"
     r"|^\W*(?:(?:[Hh]i|[Hh]ello|[Hh]ey|[Gg]ood (?:morning|afternoon|evening)|[Ee]vening|[Mm]orning)\b\W*)*"
-    r"(?P<here>(?!Nobody|All|Still|Right|Good)[A-Z][\w'’-]+) here\b"
-    r"|(?:^|[.!] )(?P<list>[^\W\d_]{2,}), \d{1,2}(?=,)"
+    r"(?P<here>(?!Nobody|All|Still|Right|Good)[A-Z][\w'’-]+) here\b(?! (?:is|was|are|it)\b)"
+    r"|(?:^|[.!] )(?P<list>[^\W\d_]{2,}), \d{1,2}(?=,(?! (?:is|was|has|are)\b))"
     r"|\b(?:intro\w*|background)\b[^:]{0,25}: (?P<intro>(?:Dr\. )?[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*)(?=,)"
     r"|\bme \((?P<me>[A-Z][\w'’-]+)\)|\b[Ii]t['’]s (?P<its>[A-Z][\w'’-]+)(?= by the way|[^.!?]*\bname\b)"
     r"|\b(?:I['’]?m|I am|i['’]?m|i am) (?P<weak>(?:Dr\. )?[A-Z][\w'’-]*(?: [A-Z][\w'’-]+)?)(?=\W*$|[.,!;]| and\b)"
-    rf"|我是(?P<weak_cjk>[{_SURNAMES}][\u4e00-\u9fff]{{1,2}})(?<![生员师人家者手工])(?=[，。！,.!\s]|$)"
-    r"|(?:我叫|我的名字是|我的名字叫|叫我|(?:^|(?<=你好，)|(?<=您好，))名字叫)(?P<cjk>[\u4e00-\u9fff·]{1,6}?)(?=[，。！？,.!?\s]|就|吧|好了|$)"
+    rf"|我是(?P<weak_cjk>[{_SURNAMES}][\u4e00-\u9fff]{{1,2}})(?<![生员师人家者手工座领管])(?=[，。！,.!\s]|$)"
+    r"|(?:我叫(?![了他她它你我外])|我的名字是|我的名字叫|叫我(?![了他她它你起去来吃回下上做出])|(?:^|(?<=你好，)|"
+    r"(?<=您好，))名字叫)(?P<cjk>[\u4e00-\u9fff·]{1,6}?)(?=[，。！？,.!?\s]|就|吧|好了|$)"
 )
-_SAID = ("goes", "name", "cjk", "its", "spelled", "spelled_cjk")
-_WEAK = ("weak_cjk", "low", "here", "list", "intro", "me", "speaking", "this", "xing")
-_DEMONYM = re.compile(r"(ese|ish|ench|utch|eek|elsh|wiss|zech|thai|erman|[aeilrst]ian|ican|ussian|talian)s?$", re.I)
+_SAID = ("goes", "called", "name", "cjk", "its", "spelled", "spelled_cjk")
+_WEAK = ("low_called", "weak_cjk", "low", "here", "list", "intro", "me", "speaking", "this", "xing")
+_DEMONYM = re.compile(
+    r"^(Canadian|Indian|Norwegian|Colombian|Filipin[oa]|Iraqi|Pakistani|Afghan|Cuban|Basque|Kiwi|Israeli|Saudi|"
+    r"Nepali|Kenyan|"
+    r"Nigerian|Ghanaian|Ethiopian|Moroccan|Tunisian|Syrian|Iranian|Palestinian|Egyptian|Brazilian|Peruvian|Chilean|"
+    r"Australian|Romanian|Bulgarian|Hungarian|Ukrainian|Catholic|Protestant|Muslim|Jewish|Hindu|Buddhist|Sikh|"
+    r"Capricorn|Aquarius|Pisces|Taurus|OK|Okay|Mum|Mom|Dad)$|(ese|ish|ench|utch|eek|elsh|wiss|zech|thai|erman|"
+    r"[aeilrst]ian|ican|ussian|talian)s?$",
+    re.I,
+)
 _HEADING = re.compile(r"(user['’]?s? )?name\s*[:：]|姓名\s*[:：]|名字\s*[:：]", re.IGNORECASE)
 
 

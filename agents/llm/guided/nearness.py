@@ -2,12 +2,16 @@
 
 import re
 
-from agents.llm.guided.signs import THINGS, is_of_somebody_else, is_of_the_speaker, is_plan, relations, topics
+from agents.llm.guided.signs import THINGS, called, is_of_somebody_else, is_of_the_speaker, is_plan, relations, topics
 from agents.llm.guided.units import subject
 from agents.llm.guided.values import values_of
-from agents.llm.guided.words import CJK, mentions, stems
+from agents.llm.guided.words import CJK, stems
 
 _ADDS = re.compile(r"\b(also|as well|too|another|additionally|on top of)\b|另外|还(?!是)|也", re.IGNORECASE)
+_BEGINS = re.compile(r"\b(?:started|begun|began|taken up|took up|start) (?:to )?\w+ing\b", re.IGNORECASE)
+_ENDS = re.compile(
+    r"\b(?:instead|any ?more|no longer|given up|gave up|stopped|dropped|switched|quit|swapped|rather)\b", re.I
+)
 _MAIN = re.compile(r"[,;，；]|\b(?:since|because|as|so|but|and|who|which|when|if|while)\b")
 _WHICH = re.compile(
     r"\b(?:older|elder|eldest|oldest|younger|youngest|big|little|first|second)\b|[大小二三](?=女儿|儿子|姐|妹|哥|弟|孙)",
@@ -25,16 +29,17 @@ _SAME_AGE = {
 
 def adds(statement: str) -> bool:
     """Whether a statement tells of one more: “I've also started padel.” leaves the tennis."""
-    return _ADDS.search(statement) is not None
+    begins = _BEGINS.search(statement) is not None and _ENDS.search(statement) is None
+    return begins or _ADDS.search(statement) is not None
 
 
 def in_common(line: str, statement: str) -> float:
     """How much speaks for it that the statement is about the line; 0 if it is about somebody else."""
     whom, shared = relations(_MAIN.split(statement)[0]), relations(statement) & relations(line)
-    if _which(line) and _which(statement) and not _which(line) & _which(statement):
+    if is_of_another(line, statement):
         return 0
     names = {value.key for value in values_of(line) if value.kind == "name"}
-    known = {name for name in names if mentions(statement, name)}
+    known = {name for name in names if _stands(name, statement)}
     if whom and not (shared or known):
         return 0
     words = subject(statement) & subject(line)
@@ -46,6 +51,21 @@ def in_common(line: str, statement: str) -> float:
     if not worth and not is_of_the_speaker(statement):  # somebody else's age is on the topic of the user's
         same = set() if relations(f"{statement} {line}") else same & THINGS
     return worth + 1.5 * len(same)
+
+
+def is_of_another(line: str, statement: str) -> bool:
+    """Whether line and statement are of two of a kind: elder and younger daughter, brother Tom and brother Jon."""
+    if _which(line) and _which(statement) and not _which(line) & _which(statement):
+        return True
+    whom, shared = relations(_MAIN.split(statement)[0]), relations(line) & relations(statement)
+    if relations(line) and whom and not shared:
+        return not any(_stands(value.key, statement) for value in values_of(f"x {line}") if value.kind == "name")
+    pairs = [(called(line, one), called(statement, one)) for one in shared]
+    return any(first and second and not first & second for first, second in pairs)
+
+
+def _stands(name: str, text: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text.lower()) is not None
 
 
 def _which(text: str) -> set[str]:

@@ -23,7 +23,8 @@ _LEAD_ZH = re.compile(
     r"坏消息)[，,：:！!\s]*)+"
 )
 ADVERBS = (
-    r"no longer|also|really|usually|always|often|never|just|only|still|now|currently|recently|finally|sometimes|mostly"
+    r"no longer|also|really|usually|always|often|never|just|only|still|now|currently|recently|finally|sometimes|mostly|"
+    r"rarely|truly|even|hardly|seldom|mainly|normally|generally|regularly|absolutely"
 )
 _BE, _HAVE = r"(?:['’]?m|\s+am)", r"(?:['’]ve|\s+have)"
 _STARTS = (  # in this order; the first that fits
@@ -74,7 +75,8 @@ _WORDS_INSIDE = "|".join(sorted(_INSIDE, key=len, reverse=True)).replace("'", "[
 _WORD = re.compile(rf"(?<![\w'’])(?<!\ban )(?!mine\b)(?:{_WORDS_INSIDE})(?![\w'’])", re.I)
 _I_DO = re.compile(rf"(?<![\w'’])I (?P<adverbs>(?:(?:{ADVERBS}) )*)(?P<verb>[a-z]+(?:['’]t)?)\b", re.I)
 _TOPIC_FIRST = re.compile(r"^([\u4e00-\u9fff]{1,6}?)(?:我们|咱们|我)(?=现在|已经|以后|早就?|不|都|也|再)")
-_AND_I = re.compile(r"(?:^|[, ])(?:[A-Z][\w'’-]+|(?:my|our|the user['’]s) \w+) and $")
+_SUBORDINATE = re.compile(r"\b(?:to|when|that|if|because|who|which|where|while)\b")
+_AND_I = re.compile(r"^\w+ and $|(?:^|[, ])(?:[A-Z][\w'’-]+|(?:my|our|the user['’]s) \w+) and $")
 _AND_DO = re.compile(
     r"(?<=\w) and (?P<verb>live|work|drive|study|teach|play|run|like|love|want|speak|swim|read|cook|paint|meditate|"
     r"volunteer|collect|sing|write|ride|grow|keep|go|have|train|dance|paint)\b"
@@ -124,7 +126,8 @@ def _english(text: str) -> str:
         head, rest = _conjugated(bare)
     if re.match(r"(i|we)\b", bare, re.IGNORECASE):  # it is plain whose
         rest = re.sub(r"\bmy\b", "their", rest)
-    if _VERB.match(bare):
+    verb = _VERB.match(bare)
+    if verb and verb["verb"].lower() not in _UNCHANGED and not _SUBORDINATE.search(rest.partition(" and ")[0]):
         rest = _AND_DO.sub(lambda match: f" and {_third_person(match['verb'])}", rest)
     rest = re.sub(r"(?<=\b(?:of|is|as)) mine\b(?! \w)", " the user's", rest)
     return head + _WORD.sub(_of_them, _I_DO.sub(_the_user_does, rest))

@@ -7,31 +7,34 @@ wrong write: the lists only narrow what the model may do.
 import re
 
 from agents.llm.guided.values import values_of
-from agents.llm.guided.words import CJK, mentions, numbers, sentences, stems
+from agents.llm.guided.words import CJK, mentions, numbers, sentences
 
 
-def _words(*parts: str) -> re.Pattern[str]:
+def words_like(*parts: str) -> re.Pattern[str]:
+    """One pattern of all parts, in small or large letters."""
     return re.compile("|".join(parts), re.IGNORECASE)
 
 
-_PERSONAL = _words(
+_PERSONAL = words_like(
     r"\b(i|my|me|mine|myself|we|our|us|ich|mein\w*|mir|mich|wir|unser\w*|je|j['’]\w+|mon|ma|mes|moi|nous|nos|notre)\b",
     r"\b(yo|mi|mis|nosotros|eu|meu|minha|meus|minhas|io|mio|mia|miei|ik|mijn|jag|min|mitt|mina|ja|moja|mój)\b",
     r"\b(мой|моя|мои|мне|меня|я)\b",
     "我|咱|俺|私|僕",
 )
-_RELATIONS = _words(
-    r"\b(sister|brother|mother|mom|mum|father|dad|wife|husband|partner|girlfriend|boyfriend|son|daughter)\b",
-    r"\b(child(ren)?|kids?|friend|boss|colleague|neighbou?r|cousin|uncle|aunt|grand\w+|parents?|dog|cat)\b",
+_RELATIONS = words_like(
+    r"\b(sister|brother|mother|mom|mum|father|dad|wife|husband|partner|girlfriend|boyfriend|son|"
+    r"daughter)\b(?![- ]in[- ]law)",
+    r"\b(child(ren)?|kids?|friend|boss|colleague|neighbou?r|cousin|uncle|aunt|grand\w+|parents?|dog|"
+    r"cat)\b(?![- ]in[- ]law)",
     "姐|妹|哥|弟|妈|母|爸|父|妻|老婆|老公|丈夫|先生|太太|爱人|老伴|孙|儿子|女儿|孩子|朋友|老板|同事|邻居|表|叔|姑|奶|爷|狗|猫",
 )
-_INTRODUCTION = _words(
+_INTRODUCTION = words_like(
     r"\b(my name is|my name['’]s|call me|(i['’]?m|i am|this is|it['’]s) (?-i:[A-Z][a-z]+)(?! (time|day)))\b",
     r"(?:^|[.!] )[^\W\d_]{2,}, \d{1,2}(?=,)|\b[A-Z]\w+ here\b|\b(intro\w*|background)\b[^:]{0,25}:|\bme \([A-Z]\w+\)",
     r"\b(me llamo|je m['’]appelle|ich heiße|mein name ist|mi chiamo|meu nome é)\b",
     "我叫|我的名字|我姓|叫我",
 )
-_ADVICE = _words(
+_ADVICE = words_like(
     r"^\W*((so|and|but|well|ok) )*(can|could|may|should|shall) (i|we)\b(?! (find|see|look))",
     r"\b(what|where|which|how|when|who)\b.{0,40}\b(should|shall) (i|we)\b(?! call you)",
     r"\b(what|where|which|how|when|who)\b.{0,40}\b(could|would|can|may) "
@@ -39,36 +42,36 @@ _ADVICE = _words(
     r"\b(recommend|suggest|advice|advise|ideas?)\b",
     "要(带|买|准备|注意)些?什么|我们?(可以|能|能不能|可不可以|应该|该|要不要)|推荐|建议|主意|点子|什么[^，。？]{0,6}(好|合适)[呢啊]?[？?。]*$|有什么.{0,12}(办法|方法|窍门)",
 )
-_STYLE = _words(
+_STYLE = words_like(
     r"\b(please|always|never|don['’]?t|do not|from now on|keep|be|stop|try to)\b.{0,40}"
     r"\b(answers?|repl(y|ies)|respon(d|ses?)|(talk|speak|write|talking) to me|address me|call me|emojis?|tone|"
     r"sentences|with me|to me)\b",
     r"\b(answers?|repl(y|ies)|sentences)\b.{0,40}\bfrom now on\b",
     "(请|以后|从现在|别|不要).{0,12}(语气|回答|回复|说话|聊天|称呼|表情)",
 )
-_HEALTH = _words(
+_HEALTH = words_like(
     r"allerg|intoleran|diabet|co?eliac|vegetarian|vegan|pregnan|asthma|halal|kosher|gluten",
     r"\bmigraines?\b|\bnever (eats?|drinks?|touch)|\bmakes? (me|them) (ill|sick)\b",
     r"\b(do(es)?n['’]t|do(es)? not|can['’]t|cannot|can not|must not|not) (eat|drink)\b",
     r"\bblood (pressure|sugar)\b|\bcholesterol\b",
     "不能?吃|不能?喝|血糖|血压|血脂|胆固醇|过敏|不耐|糖尿|素食|怀孕|哮喘|忌口",
 )
-_DISLIKE = _words(
+_DISLIKE = words_like(
     r"\b(can['’]t|cannot|can not) stand\b|\b(hates?|dislikes?|do(es)?n['’]t (like|care for)|do(es)? not like)\b",
     "讨厌|不喜欢|不爱|不吃|受不了",
 )
-_FOOD = _words(
+_FOOD = words_like(
     r"\b(eat\w*|drink\w*|food|dinner|lunch|breakfast|brunch|dessert|snacks?|cook\w*|bak(e|ing)|recipes?|meals?)\b",
     r"\b(dish(es)?|menu|restaurants?|cafes?|order|cakes?|cheese|milk\w*|ice cream|pizza|pasta|soup|salad)\b",
     r"\b(sauce|chocolate|wine|beer|picnic|party|barbecue|catering)\b",
     r"\b(can|could|may|should) i (have|try)\b",
     "吃|喝|菜|饭|餐|甜点|零食|食谱",
 )
-_SAD = _words(
+_SAD = words_like(
     r"\b(died|passed away|death|funeral|cancer|hospital|ill|sick|fired|laid off|broke up|divorc\w+|accident|lost my)\b",
     "去世|过世|生病|住院|癌|失业|分手|离婚|车祸",
 )
-_LASTING = _words(
+_LASTING = words_like(
     r"\b(i|we)( (also|really|usually|always|often|never|do not|don['’]t|only|still|can['’]t|cannot))* "
     r"(like|love|hate|prefer|enjoy|dislike|stand|play|work|live|study|teach|own|drive|speak|run|go|collect|keep|learn|"
     r"volunteer|swim|eat|drink|have (a|an|two|three|four|five|no)|grew up|was born|come from|was diagnosed)"
@@ -86,7 +89,7 @@ _LASTING = _words(
 _OF_ONESELF = re.compile(r"^\W*(I|I['’]m|we|we['’]re)\b|^我们?", re.IGNORECASE)
 _OF_A_THIRD = re.compile(r"(?!The user|Name|Age|Home|Work)[A-Z][\w'’-]+ (is|was|has|[a-z]+s)\b")
 _OF_ONES_OWN = re.compile(r"^\W*(my|our|it|it['’]s|that|moved|turned|quit|started|now)\b|^现在", re.IGNORECASE)
-_CORRECTION = _words(
+_CORRECTION = words_like(
     r"^\W*(no|wait|no wait)\b[, ]|^\*",
     r"\b(don|doesn)['’]t (?P<verb>[a-z]+) \w+[,.;:]? (but )?(i|he|she|we|they) (?P=verb)",
     r"\b(actually|sorry|oops|whoops|wrong|mistaken?|mixed|misspoke|mistyped|typo|typed|meant|correct(ion|ed)?|in fact|"
@@ -97,15 +100,16 @@ _CORRECTION = _words(
     r"\b(isn|aren|wasn)['’]t\b[^.!?\n]{0,80}\b(it|he|she|i|they|but)\b",
     "[说记搞弄写打讲看算数听填][错混反岔串]|手[滑抖误]|不对|不准确|有误|其实|更正|纠正|口误|不是.{1,12}(是|，|。|$)|应该是",
 )
-_SLIP = _words(  # may excuse a mistake, and may be about anything
+_SLIP = words_like(  # may excuse a mistake, and may be about anything
     r"\b((always|keep|kept|just) (mix|mixing|confus\w+|forget|forgetting|forgot)|forgot to count|"
     r"auto(correct|complete)|"
     r"was too \w+|scrap (that|what|it)|not right|(was|is)n['’]t right|(wrote|put|typed) (it|that)|phrased it|"
     r"(ignore|forget|disregard) (the|what|my)|have me down as)\b",
     "[说写记]成|[多少][算写数说报]|漏了|记不住",
 )
-_CHANGE = _words(
-    r"\b(now|no longer|any ?more|any longer|instead|moved|changed?|switched|became|become|quit|left|stopped|"
+_CHANGE = words_like(
+    r"\b(now|no longer|any ?more|any longer|instead|moved|changed?|switched|became|become|quit|left(?! (?:my|the|"
+    r"an?|it|some|our)\b[^.,]* (?:on|in|at|behind)\b)|stopped|"
     r"started|turned|"
     r"used to|gave up|given up|sold|from now on|got (married|divorced|engaged)|divorced|these days|nowadays|postponed|"
     r"rescheduled|dumped|broke up|split( up)?|is (history|over|gone)|retired|died|passed away|hired|fired|laid off|"
@@ -118,12 +122,12 @@ _CHANGE = _words(
     "转专业|转行|现在|不再|搬到|搬去|搬走|搬家|改|换|变成|辞|离开|离了?婚|戒|已经|从今|推迟|提前|不.{1,8}了|涨|降|起要|分手|退休|去世|过世|毕业|"
     "转到|转去|调到|升|取消|放弃|停了|关门|倒闭|谈恋爱了|脱单|被.{0,3}偷|丢了|新买|只剩|减了",
 )
-_ENDING = _words(  # of somebody or something that is named
+_ENDING = words_like(  # of somebody or something that is named
     r"\b(retired|died|passed away|left|moved out|dumped|broke up|split( up)?|is (history|over|gone)|quit|closed)\b",
     "退休|去世|过世|搬走|走了|分手|关门|倒闭|离开",
 )
-_DEPARTURE = _words(r"\b(moved out|broke up|split up|passed away|died|left (me|us))\b")
-_PLAN = _words(
+_DEPARTURE = words_like(r"\b(moved out|broke up|split up|passed away|died|left (me|us))\b")
+_PLAN = words_like(
     r"\b(going to|will|shall|might|(?-i:may)|plan(s|ning|ned)? (to|on|for|a|is)|want(s)? to|would like to|"
     r"hop(e|es|ing) to|intend\w*|"
     r"think(ing)? (of|about)|consider(s|ing)?|dream(s|ing)? of|next (week|month|year|spring|summer|autumn|fall|winter)|"
@@ -133,99 +137,76 @@ _PLAN = _words(
     "希望|即将|快要|考虑",
 )
 _TOPICS = {  # what a person has one of: telling a new one makes the old line untrue
-    "home": _words(
+    "home": words_like(
         r"\b(live[sd]?|living|relocat\w+|resid\w+|based in|home ?town|home:)\b|\bis home\b",
         r"^(Age: )?\d+, from (?-i:[A-Z])",
         r"(?<!been )(?<!was )(?<!were )\bmov(e|ed|es|ing)\b(?! (me|him|us|them|my|the|it|up|on)\b)",
         "住|搬|定居",
     ),
-    "work": _words(
-        r"\b(works?|worked|working|jobs?|quit|hired|employ\w+|occupation|profession|career|nurse|teacher|doctor)\b",
+    "work": words_like(
+        r"\b(?<!to )(works?|worked|working)\b(?! (from home|on|at home)\b)",
+        r"\bquit (my job|the job|work\b|the (?!gym|choir|club|team|class|course|band)|(?-i:[A-Z]))|\b(jobs?|"
+        r"hired|employ\w+|occupation|profession|career|nurse|teacher|doctor)\b",
         r"\b(i['’]m|i am|joined|started) (now )?(at|with) (?-i:[A-Z])",
         r"\b(engineer|driver|lawyer|student|manager|developer|designer|accountant|chef|programmer|librarian|baker|cook|"
         r"waiter|waitress|barista|plumber|electrician|carpenter|mechanic|hairdresser|journalist|architect|photographer|"
         r"translator|secretary|cashier|farmer|gardener|painter|dentist|vet|pharmacist|scientist|editor|illustrator)\b",
         "护士|老师|教师|医生|工程师|律师|司机|会计|程序员|学生|经理|设计|插画|摄影|编辑|记者|厨师|销售|客服|翻译|警察|工作|上班|就职|职业|跳槽|入职",
     ),
-    "marriage": _words(
+    "marriage": words_like(
         r"\b(single|married|divorced|engaged|widow\w*|separated)\b",
         "单身|已婚|未婚|结婚|离婚|订婚|没.{0,2}对象|恋爱|脱单",
     ),
-    "age": _words(
+    "age": words_like(
         r"\b(years old|aged?|turned \d+|(i['’]m|i am) \d{1,2}(?= *(now|$|[.,]| and| years)))\b",
         r"\b[A-Z]\w+(['’]s| is| are) (already |now )?\d{1,2}(?= *(now|$|[.,!]| and| years))|[A-Z]\w+, \d{1,2}(?=[,.])",
         "岁",
     ),
-    "smoking": _words(r"\bsmok\w+\b|\bcigarettes?\b", "烟"),
-    "weight": _words(r"\bweigh\w*\b|\b\d+ ?(kg|kilos?)\b", "体重|公斤"),
-    "birthday": _words(r"\bbirthdays?\b|\bturns? \d+|\b(was|is|were) born\b", "生日|出生"),
-    "study": _words(
+    "smoking": words_like(r"\bsmok\w+\b|\bcigarettes?\b", "烟"),
+    "weight": words_like(r"\bweigh\w*\b|\b\d+ ?(kg|kilos?)\b", "体重|公斤"),
+    "birthday": words_like(r"\bbirthdays?\b|\bturns? \d+|\b(was|is|were) born\b", "生日|出生"),
+    "study": words_like(
         "[学念读]的是",
         r"\b(stud(y|ies|ied|ying)|majors?|subjects?|degree|ph\.?d|thesis|supervis\w+|(my|what) field)\b",
         "专业|主修|攻读|读研|读博|导师|学院|[读学].{1,4}系",
     ),
-    "savings": _words(r"\b(savings?|saved|put .{1,20} aside)\b", "存款|存了|攒"),
-    "wedding": _words(r"\b(weddings?|marry(ing)?|marries|getting married)\b", "婚礼|结婚"),
-    "deadline": _words(r"\b(deadline|due|(done|finished|handed in|submitted) by|hand in|submit)\b", "截止|交稿|期限"),
-    "origin": _words(r"\b(gr[eo]w up|childhood|(was|were|am) born|raised|come from|home ?town)\b", "长大|老家|出生"),
-    "medicine": _words(
+    "savings": words_like(r"\b(savings?|saved|put .{1,20} aside)\b", "存款|存了|攒"),
+    "wedding": words_like(r"\b(weddings?|marry(ing)?|marries|getting married)\b", "婚礼|结婚"),
+    "deadline": words_like(
+        r"\b(deadline|due|(done|finished|handed in|submitted) by|hand in|submit)\b", "截止|交稿|期限"
+    ),
+    "origin": words_like(
+        r"\b(gr[eo]w up|childhood|(was|were|am) born|raised|come from|home ?town)\b", "长大|老家|出生"
+    ),
+    "medicine": words_like(
         r"\b(medic(ine|ation)s?|pills?|tablets?|ibuprofen|paracetamol|aspirin|insulin|antibiotics?|painkillers?)\b",
         "吃药|药片|药|胰岛素|布洛芬",
     ),
-    "rent": _words(r"\b(rent|landlord|landlady|pay for (the|my) (flat|apartment|room|house))\b", "房租|租金|房东|合租"),
-    "diet": _words(r"\b(vegan|vegetarian|eats? (meat|fish))\b", "吃素|素食|吃荤"),
-    "vehicle": _words(
-        r"\b(car|van|bike|motorbike|scooter)s?\b|\bdr(ive|ives|iving|ove) (a|an|my|the|our|their) (?!bus|taxi|train)",
+    "rent": words_like(
+        r"\b(rent|landlord|landlady|pay for (the|my) (flat|apartment|room|house))\b", "房租|租金|房东|合租"
+    ),
+    "diet": words_like(r"\b(vegan|vegetarian|eats? (meat|fish))\b", "吃素|素食|吃荤"),
+    "car": words_like(
+        r"\b(car|van)s?\b|\bdr(ive|ives|iving|ove) (a|an|my|the|our|their) (?!bus|taxi|train)",
         r"\b(toyota|ford|skoda|volkswagen|vw|fiat|renault|honda|hyundai|kia|mazda|nissan|bmw|audi|mercedes|volvo|opel|"
         r"peugeot|tesla|subaru|suzuki|dacia|mitsubishi|jeep|chevrolet|vauxhall|citro[eë]n)\b",
         "车|丰田|本田|比亚迪|特斯拉",
     ),
+    "bike": words_like(r"\b(bike|bicycle|motorbike|scooter)s?\b", "自行车|摩托|电动车"),
 }
 # What changes by itself: a new one takes the place of the old one, whatever is said beside it.
 AGEING = {"age", "weight"}
 # Topics that are the user's also where nobody is named.
-THINGS = {"weight", "smoking", "study", "medicine", "rent", "diet", "vehicle", "deadline", "savings", "wedding"}
+THINGS = {"weight", "smoking", "study", "medicine", "rent", "diet", "car", "bike", "deadline", "savings", "wedding"}
 
 
-_STATES = (  # a state, and what tells that it is over
-    (
-        _words(r"\bsingle\b(?! (mum|mom|mother|father|dad|parent))", "单身"),
-        _words(
-            r"\b(seeing someone|in a relationship|got together|my new (boy|girl)friend)\b",
-            "有(女|男)?(朋友|对象)了|谈恋爱",
-        ),
-    ),
-    (
-        _words(r"\b(pregnant|expecting|due in)\b", "怀孕|预产期"),
-        _words(r"\b(was|were) born\b|\bgave birth\b|\bbaby (is|has) (here|arrived)\b", "出生了|生了"),
-    ),
-    (
-        _words(r"\b(unemployed|out of work|looking for (a job|work)|between jobs)\b", "失业|待业|找工作"),
-        _words(
-            r"\b(working again|new job|got (a|the) job|hired|start(ed)? (work(ing)?|a job|at))\b",
-            "找到了?工作|上班了|入职",
-        ),
-    ),
-    (
-        _words(r"\b(kindergarten|nursery|preschool)\b", "幼儿园"),
-        _words(r"\b(started school|first grade|goes to school)\b", "上小学|一年级"),
-    ),
-    (
-        _words(
-            r"\b(study|studies|studying|prepar\w+|train(s|ing)?|learn\w*) for\b.*\b(exam|test|licen[cs]e|bar)\b",
-            "准备考|备考|在学车",
-        ),
-        _words(r"\b(i|we)( just)? passed\b|\blicen[cs]ed\b", "考过了|考上了|到手|拿到"),
-    ),
-    (_words(r"\blives? alone\b", "一个人住|独居"), _words(r"\bmoved in\b", "搬来|一起住")),
-)
 _KINDS = (  # what stands in notes for a word that a question has
-    (_words(r"\b(pets?|animals?)\b"), "cat dog rabbit hamster parrot fish bird horse"),
-    (_words(r"\b(kids?|child(ren)?|boys|girls)\b"), "son sons daughter daughters boy girl"),
-    (_words(r"\bsiblings?\b"), "brother sister"),
-    (_words(r"\bparents?\b"), "mother father mum mom dad"),
-    (_words("宠物"), "猫 狗 兔子 仓鼠 鹦鹉"),
-    (_words("孩子"), "儿子 女儿"),
+    (words_like(r"\b(pets?|animals?)\b"), "cat dog rabbit hamster parrot fish bird horse"),
+    (words_like(r"\b(kids?|child(ren)?|boys|girls)\b"), "son sons daughter daughters boy girl"),
+    (words_like(r"\bsiblings?\b"), "brother sister"),
+    (words_like(r"\bparents?\b"), "mother father mum mom dad"),
+    (words_like("宠物"), "猫 狗 兔子 仓鼠 鹦鹉"),
+    (words_like("孩子"), "儿子 女儿"),
 )
 
 
@@ -304,23 +285,6 @@ def is_ending(text: str) -> bool:
     return _ENDING.search(text) is not None
 
 
-def is_over(line: str, statement: str) -> bool:
-    """Whether a statement tells that the state that a line speaks of is over: “Single.”, “I'm seeing someone.”."""
-    named = [value.key for value in values_of(f"_{line}") if value.kind == "name"]
-    known = any(mentions(statement, name) for name in named) or bool(
-        CJK.search(line) and stems(line) & stems(statement)
-    )
-    if relations(line) and not (known or relations(line) & relations(statement)):
-        return False
-    return bool(state_over(line, statement))
-
-
-def state_over(line: str, statement: str) -> str:
-    """The word of a line for the state that the statement tells to be over; empty for none."""
-    over = (state.search(line) for state, event in _STATES if event.search(statement))
-    return next((match.group() for match in over if match), "")
-
-
 def is_departure(text: str) -> bool:
     """Whether the speaker tells that somebody is not with them any more."""
     return _DEPARTURE.search(text) is not None
@@ -385,14 +349,14 @@ def numbers_about(question: str, texts: list[str]) -> set[str]:
     subjects = relations(question)
     units = [unit for text in texts for unit in sentences(text)]
     if subjects:
-        linked = subjects.union(*(_called(unit, one) for unit in units for one in subjects))
+        linked = subjects.union(*(called(unit, one) for unit in units for one in subjects))
         about = [unit for unit in units if any(mentions(unit, one) for one in linked)]
         units = about if numbers(" ".join(about)) else units
     return numbers(" ".join(units)) | numbers(question)
 
 
-def _called(unit: str, relation: str) -> set[str]:
-    """The name that follows a word such as “husband” or “sister is called”."""
+def called(unit: str, relation: str) -> set[str]:
+    """The name, in small letters, that follows a word such as “husband” or “sister is called”."""
     if CJK.search(relation):
         return set()
     pattern = rf"{re.escape(relation)}(?:\W+(?:is|called|named|name)\b){{0,3}}\W{{1,3}}(?-i:([A-Z]\w+))"

@@ -33,7 +33,6 @@ _ANNOUNCES = re.compile(
     re.IGNORECASE,
 )
 _MORE_OF_ONESELF = re.compile(r"(I|We|My|Our)\b|.*\bhome\b")
-_SUBJECT = re.compile(r"^(?P<whose>(?:My|Our) [a-z]+)(?= [a-z])|^(?:(?:My|Our) [a-z]+ )?(?P<name>[A-Z][a-z]+)\b")
 _OWNED = (
     r"\b((?:[Mm]y|[Oo]ur|a|an|one|the)(?: \w+)?? (?:{})"
     r"(?:(?:,| is called| called| named|['’]s name is)? ((?-i:[A-Z][a-zé]+)))?)\b(?!['’])"
@@ -47,7 +46,7 @@ _OWN = re.compile(
         "dog|cat|horse|boss|partner|friend|neighbour|neighbor|flatmate|roommate|child|cousin|baby|parrot|collie"
     )
 )
-_OTHER_PERSON = re.compile(r"(?<=\bwith )[A-Z]\w+|['’]s (?:mother|father|sister|brother|wife|husband|son)")
+_OTHER_PERSON = re.compile(r"['’]s (?:mother|father|sister|brother|wife|husband|son)")
 _PASSING = re.compile(r"\b(last|this|yesterday) $|[上这]个?$", re.IGNORECASE)
 
 
@@ -92,11 +91,21 @@ def _only_person(sentence: str, who: str) -> str:
     his, hers = _OWN_MAN.findall(sentence), _OWN_WOMAN.findall(sentence)
     either = _OWN.findall(sentence)
     mine = [*either, *(his if who.title() == "He" else hers)]
-    if len(mine) == 1 and not (either and (his or hers)) and not _OTHER_PERSON.search(sentence.replace(mine[0][0], "")):
+    if len(mine) == 1 and not (either and (his or hers)) and not _names_another(sentence, [*his, *hers, *either]):
         whole, name = mine[0]
         return str(name or whole)
     denial = _DENIES.match(sentence)
     return denial["who"] if denial and not relations(sentence) else ""
+
+
+def _names_another(sentence: str, own: list[tuple[str, str]]) -> bool:
+    """Whether a sentence names somebody besides the speaker's own people."""
+    for whole, _ in own:
+        sentence = sentence.replace(whole, "")
+    people = [value for value in values_of(f"x {sentence}") if value.kind == "name"]
+    return any(not _PLACE.search(f"x {sentence}"[: one.start]) for one in people) or bool(
+        _OTHER_PERSON.search(sentence)
+    )
 
 
 def _with_next(units: list[str]) -> list[tuple[str, str]]:
@@ -159,7 +168,7 @@ GENERIC = stems(
     "went going "
     "goes like love have want make today tomorrow yesterday only also just "
     "old years aged 岁 年 天 月 号 点 个 只 次 今年 "
-    "现在 改到 改成 换成 换到 其实 更正 应该 不是 已经"
+    "每周 每天 每月 每个 现在 改到 改成 换成 换到 其实 更正 应该 不是 已经"
 )
 """Words that say that something changes, not what."""
 

@@ -16,9 +16,12 @@ _COUNT = (
     r"nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
 )
 _HOUR = r"(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve)"
+_TENS = r"(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)"
+_ONES = r"(?:one|two|three|four|five|six|seven|eight|nine)"
 _COUNTED = {word: str(number) for number, word in enumerate(re.findall(r"[a-z]+", _COUNT[2:])[:19], start=2)}
+_TEN = {word: ten for ten, word in zip(range(20, 100, 10), re.findall(r"[a-z]+", _TENS[3:]), strict=True)}
 _COUNTED |= {character: str(number) for number, character in enumerate("一二三四五六七八九十", start=1)} | {"两": "2"}
-_DIGITS = r"(?:[0-9]+|[〇零一二两三四五六七八九十百]+)"
+_DIGITS = r"(?:[0-9]{1,12}|[〇零一二两三四五六七八九十百]{1,8})"
 _COUNTS = r"(?:[0-9]+|[二两三四五六七八九十百]+)(?=个(?!月)|位|匹|头|条|辆|间|口|家|名)"
 _UNIT = r"(?:岁|个月|年|公里|千米|米|公斤|斤|厘米|块|元|小时|分钟|分|秒|次|层|楼|只|本|人|天|周(?!末)|页)"
 _TITLE = r"(?:(?:Dr|Mr|Mrs|Ms|Prof)\. )?"
@@ -42,7 +45,8 @@ _KINDS = {  # in this order: what one has taken, the next does not see
     ),
     "frequency": re.compile(r"\b(?:once|twice|(?:two|three|four|five|six|\d) times)\b", re.IGNORECASE),
     "amount": re.compile(
-        rf"(?<![A-Za-z0-9_-])\d+(?:[.,]\d+)*(?![A-Za-z0-9_-])|\b{_COUNT}\b|{_DIGITS}(?={_UNIT})|{_COUNTS}",
+        rf"(?<![A-Za-z0-9_-])\d{{1,12}}(?:[.,]\d{{1,6}})*(?![A-Za-z0-9_-])|\b{_TENS}-{_ONES}\b|\b{_COUNT}\b|"
+        rf"{_DIGITS}(?={_UNIT})|{_COUNTS}",
         re.IGNORECASE,
     ),
     "colour": re.compile(
@@ -126,9 +130,34 @@ def _is_name(value: str, before: str) -> bool:
     return bool(head) and head[-1] not in ".!?…\n“_" and value.split()[0].lower() not in _NOT_A_NAME
 
 
+def _counted(value: str) -> str:
+    """An amount in figures: “thirty-four” is 34."""
+    tens, _, ones = value.lower().partition("-")
+    if ones and tens in _TEN:
+        return str(_TEN[tens] + int(_COUNTED.get(ones, "1")))
+    return _COUNTED.get(value.lower(), str(_TEN.get(tens, value)))
+
+
+def _hour(value: str) -> str:
+    """An hour of the clock, whichever half of the day: “6 pm”, “18:00” and “six” are one."""
+    match = re.search(r"(\d{1,2})(?:[:.](\d\d))?", value)
+    if match:
+        return f"{int(match[1]) % 12}:{match[2] or '00'}"
+    words = {word: number for word, number in _COUNTED.items() if word.isascii()} | {"one": "1", "twelve": "0"}
+    hour = next((int(number) for word, number in words.items() if value.endswith(word)), None)
+    if hour is None:
+        return value
+    minutes = 30 if "half" in value else 15 if "past" in value else 45 if "to " in value else 0
+    return f"{(hour - (minutes == 45)) % 12}:{minutes:02}"
+
+
 def _key(kind: str, value: str) -> str:
     if kind == "amount":
-        return _COUNTED.get(value.lower(), value)
+        return _counted(value)
+    if kind == "hour":
+        return _hour(value.lower())
+    if kind == "colour":
+        return value.lower().replace("grey", "gray")
     if CJK.search(value):
         return re.sub("星期|礼拜", "周", value).replace("天", "日") if kind == "weekday" else value
     low = re.sub(r"['’]s$", "", value.lower())

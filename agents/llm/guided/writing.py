@@ -12,16 +12,19 @@ from agents.llm.guided.excuses import stripped
 from agents.llm.guided.giving_way import as_before, clauses, in_place_of, outdated
 from agents.llm.guided.model import Model
 from agents.llm.guided.naming import given_name, is_name_line, name_lines, noted_name
+from agents.llm.guided.nearness import is_of_another
 from agents.llm.guided.notes import BEFORE, HUMAN, PERSONA, holds, lines_of, units_of, writable_block
 from agents.llm.guided.remarks import language_of
 from agents.llm.guided.restating import MAX_NOTE, as_note, can_restate, without_lead
 from agents.llm.guided.signs import (
     excuses,
     introduces,
+    is_caution,
     is_change,
     is_correction,
     is_departure,
     is_ending,
+    is_of_a_third,
     is_of_somebody_else,
     is_of_the_speaker,
     is_personal,
@@ -237,7 +240,7 @@ def may_replace(old: str, note: str, message: str, label: str) -> bool:
         return False
     if relations(message) - relations(old):  # a sister's new town is not the user's
         return False
-    if is_of_somebody_else(old, message):
+    if is_of_somebody_else(old, message) or is_of_another(old, message):
         return False
     if not _marks_a_change(message):  # only the model takes it for a change
         return bool(subject(old) & subject(message))
@@ -299,7 +302,10 @@ def _says_something(unit: str, name: str) -> bool:
         return (len(unit) > 6 or bool(relations(unit))) and not (
             name and name in unit and len(unit) - len(name) < 8 and introduces(unit)
         )
-    return is_personal(unit) or bool(relations(unit) or numbers(unit) or names(unit))
+    of_a_third = is_of_a_third(unit) and not re.match(
+        r"(It|That|This|There|What|If|When|As|So|But|And|In|On|At|Not|All)\b", unit
+    )
+    return is_personal(unit) or of_a_third or is_caution(unit) or bool(relations(unit) or numbers(unit) or names(unit))
 
 
 _FORM = (  # words a note may add of its own

@@ -1,0 +1,165 @@
+"""Guided mode holds replies to the notes, suggestions to what somebody cannot have, and reads what corrections mean."""
+
+import pytest
+
+from agents.llm.guided.avoiding import avoided, suggests
+from agents.llm.guided.evidence import evidence, quoted, stands_on
+from agents.llm.guided.excuses import put_right
+from agents.llm.guided.recounting import to_the_user
+from tests.agents.llm.test_guided import SmallModel, prompt, says, step
+
+
+@pytest.mark.parametrize(
+    ("notes", "question", "reply", "holds"),
+    [
+        ("Works night shifts.\nHas a cat.", "Which shifts do I work?", "You work night shifts.", True),
+        ("From this week on the user is on day shifts, no more nights.", "Which shifts do I have?", "Nights.", False),
+        (
+            "Bo died last week, so they only have Kit.\nBefore: two cats, Bo and Kit.",
+            "What pets do I have?",
+            "Bo.",
+            False,
+        ),
+        ("Son: Filip, 6 years old.", "How old is my son?", "Your son is 7 years old.", False),
+        ("Son: Filip, 6 years old.", "How old is my son?", "He is six.", True),
+        ("Drives a green Fiat.", "What colour is my car?", "I don't know the colour of your car.", False),
+        ("Choir is on Thursdays.", "When is my choir?", "It is on Mondays.", False),
+        ("儿子在上海做程序员。孙子叫豆豆，六岁。", "豆豆几岁了？", "豆豆五岁。", False),
+        ("在青岛的医院当护士。", "我在哪家医院当护士？", "你在青岛的医院当护士。", True),
+    ],
+)
+def test_a_reply_stands_on_the_notes_or_does_not(notes: str, question: str, reply: str, holds: bool) -> None:
+    found = evidence(prompt(human=notes), question, [])
+    assert found is not None
+    assert stands_on(reply, found) is holds
+
+
+@pytest.mark.parametrize(
+    ("notes", "question"),
+    [
+        ("Has a cat.\nPlays chess.", "Where was I born?"),
+        ("Son Gareth lives in Bristol.", "Where do I live?"),
+        ("Plays chess on the old board.", "When do I play chess?"),
+        ("", "Where do I live?"),
+    ],
+)
+def test_where_no_line_answers_there_is_nothing_to_hold_a_reply_to(notes: str, question: str) -> None:
+    assert evidence(prompt(human=notes), question, []) is None
+
+
+def test_what_was_said_leads_to_the_line_it_became() -> None:
+    notes, said = (
+        "Never misses a match.\nHas joined a tango class.",
+        ["I've given up dancing salsa and joined a tango class."],
+    )
+    found = evidence(prompt(human=notes), "What do I dance?", ["I dance salsa twice a week.", *said])
+    assert found is not None and found.lines == ("Has joined a tango class.",)
+
+
+def test_a_reply_that_does_not_stand_on_the_notes_gives_way_to_them() -> None:
+    human = "Name: Ada.\nWorks as a baker with the user's brother."
+    model = SmallModel(label=["known"], check=["yes"], reply=["You work as a pilot."])
+    assert step(prompt(says("What do I work as?"), human=human), model) == (
+        "send_message",
+        {"message": "My notes say: Works as a baker with your brother."},
+    )
+    model = SmallModel(label=["known"], check=["yes"], reply=["You work as a baker."])
+    assert step(prompt(says("What do I work as?"), human=human), model)[1] == {"message": "You work as a baker."}
+    assert quoted(evidence(prompt(human="养了一只猫。"), "我养了什么猫？", [])) == "我记着：养了一只猫。"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "things"),
+    [
+        ("I'm allergic to walnuts.", ("walnuts",)),
+        ("My wife isn't fond of flowers.", ("flowers",)),
+        ("I can't eat gluten.", ("gluten", "wheat", "barley", "rye", "couscous", "bulgur", "seitan")),
+        ("我对芒果过敏。", ("芒果",)),
+        ("I love cake.", ()),
+        ("I don't like it very much.", ()),
+    ],
+)
+def test_what_somebody_cannot_have_is_read_off(text: str, things: tuple[str, ...]) -> None:
+    assert avoided(text) == things
+
+
+@pytest.mark.parametrize(
+    ("reply", "things", "wrong"),
+    [
+        ("How about a walnut cake?", ("walnuts",), "walnuts"),
+        ("A lemon cake without walnuts.", ("walnuts",), ""),
+        ("Since you're allergic to walnuts, a lemon cake.", ("walnuts",), ""),
+        ("Gluten-free bread.", ("gluten", "wheat"), ""),
+        ("Whole wheat bread with ham.", ("gluten", "wheat"), "wheat"),
+        ("Try some cilantro.", ("coriander",), "coriander"),
+        ("Oat milk or tofu sausage.", ("milk", "sausage"), ""),
+        ("推荐芒果冰淇淋。", ("芒果",), "芒果"),
+        ("不含芒果的蛋糕。", ("芒果",), ""),
+        ("你对芒果过敏，可以吃草莓。", ("芒果",), ""),
+    ],
+)
+def test_a_suggestion_of_what_is_to_be_avoided_is_seen(reply: str, things: tuple[str, ...], wrong: str) -> None:
+    assert suggests(reply, things) == wrong
+
+
+def test_a_dangerous_suggestion_is_asked_for_again_and_then_left_out() -> None:
+    told, human = says("Which cake could I bake?"), "Allergic to walnuts."
+    model = SmallModel(label=["chat"], reply=["A walnut cake.", "A lemon cake."])
+    assert step(prompt(told, human=human), model)[1] == {"message": "A lemon cake."}
+    assert "walnut" not in model.last_prompt("reply").lower()
+    model = SmallModel(label=["chat"], reply=["A walnut cake.", "A walnut tart."])
+    message = step(prompt(told, human=human), model)[1]["message"]
+    assert message.startswith("I can't think of anything that is surely without walnuts")
+
+
+@pytest.mark.parametrize(
+    ("said", "means"),
+    [
+        ("Did I say three kids? It's four, haha.", "Sorry, It's four, not three kids, haha."),
+        ("I told you the left knee, but it's the right one.", "Sorry, it's the right knee, not the left knee."),
+        ("I got Bo's age wrong. He's 8.", "Sorry, Bo is 8."),
+        ("The date I gave you was wrong. It's the 21st.", "Sorry, The date is the 21st."),
+        ("I said my brother's a farmer, but he's a vet.", "Sorry, My brother is a vet, not a farmer."),
+        ("我写李芳在出版社，写错了，她在报社。", "更正一下，李芳在报社。"),
+    ],
+)
+def test_a_correction_is_read_for_what_it_means(said: str, means: str) -> None:
+    assert put_right(said) == means
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "I told you about my dog. He's 3 years old.",
+        "I told you my sister is a nurse. She's lovely.",
+        "I told you my sister is a nurse, but she's on leave now.",
+        "I said I like tea. It's the best.",
+        "Did I tell you that I love jazz? It's my favourite.",
+        "I said my brother is a vet. He's a nice guy.",
+        "Have I told you I have a dog? It's a poodle.",
+        "I told you we have two kids. They're 3 and 5.",
+        "我讲的是英语，其实是美式英语。",
+        "The cake was wrong. It's a pity.",
+        "我写小说，她写诗。",
+    ],
+)
+def test_what_only_looks_like_a_correction_stays(said: str) -> None:
+    assert put_right(said) == said
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            "Red wine gives the user migraines, so the user never touches it.",
+            "gives you migraines, so you never touch it.",
+        ),
+        ("Doctor says the user has asthma.", "Doctor says you have asthma."),
+        ("Shares a flat with their cousin.", "Shares a flat with your cousin."),
+        ("Lives with two sisters and their dog.", "Lives with two sisters and their dog."),
+        ("The user's dog is old.", "Your dog is old."),
+        ("用户的狗很老。", "你的狗很老。"),
+    ],
+)
+def test_a_line_is_told_to_the_one_whom_it_is_about(line: str, said: str) -> None:
+    assert to_the_user(line).endswith(said)
