@@ -150,7 +150,8 @@ def is_question(sentence: str) -> bool:
         return True
     if CJK.search(bare):
         return _CHINESE_QUESTION.search(bare) is not None
-    return _ASKING.match(bare) is not None or _ASKING_OF_ME.search(bare) is not None
+    of_me = _ASKING_OF_ME.search(bare)  # but not “I'm a chef in Lyon, where I live with Bo.”
+    return _ASKING.match(bare) is not None or (of_me is not None and not is_personal(bare[: of_me.start()]))
 
 
 def is_order(sentence: str) -> bool:

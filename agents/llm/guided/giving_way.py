@@ -23,6 +23,7 @@ from agents.llm.guided.words import CJK, mentions, overlap, stems
 
 _CLAUSE = re.compile(r"\s*[,;，；、]\s*(?:and\s+)?|\s+and\s+")
 _LEFT_SOMETHING = re.compile(r"\b(left|quit) (?!(me|us|for|the (team|band|group|club))\b)\w", re.IGNORECASE)
+_GOES_ON = re.compile(r"(usually|mostly|sometimes|often|from|on|at|every|with|in|about|so|because)\b", re.IGNORECASE)
 KEPT = 0.25  # of a Chinese line, whose values cannot be told, for it to give way without a trace
 _IN_A_PLACE = re.compile(r"在(?P<where>[\u4e00-\u9fff]{2})(?!家|一|公司)")
 MAX_NAME = 4  # characters before a name at the beginning of a line
@@ -85,6 +86,8 @@ def in_place_of(old: str, note: str, statement: str) -> str:
     """
     pieces = clauses(old)
     over = state_over(old, statement)
+    if pieces and all(_GOES_ON.match(piece) for piece in pieces[1:]):  # “works nights, usually from 8 pm” is one
+        pieces = []
     about = [piece for piece in pieces if (over in piece if over else _is_about(piece, f"{statement} {note}"))]
     if len(about) == 1 and len(pieces) > 1:
         text = note.rstrip(".。!！")

@@ -34,7 +34,8 @@ would you your yours user called call name's named
 STOP_WORDS = frozenset(re.findall(r"\S+", _STOP_LIST))
 
 _GREETING = re.compile(
-    r"^\s*((hi|hello|hey|good (morning|afternoon|evening)|thanks( a lot)?|thank you( so much)?|ok(ay)?|great)"
+    r"^\s*((hi|hello|hey|hola|ciao|bonjour|hallo|namaste|kia ora|"
+    r"good (morning|afternoon|evening)|thanks( a lot)?|thank you( so much)?|ok(ay)?|great)"
     r"( there| again)?[!,.…]+\s*|(你好|您好|嗨|哈喽|在吗|在不在|谢谢你?|多谢|好的)[！!，,。？?]+\s*)+",
     re.IGNORECASE,
 )

@@ -84,7 +84,7 @@ def write_next(prompt: Prompt, model: Model, told: str, label: str, written: lis
             if change:
                 return change
     rest = " ".join(unit if unit[-1] in ".!?。！？…" else f"{unit}." for unit in left) if written else statement
-    if not rest or (written and not (is_personal(rest) or _names_somebody(rest))):
+    if not rest or (written and not (is_personal(rest) or _names_somebody(rest) or topics(rest))):
         return None
     return write_fact(prompt, model, rest, label, written)
 
