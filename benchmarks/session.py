@@ -102,7 +102,8 @@ def is_right(turn: dict[str, Any], reply: str) -> bool:
 def invented(text: str, said: str) -> list[str]:
     """Numbers, names and Chinese lines of `text` that `said` does not have."""
     own = [number for number in sorted(numbers(text)) if number not in numbers(said)]
-    return own + [name for name in sorted(names(text)) if not CJK.search(name) and not mentions(said, name.rstrip("s"))]
+    given = names(text) - {"am", "pm"}
+    return own + [name for name in sorted(given) if not CJK.search(name) and not mentions(said, name.rstrip("s"))]
 
 
 def foreign_lines(text: str, said: str) -> list[str]:

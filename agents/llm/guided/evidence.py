@@ -6,7 +6,8 @@ No model call. A small model has the right line before it and says something els
 import re
 from dataclasses import dataclass
 
-from agents.llm.guided.notes import BEFORE, known_lines, units_of
+from agents.llm.guided.naming import is_name_line
+from agents.llm.guided.notes import BEFORE, asks_of_the_past, known_lines, units_of
 from agents.llm.guided.recounting import to_the_user
 from agents.llm.guided.signs import begins_with_relative, is_ending, is_on_topic, is_personal, kinds_of, relations
 from agents.llm.guided.units import units_to_write
@@ -38,8 +39,7 @@ _UNKNOWING = re.compile(
 )
 _OVER = re.compile(
     r"(?:\b(?:gave up|given up|giving up|stopped|quit|sold|swapped|traded in|switched from|no more|no longer|not|"
-    r"instead of|"
-    r"rather than)\b|n['’]t\b|不再|不是)(?P<what>.*?)(?= and | for | to |$)",
+    r"instead of|rather than)\b|n['’]t\b|不再|不是)(?P<what>.*?)(?= and | for | to |$)",
     re.IGNORECASE,
 )
 _CLAUSE = re.compile(r"[,;，；、]\s*|[.!?]\s+|[。！？]|\bso\b|\bbut\b")
@@ -59,7 +59,8 @@ def evidence(prompt: Prompt, asked: str, said: list[str]) -> Evidence | None:
     `said`: what the user told before, whose words may be nearer to the question than those of the line it led to.
     """
     known = known_lines(prompt)
-    lines = [line for line in known if not line.startswith(BEFORE)]
+    lines = [line for line in known if asks_of_the_past(asked) or not line.startswith(BEFORE)]
+    lines = [line for line in lines if not is_name_line(line) or "name" in asked.lower() or "叫" in asked]
     wanted = _wanted(asked)
     if wanted:  # “When ...?” is answered by a line with a date, a day or an hour
         lines = [line for line in lines if any(value.kind in wanted for value in values_of(line))]

@@ -34,9 +34,14 @@ def is_blank(block: PromptBlock) -> bool:
     return not block.value.strip() or _PLACEHOLDER.match(block.value.strip()) is not None
 
 
+def asks_of_the_past(message: str) -> bool:
+    """Whether a question is about what was so before."""
+    return _PAST.search(message) is not None
+
+
 def notes_for(prompt: Prompt, message: str, budget: int) -> str:
     """All blocks but the persona as one text of at most `budget` in weight, the lines nearest to `message` kept."""
-    parts = [line for line in known_lines(prompt) if _PAST.search(message) or not line.startswith(BEFORE)]
+    parts = [line for line in known_lines(prompt) if asks_of_the_past(message) or not line.startswith(BEFORE)]
     whole = "\n".join(parts)
     if weight(whole) <= budget:
         return whole or "(nothing known yet)"

@@ -87,7 +87,15 @@ _LASTING = words_like(
     "我的?(女儿|儿子|妈妈|爸爸|妻子|老婆|老公|丈夫|哥哥|弟弟|姐姐|妹妹|猫|狗|生日|朋友).{0,8}(叫|是|在|住|今年)",
 )
 _OF_ONESELF = re.compile(r"^\W*(I|I['’]m|we|we['’]re)\b|^我们?", re.IGNORECASE)
-_OF_A_THIRD = re.compile(r"(?!The user|Name|Age|Home|Work)[A-Z][\w'’-]+ (is|was|has|[a-z]+s)\b")
+_VERBS = (  # with which a note about the user begins
+    "Has|Is|Was|Will|Would|Can|Used|Keeps|Plays|Teaches|Works|Lives|Likes|Loves|Drives|Speaks|Studies|Runs|Swims|Reads|Cooks|"
+    "Paints|Sings|Rows|Grows|Makes|Takes|Gets|Goes|Does|Wants|Needs|Collects|Writes|Rides|Rents|Owns|Uses|Eats|Drinks|Enjoys|"
+    "Hates|Prefers|Sells|Sews|Knits|Bakes|Builds|Looks|Leads|Manages|Trains|Learns|Volunteers|Weighs|Shares|Comes|Also|"
+    "Never|Always|Often|Usually|No|Not|On|In|At|Every|Before|There|It|This|That|They|We"
+)
+_OF_A_THIRD = re.compile(
+    rf"(?!The user|Name|Age|Home|Work|(?:{_VERBS}|\w+ed|\w+ing)\b)[A-Z][\w'’-]+ (is|was|has|[a-z]+s)\b"
+)
 _OF_ONES_OWN = re.compile(r"^\W*(my|our|it|it['’]s|that|moved|turned|quit|started|now)\b|^现在", re.IGNORECASE)
 _CORRECTION = words_like(
     r"^\W*(no|wait|no wait)\b[, ]|^\*",

@@ -47,6 +47,13 @@ def test_where_no_line_answers_there_is_nothing_to_hold_a_reply_to(notes: str, q
     assert evidence(prompt(human=notes), question, []) is None
 
 
+def test_what_was_before_answers_what_was_asked_of_it() -> None:
+    notes = "A truck driver.\nBefore: works as a baker in Brno."
+    found = evidence(prompt(human=notes), "What did I work as before?", [])
+    assert found is not None and "Before: works as a baker in Brno." in found.lines
+    assert evidence(prompt(human="Before: works as a baker."), "What do I work as?", []) is None
+
+
 def test_what_was_said_leads_to_the_line_it_became() -> None:
     notes, said = (
         "Never misses a match.\nHas joined a tango class.",
