@@ -6,6 +6,7 @@ No model call. A small model has the right line before it and says something els
 import re
 from dataclasses import dataclass
 
+from agents.llm.guided.asking import parts_of
 from agents.llm.guided.naming import is_name_line
 from agents.llm.guided.notes import BEFORE, asks_of_the_past, known_lines, units_of
 from agents.llm.guided.recounting import to_the_user
@@ -74,7 +75,7 @@ def evidence(prompt: Prompt, asked: str, said: list[str]) -> Evidence | None:
         named = [value.key for value in values_of(past) if value.kind == "name"]
         near |= {line: near[line] + 1 for line in lines if any(mentions(line, name) for name in named)}
     if not any(near.values()):
-        units = [unit for text in said for unit in units_to_write(text)]
+        units = [unit for text in said for unit in units_to_write(parts_of(text).told)]
         linked = set[str]().union(*(stems(unit) for unit in units if words & stems(unit)))
         near = {line: len(linked & stems(line)) + 1.0 for line in lines if linked & stems(line)}
     most = max(near.values(), default=0)

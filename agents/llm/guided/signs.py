@@ -26,7 +26,7 @@ _RELATIONS = words_like(
     r"daughter)\b(?![- ]in[- ]law)",
     r"\b(child(ren)?|kids?|friend|boss|colleague|neighbou?r|cousin|uncle|aunt|grand\w+|parents?|dog|"
     r"cat)\b(?![- ]in[- ]law)",
-    "姐|妹|哥|弟|妈|母|爸|父|妻|老婆|老公|丈夫|先生|太太|爱人|老伴|孙|儿子|女儿|孩子|朋友|老板|同事|邻居|表|叔|姑|奶|爷|狗|猫",
+    "姐|妹|哥|弟|妈|母|爸|父|妻|老婆|老公|丈夫|先生|太太|爱人|老伴|孙(?=子|女|儿)|儿子|女儿|孩子|朋友|老板|同事|邻居|表|叔|姑|奶|爷|狗|猫",
 )
 _INTRODUCTION = words_like(
     r"\b(my name is|my name['’]s|call me|(i['’]?m|i am|this is|it['’]s) (?-i:[A-Z][a-z]+)(?! (time|day)))\b",

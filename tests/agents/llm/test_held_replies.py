@@ -63,6 +63,11 @@ def test_what_was_said_leads_to_the_line_it_became() -> None:
     assert found is not None and found.lines == ("Has joined a tango class.",)
 
 
+def test_what_was_asked_before_leads_to_no_line() -> None:
+    said = ["I don't like coffee, what should I drink in the morning instead?"]
+    assert evidence(prompt(human="Runs every morning."), "Which drink do I like?", said) is None
+
+
 def test_a_reply_that_does_not_stand_on_the_notes_gives_way_to_them() -> None:
     human = "Name: Ada.\nWorks as a baker with the user's brother."
     model = SmallModel(label=["known"], check=["yes"], reply=["You work as a pilot."])
