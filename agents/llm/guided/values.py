@@ -112,13 +112,10 @@ def without_values(text: str) -> str:
 
 
 def same_value(one: Value, other: Value) -> bool:
-    """Whether two values are one: “the 14th” is “14 March”."""
+    """Whether two values are one: “the 14th” is “14 March”, “six” is “6 pm”, the Skoda is the Skoda Octavia."""
     if one.kind != other.kind:
         return False
-    if one.kind == "date":
-        first, second = set(one.key.split()), set(other.key.split())
-        return first <= second or second <= first
-    if one.kind == "name" and not CJK.search(one.key):  # the Skoda is the Skoda Octavia
+    if one.kind in ("date", "hour") or (one.kind == "name" and not CJK.search(one.key)):
         first, second = set(one.key.split()), set(other.key.split())
         return first <= second or second <= first
     return one.key == other.key
@@ -139,10 +136,12 @@ def _counted(value: str) -> str:
 
 
 def _hour(value: str) -> str:
-    """An hour of the clock, whichever half of the day: “6 pm”, “18:00” and “six” are one."""
+    """An hour of the clock, with its half of the day where that is told: “18:00” is “6:00 pm”, “six” is “6:00”."""
     match = re.search(r"(\d{1,2})(?:[:.](\d\d))?", value)
     if match:
-        return f"{int(match[1]) % 12}:{match[2] or '00'}"
+        half = re.search(r"[ap](?=\.?m)", value)
+        marked = f" {half.group()}m" if half else " pm" if int(match[1]) > 12 else ""
+        return f"{int(match[1]) % 12}:{match[2] or '00'}{marked}"
     words = {word: number for word, number in _COUNTED.items() if word.isascii()} | {"one": "1", "twelve": "0"}
     hour = next((int(number) for word, number in words.items() if value.endswith(word)), None)
     if hour is None:
@@ -154,7 +153,7 @@ def _hour(value: str) -> str:
 def _key(kind: str, value: str) -> str:
     if kind == "amount":
         return _counted(value)
-    if kind == "hour":
+    if kind == "hour" and not CJK.search(value):
         return _hour(value.lower())
     if kind == "colour":
         return value.lower().replace("grey", "gray")

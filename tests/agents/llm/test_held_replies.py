@@ -6,6 +6,7 @@ from agents.llm.guided.avoiding import avoided, suggests
 from agents.llm.guided.evidence import evidence, quoted, stands_on
 from agents.llm.guided.excuses import put_right
 from agents.llm.guided.recounting import to_the_user
+from agents.llm.guided.values import same_value, values_of
 from tests.agents.llm.test_guided import SmallModel, prompt, says, step
 
 
@@ -175,3 +176,22 @@ def test_what_only_looks_like_a_correction_stays(said: str) -> None:
 )
 def test_a_line_is_told_to_the_one_whom_it_is_about(line: str, said: str) -> None:
     assert to_the_user(line).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("at 6 pm", "at 18:00", True),
+        ("at 6 pm", "at six", True),
+        ("at 5:30", "at half past five", True),
+        ("at 6 am", "at 6 pm", False),
+        ("at 6 a.m.", "at 18:00", False),
+        ("at 5:30", "at 5:00", False),
+        ("3点", "3点半", False),
+        ("a grey car", "a gray car", True),
+        ("thirty-four", "34", True),
+    ],
+)
+def test_a_value_is_the_same_in_other_words(one: str, other: str, same: bool) -> None:
+    first, second = values_of(one), values_of(other)
+    assert same_value(first[0], second[0]) is same
