@@ -22,8 +22,7 @@ _ASKING_OF_ME = re.compile(
 MAX_CUTS = 6  # of a sentence; each is read twice
 _NO_QUESTION = re.compile(  # “When we marry I'll take his name.”; “What a rainy day!”
     r"^\W*((and|but|so) )?(when(ever)? (i|we|he|she|it|they|my|our|the) (?!.*(\?\W*$|\b(what|how|which|where|can|"
-    r"could|should)\b))|"
-    r"what an? [^?,]*$|how (nice|lovely|funny|sad|odd)\b(?! (is|are|was)\b)[^?]*$)",
+    r"could|should)\b))|what an? [^?,]*$|how (nice|lovely|funny|sad|odd)\b(?! (is|are|was)\b)[^?]*$)",
     re.IGNORECASE,
 )
 _KEEP = re.compile(
@@ -60,10 +59,14 @@ _CLAUSE = re.compile(
     r"suggest|recommend|tell me|give me|help me|write|explain|show me|translate)\b)",
     re.IGNORECASE,
 )
+_BEFORE_A_QUESTION = (_CLAUSE, re.compile(r"[，,；;]"))
+_BEHIND_A_QUESTION = (  # “Any cake ideas, my son turns 7 on Friday?”
+    re.compile(r"[,;–—] (?=(?:my|our|i|i['’]m|we|we['’]re)\b)", re.IGNORECASE),
+    re.compile(r"[，,；;](?=我)"),
+)
 _WITHIN = re.compile(  # what a question tells beside: “for my nephew Bo, who's 12”, “now that I've bought a Skoda”
     r"\b(?P<who>my [a-z]+(?: [A-Z]\w+)?), who(?:(?P<is>['’]s| is)|(?= (?:has|lives|works|loves|likes|plays|turns|"
-    r"studies)))"
-    r" (?P<rest>[^?,]+)[?,]|\bnow that (?P<bought>I['’]?(?:ve)? [^?]+)\?"
+    r"studies))) (?P<rest>[^?,]+)[?,]|\bnow that (?P<bought>I['’]?(?:ve)? [^?]+)\?"
 )
 _CONDITION = re.compile(r"^\W*(if|when|whenever|before|after|while|once|unless|as soon|in case)\b", re.IGNORECASE)
 _CHINESE_CONDITION = re.compile(r"^(如果|要是|假如|请问|我想问|我想知道|我问)|(的时候|时候|之前|之后|的话)[，,]?$")
@@ -87,8 +90,7 @@ _FOR_ME = re.compile(
 _POINTS_BACK = re.compile(
     r"(^|\b(about|like|do|of|for|with|say|is|was)) ?(that|this)\b"
     r"|\b(it|its|these|those|them|they|he|she|him|her|his|their|more|another|else|again|instead|also|too|shorter|"
-    r"longer|"
-    r"first|second|last|other)\b|它|那|这|他|她|再|还|另|更",
+    r"longer|first|second|last|other)\b|它|那|这|他|她|再|还|另|更",
     re.IGNORECASE,
 )
 _HOW = re.compile(
@@ -199,40 +201,27 @@ def _asks(part: str) -> bool:
 
 def _cut(sentence: str) -> tuple[str, str]:
     """What the sentence tells and what it asks; one of the two is empty for most."""
-    for at, rest in _cuts(sentence)[:MAX_CUTS]:
+    for at, rest in _cuts(sentence, _BEFORE_A_QUESTION):
         before, after = sentence[:at].strip(), sentence[rest:].strip()
         if (_asks(after) if CJK.search(after) else after.endswith("?") or is_order(after)) and _tells(before):
             return before, after
     if not _asks(sentence):
         return sentence, ""
-    for at, rest in _cuts_behind(sentence)[:MAX_CUTS]:
+    for at, rest in _cuts(sentence, _BEHIND_A_QUESTION):
         before, after = sentence[:at].strip(), sentence[rest:].strip().rstrip("?？")
         if _tells(after) and (_asks(before) or _asks(f"{before}?")):
             return after, before
     within = _WITHIN.search(sentence)
     if within and within["who"]:
-        return (
-            f"{within['who'][:1].upper()}{within['who'][1:]} {'is ' if within['is'] else ''}{within['rest']}.",
-            sentence,
-        )
+        who = within["who"]
+        return f"{who[:1].upper()}{who[1:]} {'is ' if within['is'] else ''}{within['rest']}.", sentence
     return (within["bought"] if within else ""), sentence
 
 
-def _cuts_behind(sentence: str) -> list[tuple[int, int]]:
-    """Where something told may begin behind a question: “Any cake ideas, my son turns 7 on Friday?”."""
-    if CJK.search(sentence):
-        return [(match.start(), match.end()) for match in re.finditer(r"[，,；;](?=我)", sentence)]
-    return [
-        (match.start(), match.end())
-        for match in re.finditer(r"[,;–—] (?=(?:my|our|i|i['’]m|we|we['’]re)\b)", sentence, re.I)
-    ]
-
-
-def _cuts(sentence: str) -> list[tuple[int, int]]:
+def _cuts(sentence: str, patterns: tuple[re.Pattern[str], re.Pattern[str]]) -> list[tuple[int, int]]:
     """Where the sentence may be cut: the ends of what comes before and the beginnings of what comes after."""
-    if CJK.search(sentence):
-        return [(match.start(), match.end()) for match in re.finditer(r"[，,；;]", sentence)]
-    return [(match.start(), match.end()) for match in _CLAUSE.finditer(sentence)]
+    english, chinese = patterns
+    return [match.span() for match in (chinese if CJK.search(sentence) else english).finditer(sentence)][:MAX_CUTS]
 
 
 def _tells(part: str) -> bool:

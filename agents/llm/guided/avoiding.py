@@ -41,11 +41,11 @@ _IN = {  # what somebody does not eat, and what it is in or what is of its kind
 }
 _INSTEAD = re.compile(r"(-free|\bveg\w+|\bplant(-based)?|\btofu|素|豆|无)[ -]?$", re.IGNORECASE)
 _OF_PLANTS = re.compile(r"\b(soya?|almond|oat|coconut|rice|cashew) $", re.IGNORECASE)
+_ELSE = ("-free", " free", "过敏", "以外", "香", "蛋")  # 鱼香茄子, 鸡蛋面
 _MILKY = {"milk", "butter", "cheese", "cream", "yogurt", "yoghurt"}
 _WITHOUT = re.compile(
     r"(\b(without|no|free of|free from|avoid\w*|instead of|allerg\w+|rather than|other than|intoleran\w+|stand|"
-    r"dislike\w*|"
-    r"hates?|fond of|scared of|afraid of|isn['’]t|doesn['’]t|can['’]t(?! go wrong)|cannot|"
+    r"dislike\w*|hates?|fond of|scared of|afraid of|isn['’]t|doesn['’]t|can['’]t(?! go wrong)|cannot|"
     r"don['’]t(?! (worry|miss|forget))|(?<!why )not(?! (miss|only)))\b([^.!?,;]{0,30}|( \w+,)+ ((or|and|nor) )?)"
     r"|(不(?![如妨错])|[无避免除替])[^，。]{0,6}|对)$",
     re.IGNORECASE,
@@ -72,14 +72,15 @@ def suggests(reply: str, things: tuple[str, ...]) -> str:
         for name in (thing, _ALSO_CALLED.get(thing, "")):
             pattern = re.escape(name) if CJK.search(name) else rf"\b{re.escape(_singular(name))}(s|es|y|ies)?\b"
             for match in re.finditer(pattern, reply, re.IGNORECASE) if name else ():
-                before, behind = reply[: match.start()], reply[match.end() : match.end() + 5].lower()
-                if _INSTEAD.search(before) or (name in _MILKY and _OF_PLANTS.search(before)):
-                    continue
-                if behind.startswith(("香", "蛋")):  # 鱼香茄子, 鸡蛋面
-                    continue
-                if not _WITHOUT.search(before[-60:]) and not behind.startswith(("-free", " free", "过敏", "以外")):
+                if not _is_left_out(name, reply[: match.start()], reply[match.end() :].lower()):
                     return thing
     return ""
+
+
+def _is_left_out(name: str, before: str, behind: str) -> bool:
+    """Whether what stands around a name says that it is left out, or makes something else of it."""
+    instead = _INSTEAD.search(before) or (name in _MILKY and _OF_PLANTS.search(before))
+    return bool(instead or _WITHOUT.search(before[-60:]) or behind.startswith(_ELSE))
 
 
 def _singular(word: str) -> str:

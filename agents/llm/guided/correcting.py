@@ -49,14 +49,12 @@ def correction(lines: list[str], statement: str, *, corrects: bool) -> Correctio
         return None
     best, most = None, 0.0
     for index, line in enumerate(lines):
+        if company(line, statement) or is_of_somebody_else(line, statement) or is_of_another(line, statement):
+            continue  # what the line says beside that is the speaker's own, or another's
         exchanges, denied = exchanges_of(line, statement, corrects)
         worth = in_common(line, statement) + 3 * denied
         last = corrects and _SUBJECT_OF_BEFORE.match(statement) and index >= len(lines) - 2
         worth = worth or 0.5 * bool(last or (corrects and not subject(statement)))  # “No, sorry: Thursday”
-        if (
-            company(line, statement) or is_of_somebody_else(line, statement) or is_of_another(line, statement)
-        ):  # what the line says beside that is the speaker's own
-            continue
         if exchanges and worth >= most and worth and (denied or may_change(line, statement)):
             best, most = Correction(line, exchange(line, exchanges)), worth
     return best

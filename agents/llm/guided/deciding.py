@@ -125,8 +125,9 @@ def _answer(prompt: Prompt, situation: Situation, label: str, asked: str) -> Rep
         beginning = _openings("known", asked or message)
         past = not _was_said_otherwise(prompt, situation, asked)
         remarks = (remark("known", message), *_clock(situation))
-        said = [line.text for line in situation.conversation if line.speaker == "user"]
-        return Reply(why, remarks, past=past, openings=beginning, evidence=evidence(prompt, asked or message, said))
+        return Reply(
+            why, remarks, past=past, openings=beginning, evidence=evidence(prompt, asked or message, situation.said)
+        )
     cautions = _cautions(prompt, situation)
     beginning = openings("caution" if cautions and is_about_food(message) else "advice", message)
     beginning = beginning if asks_advice(asked) or cautions else ()
@@ -154,8 +155,7 @@ def _after_results(prompt: Prompt, situation: Situation, model: Model) -> Plan:
     parts, kind = parts_of(message), _kind(last)
     if kind == "saved" and parts.asked:
         return _answer_beside(prompt, situation, parts.asked)
-    said = [line.text for line in situation.conversation if line.speaker == "user"]
-    standing = evidence(prompt, parts.asked or message, said) if kind == "nothing" else None
+    standing = evidence(prompt, parts.asked or message, situation.said) if kind == "nothing" else None
     if standing:
         return Reply(
             _WHY["known"], (remark("known", message),), openings=_openings("known", message), evidence=standing
@@ -183,8 +183,7 @@ def _answer_beside(prompt: Prompt, situation: Situation, asked: str) -> Plan:
     if asks_everything(asked):
         return _answer(prompt, situation, "known", asked)
     of_the_user = asks_of_the_user(asked) and not (asks_advice(asked) or asks_how(asked))
-    said = [line.text for line in situation.conversation if line.speaker == "user"]
-    noted = of_the_user and overlap(asked, "\n".join([notes_for(prompt, asked, NOTES), *said])) >= 0.5
+    noted = of_the_user and overlap(asked, "\n".join([notes_for(prompt, asked, NOTES), *situation.said])) >= 0.5
     if of_the_user and not noted:
         call = search(prompt, asked, situation.conversation, situation.time)
         if call:
@@ -218,8 +217,7 @@ def _openings(kind: str, message: str) -> tuple[str, ...]:
 
 def _was_said_otherwise(prompt: Prompt, situation: Situation, asked: str) -> bool:
     """Whether the notes say what is asked, and something about it changed: what was said before it would mislead."""
-    said = [line.text for line in situation.conversation if line.speaker == "user"]
-    changed = [text for text in said if is_change(text) or is_correction(text)]
+    changed = [text for text in situation.said if is_change(text) or is_correction(text)]
     lines = known_lines(prompt)  # also of what was before
     words = stems(f"{asked} {kinds_of(asked)}")
     near = [line for line in lines if words & stems(line) or is_on_topic(line, asked)]

@@ -59,20 +59,19 @@ def evidence(prompt: Prompt, asked: str, said: list[str]) -> Evidence | None:
 
     `said`: what the user told before, whose words may be nearer to the question than those of the line it led to.
     """
-    known = known_lines(prompt)
-    lines = [line for line in known if asks_of_the_past(asked) or not line.startswith(BEFORE)]
+    known, past, kinds = known_lines(prompt), asks_of_the_past(asked), kinds_of(asked)
+    lines = [line for line in known if past or not line.startswith(BEFORE)]
     lines = [line for line in lines if not is_name_line(line) or "name" in asked.lower() or "叫" in asked]
     wanted = _wanted(asked)
     if wanted:  # “When ...?” is answered by a line with a date, a day or an hour
         lines = [line for line in lines if any(value.kind in wanted for value in values_of(line))]
-    words = stems(f"{asked} {kinds_of(asked)}")
-    if is_personal(asked):  # what is asked of oneself is not told by a line about a relative
-        lines = [line for line in lines if not begins_with_relative(line) or relations(asked) or kinds_of(asked)]
+    words = stems(f"{asked} {kinds}")
+    if is_personal(asked) and not (relations(asked) or kinds):  # a line about a relative does not tell it
+        lines = [line for line in lines if not begins_with_relative(line)]
     near = {line: len(words & stems(line)) + 2.0 * is_on_topic(line, asked) for line in lines}
     # Who was one of them: the Tiger of “Before: two cats, Milo and Tiger.”
-    kinds = stems(kinds_of(asked))
-    for past in (line for line in known if line.startswith(BEFORE) and kinds & stems(line)):
-        named = [value.key for value in values_of(past) if value.kind == "name"]
+    for before in (line for line in known if line.startswith(BEFORE) and stems(kinds) & stems(line)):
+        named = [value.key for value in values_of(before) if value.kind == "name"]
         near |= {line: near[line] + 1 for line in lines if any(mentions(line, name) for name in named)}
     if not any(near.values()):
         units = [unit for text in said for unit in units_to_write(parts_of(text).told)]

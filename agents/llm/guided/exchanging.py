@@ -17,8 +17,7 @@ _OTHER_WORDS = (  # “the oboe, not the harp”; “not the harp but the oboe�
     ),
     re.compile(
         rf"\b[Nn]ot {_ARTICLE}(?P<old>[a-z][\w'’-]*)(?:,? (?:but|it['’]s|it is|she['’]s|he['’]s)|,(?= (?:the|a|"
-        rf"an|my)\b)) "
-        rf"{_ARTICLE}(?P<new>[a-z][\w'’-]*)"
+        rf"an|my)\b)) {_ARTICLE}(?P<new>[a-z][\w'’-]*)"
     ),
     re.compile(
         r"\b(?:don|doesn|didn)['’]t (?P<verb>[a-z]+) (?P<old>[a-z][\w'’-]*)[,.;:]? (?:but )?(?:I|he|she|we|they) "

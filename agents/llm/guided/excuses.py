@@ -56,24 +56,6 @@ _EXCUSE = re.compile(
     r"(wrong|mistake|mixed|swapped|confused|typo|forg[eo]t|silly|stupid|slip)\b( \w+){0,5}[.!]*$",
     re.IGNORECASE,
 )
-
-
-def stripped(told: str) -> str:
-    """What was told without a greeting, a word of excuse or the wish that it be remembered."""
-    text = _SORRY_AFTER.sub("", _SORRY.sub("", without_greeting(told)))
-    text = re.sub(r"\.{2}$", ".", _PLEASE_REMEMBER.sub("", text).strip())
-    if excuses(told):
-        text = " ".join(part for part in sentences(text) if not _is_excuse(part)) or text
-    return text[:1].upper() + text[1:] if re.search(r"\w", text) else told
-
-
-def _is_excuse(sentence: str) -> bool:
-    """Whether it says only how a mistake came about: “I swapped the digits.”."""
-    if values_of(sentence) or is_lasting(sentence) or is_caution(sentence) or relations(sentence) or topics(sentence):
-        return False
-    return _EXCUSE.match(sentence) is not None
-
-
 _SAY = r"(?:say|said|saying|write|wrote|put|tell you|told you|type|typed|mention|mentioned)"
 _LEADING = r"^\W*(?:(?:wait|no|oh|ah|hang on|hold on|sorry|oops|hmm|well|actually|so|and|but)\b[,.!:]* )*"
 _IN_BETWEEN = re.compile(
@@ -107,9 +89,8 @@ _SHOULD_BE = re.compile(
     r"^(?:that|it) (?:should(?:['’]ve| have) been|was meant to be|must be|should be) ", re.IGNORECASE
 )
 _CLAUSE = re.compile(
-    r"^(?P<who>(?:(?:my|our|the) )?[\w’-]+?(?: [A-Z][\w’-]+)?)(?:['’]s| (?P<verb>is|are|was|were|works?|lives?|"
-    r"has|have|plays?|"
-    r"studies|study|teaches|goes|comes|likes?)) (?P<what>.+)$"
+    r"^(?P<who>(?:(?:my|our|the) )?[\w’-]+?(?: [A-Z][\w’-]+)?)(?:['’]s| (?:is|are|was|were|works?|lives?|"
+    r"has|have|plays?|studies|study|teaches|goes|comes|likes?)) (?P<what>.+)$"
 )
 _SAID_ZH = re.compile(
     r"^我?(?:刚才|刚刚|前面|之前)?我?(?:[说写讲打填](?:的是|了|成)?)(?P<wrong>[^，。？?]+?)[？?，]"
@@ -117,6 +98,22 @@ _SAID_ZH = re.compile(
 )
 _STORY = re.compile(r"\b(too|also|as well|nice|lovely|great|and)\b", re.IGNORECASE)
 _ALIKE = ({"a", "an", "the", "my"}, {"in", "at", "on", "with", "from", "near", "for"})
+
+
+def stripped(told: str) -> str:
+    """What was told without a greeting, a word of excuse or the wish that it be remembered."""
+    text = _SORRY_AFTER.sub("", _SORRY.sub("", without_greeting(told)))
+    text = re.sub(r"\.{2}$", ".", _PLEASE_REMEMBER.sub("", text).strip())
+    if excuses(told):
+        text = " ".join(part for part in sentences(text) if not _is_excuse(part)) or text
+    return text[:1].upper() + text[1:] if re.search(r"\w", text) else told
+
+
+def _is_excuse(sentence: str) -> bool:
+    """Whether it says only how a mistake came about: “I swapped the digits.”."""
+    if values_of(sentence) or is_lasting(sentence) or is_caution(sentence) or relations(sentence) or topics(sentence):
+        return False
+    return _EXCUSE.match(sentence) is not None
 
 
 def put_right(text: str) -> str:
@@ -133,7 +130,7 @@ def put_right(text: str) -> str:
             continue
         truth, skip = _truth(part, after)
         found.append(f"{'更正一下，' if CJK.search(part) else 'Sorry, '}{truth}" if truth else part)
-    return " ".join(found) if len(found) != len(parts) or found != parts else text
+    return text if found == parts else " ".join(found)
 
 
 def _truth(part: str, after: str) -> tuple[str, bool]:
@@ -146,7 +143,7 @@ def _truth(part: str, after: str) -> tuple[str, bool]:
     part = _IN_BETWEEN.sub("", part)
     asked, said, wrong = _DID_I_SAY.match(part), _I_SAID.match(part), _IS_WRONG.match(part)
     if wrong and (pronoun := _PRONOUN.match(after)):
-        topic = (wrong["topic"] or wrong["about"] or "").strip()
+        topic = (wrong["topic"] or wrong["about"]).strip()
         if pronoun["it"].lower() == "it" or re.search(r"['’]s? ", topic):
             return _named(after, topic), True
     if asked and after and re.search(r"\b(where|when|what|how|which)\b", part, re.IGNORECASE):
@@ -187,14 +184,10 @@ def _named(statement: str, topic: str) -> str:
 def _against(right: str, wrong: str) -> str:
     """The right statement, and what it is not: “It's four, not three kids”."""
     right = _SHOULD_BE.sub("It's ", right)
-    clause = _CLAUSE.match(wrong)
-    what = wrong
-    if clause:
-        what = clause["what"]
-        match = _PRONOUN.match(right)
-        if match and match["it"].lower() != "it" and match["is"]:
-            right = _named(right, clause["who"])
-    head, sep, rest = re.match(r"(?s)(.+?)(?P<sep>[,;.!]|$)(.*)$", right).groups()  # type: ignore[union-attr]
-    noun = what.split()[-1]
-    head = re.sub(r"\bone(?= |$)", noun, head, count=1) if re.search(r"\bthe \w+ one\b", head) else head
-    return f"{head}, not {what}{sep}{rest}"
+    clause, match = _CLAUSE.match(wrong), _PRONOUN.match(right)
+    what = clause["what"] if clause else wrong
+    if clause and match and match["it"].lower() != "it":
+        right = _named(right, clause["who"])
+    head, *rest = re.split(r"(?=[,;.!])", right, maxsplit=1)
+    head = re.sub(r"\bone(?= |$)", what.split()[-1], head, count=1) if re.search(r"\bthe \w+ one\b", head) else head
+    return f"{head}, not {what}{''.join(rest)}"

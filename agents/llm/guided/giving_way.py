@@ -38,14 +38,13 @@ def outdated(lines: list[str], statement: str, *, corrects: bool, changes: bool 
     statement = statement[:MAX_STATEMENT]
     if changes and not (corrects or is_change(statement)):
         lines = [line for line in lines if topics(line) & topics(statement) & THINGS]
-    if not (corrects or changes or is_change(statement) or any(is_over(line, statement) for line in lines)):
-        return ""
-    best, most = "", 0.0
     if adds(statement) and not corrects:
         return ""
+    over = next((line for line in lines if is_over(line, statement)), "")
+    if over or not (corrects or changes or is_change(statement)):
+        return over
+    best, most = "", 0.0
     for line in lines:
-        if is_over(line, statement):
-            return line
         # A single word, as “Nurse.”, is of whoever stands before it.
         same_topic = topics(line) & topics(statement) if len(stems(line)) > 1 else set()
         alike = (subject(line) & subject(statement)) - stems(" ".join(relations(statement))) or same_topic
@@ -96,10 +95,8 @@ def in_place_of(old: str, note: str, statement: str) -> str:
         changed = old.replace(about[0], text, 1)
         place = _IN_A_PLACE.search(about[0])
         return f"{changed}\n{BEFORE[1]}{about[0]}" if place and place["where"] not in changed else changed
-    new, gone = (
-        values_of(note),
-        [value for value in values_of(old) if not is_covered(value.text, f"{note} {statement}")],
-    )
+    new = values_of(note)
+    gone = [value for value in values_of(old) if not is_covered(value.text, f"{note} {statement}")]
     for kind in {value.kind for value in gone}:
         fresh = {value.key for value in new if value.kind == kind and value.key not in old.lower()}
         if len({value.key for value in gone if value.kind == kind}) > len(fresh):

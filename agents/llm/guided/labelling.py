@@ -103,9 +103,8 @@ def _where_answer_is(prompt: Prompt, situation: Situation, model: Model, label: 
     if not stems(message):
         return "known"
     about_storage = speaks_of_storage(message)
-    user_lines = [line.text for line in situation.conversation if line.speaker == "user"]
     notes = notes_for(prompt, message, 600)
-    shared = overlap(message, "\n".join([notes, *user_lines, prompt.summary]))
+    shared = overlap(message, "\n".join([notes, *situation.said, prompt.summary]))
     general = label in ("chat", "known") or shared < 0.5
     if general and not about_storage and not (_is_about_user(prompt, message) or _is_noted(notes, message)):
         return "chat"
@@ -113,9 +112,9 @@ def _where_answer_is(prompt: Prompt, situation: Situation, model: Model, label: 
         return "known"
     if any(is_on_topic(line, message) for line in notes.splitlines()):
         return "known"
-    if shared == 0 and ((label in ("find", "past") and not user_lines) or (label == "chat" and not about_storage)):
+    if shared == 0 and ((label in ("find", "past") and not situation.said) or (label == "chat" and not about_storage)):
         return label
-    if _says(model, message, nearest_lines([*notes.splitlines(), *user_lines[-8:]], message, 500)):
+    if _says(model, message, nearest_lines([*notes.splitlines(), *situation.said[-8:]], message, 500)):
         return "known"
     return "find" if label == "known" or (label == "chat" and about_storage) else label
 

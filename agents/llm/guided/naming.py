@@ -10,8 +10,7 @@ _SURNAMES = (
 )
 _NO_NAMES = (
     "an?|the|from|not|new|back|here|so|in|at|on|fine|good|great|okay?|well|hungry|sick|ill|sorry|happy|sad|late|"
-    "busy|done|"
-    "pregnant|diabetic|broke|german|english|french|italian|spanish|gay|deaf|blind|trans|straight|home|just|"
+    "busy|done|pregnant|diabetic|broke|german|english|french|italian|spanish|gay|deaf|blind|trans|straight|home|just|"
     "really|very|still|also|too|only|single|vegan|vegetarian|sure|glad|lost|stuck|ready"
 )
 _INTRODUCTION = re.compile(
@@ -19,15 +18,13 @@ _INTRODUCTION = re.compile(
     r"tonight|crazy)[a-z]+)(?=\W*$)"
     r"|\b(?i:my name is|my name['’]s|me llamo|je m['’]appelle|ich heiße|mi chiamo|meu nome é) "
     r"(?P<name>(?!later\b|back\b|when\b|if\b|tomorrow\b|on\b|at\b)[A-Z][\w'’-]*(?: [A-Z][\w'’-]+)?|"
-    r"[^\W\d_][\w'’-]*(?=\W*$|[,.!;]| and\b| but\b| from\b)"
-    r"|[^\W\d_A-Za-z][\w'’-]*)"
+    r"[^\W\d_][\w'’-]*(?=\W*$|[,.!;]| and\b| but\b| from\b)|[^\W\d_A-Za-z][\w'’-]*)"
     r"|\b(?i:my name)\b[^.!?]{3,60}: (?P<spelled>[A-Z][\w'’-]+)"
     r"|\b(?i:the name['’]s|i go by|everybody calls me|everyone calls me|changed my name to|people call me|"
     r"friends call me) (?P<goes>[A-Z][\w'’-]+)"
     r"|^\W*(?P<speaking>[A-Z][\w'’-]+) speaking\b|^\W*(?i:(?:hi|hello|"
     r"good \w+)\W+)?(?i:this is) (?P<this>(?:(?:Mrs|Mr|Ms|Dr)\.? )?[A-Z][\w'’-]+)(?=\W*$|,(?! my\b)| from\b|"
-    r" in\b| here\b)"
-    r"|我的名字[^，。]{2,8}[，：:]是?(?P<spelled_cjk>[\u4e00-\u9fff]{2,4})(?=[，。]|$)"
+    r" in\b| here\b)|我的名字[^，。]{2,8}[，：:]是?(?P<spelled_cjk>[\u4e00-\u9fff]{2,4})(?=[，。]|$)"
     rf"|(?:^|[，。])(?:我姓|姓)(?P<xing>欧阳|司马|诸葛|上官|[{_SURNAMES}])(?=[，。,]|$)"
     r"|^\W*(?i:(?:(?:hi|hello|hey|hiya|yo|sup|evening|morning)\b\W*)*(?:im|i['’]m|i am) )"
     rf"(?P<low>(?!(?:{_NO_NAMES})\b|\w+(?:ing|ed)\b)[a-z]{{2,}})(?=\W*$|[,.])"

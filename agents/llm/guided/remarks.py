@@ -42,10 +42,6 @@ _TEXTS = {
     ),
     "beside": ("What the user told is noted already. Now do this: {}", "用户说的事已经记下。现在请回应：{}"),
     "caution": ("Important: {} Suggest only what is safe with that.", "重要：{}说出具体的例子，避开不适合的。"),
-    "unsafe": (
-        "I can't think of anything that is surely without {}. Please check what is in it before you choose.",
-        "我想不出一定不含{}的。选之前请先看清里面有什么。",
-    ),
     "advice": ("Name one or two real examples.", "说出一两个具体的例子。"),
     "known": ("Answer from the notes, in their own words.", "根据笔记，用原话回答。"),
     "picture": (

@@ -26,6 +26,8 @@ short sentences. What stands in brackets is for you alone: notes about the user,
 to the user as “you” and “your”. Look at the notes before you give advice. If neither the notes nor the conversation say
 something about the user, say that you do not know it. Never make up names, dates or numbers."""
 _FALLBACK = "Sorry, I did not find the words for that. Could you put it another way?"
+_UNSAFE = "I can't think of anything that is surely without {}. Please check what is in it before you choose."
+_UNSAFE_ZH = "我想不出一定不含{}的。选之前请先看清里面有什么。"
 _FALLBACK_ZH = "抱歉，我没想好怎么回答。能换个说法吗？"
 
 
@@ -79,7 +81,8 @@ def _checked(prompt: Prompt, situation: Situation, reply: Reply, model: Model) -
         again = replace(reply, remarks=(), notes=False, past=False, openings=(), message=parts_of(situation.text).asked)
         text = _whole(prompt, situation, again, model)
         wrong = suggests(text, reply.avoids)
-    return remark("unsafe", situation.text, wrong)[1:-1] if wrong else text
+    unsafe = _UNSAFE_ZH if language_of(situation.text) == "zh" else _UNSAFE
+    return unsafe.format(wrong) if wrong else text
 
 
 def _whole(prompt: Prompt, situation: Situation, reply: Reply, model: Model) -> str:

@@ -14,8 +14,7 @@ _LEAD = re.compile(
     r"^\W*((and|but|so|well|oh|ah|also|plus|anyway|hi|hello|hey|hiya|(let me|to) introduce myself|actually|"
     r"by the way|btw|honestly|you know|((a )?bit of |some )?(great|good|bad|big|some)? ?news( from me|"
     r" from my side| on my side)?|kia ora|as(?= i['’]?m\b)|since(?= i\b)|because(?= i\b)|guess what|to be honest|"
-    r"for the record|fyi|"
-    r"just so you know|lol|haha|hmm|(ok(ay)?|yes|yeah|no|now)(?=[,.!]))\b[^\w“\"'‘]*)+(?=\S)",
+    r"for the record|fyi|just so you know|lol|haha|hmm|(ok(ay)?|yes|yeah|no|now)(?=[,.!]))\b[^\w“\"'‘]*)+(?=\S)",
     re.IGNORECASE,
 )
 _LEAD_ZH = re.compile(

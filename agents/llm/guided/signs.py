@@ -117,14 +117,12 @@ _SLIP = words_like(  # may excuse a mistake, and may be about anything
 )
 _CHANGE = words_like(
     r"\b(now|no longer|any ?more|any longer|instead|moved|changed?|switched|became|become|quit|left(?! (?:my|the|"
-    r"an?|it|some|our)\b[^.,]* (?:on|in|at|behind)\b)|stopped|"
-    r"started|turned|"
+    r"an?|it|some|our)\b[^.,]* (?:on|in|at|behind)\b)|stopped|started|turned|"
     r"used to|gave up|given up|sold|from now on|got (married|divorced|engaged)|divorced|these days|nowadays|postponed|"
     r"rescheduled|dumped|broke up|split( up)?|is (history|over|gone)|retired|died|passed away|hired|fired|laid off|"
     r"raised|went up|cut (down|back)|reduced|increased|doubled|(down|up) to|hit|reached|put .{1,20} (up|off)|swapped|"
     r"gone (full|part)[- ]time|gone (vegan|vegetarian)|replaced|upgraded|back to|no more|goodbye|cancell?ed|"
-    r"dropped|finished|took over|"
-    r"extended|more (days|weeks|months)|stolen|"
+    r"dropped|finished|took over|extended|more (days|weeks|months)|stolen|"
     r"new (phone|number|job|address|email|boss|manager|landlord|flatmate|school|company|position|role|doctor|coach)|"
     r"(from|starting|since) (this|last|next) (week|month|year))\b",
     "转专业|转行|现在|不再|搬到|搬去|搬走|搬家|改|换|变成|辞|离开|离了?婚|戒|已经|从今|推迟|提前|不.{1,8}了|涨|降|起要|分手|退休|去世|过世|毕业|"

@@ -47,6 +47,11 @@ class Situation:
     archived: list[str] = field(default_factory=list)
 
     @property
+    def said(self) -> list[str]:
+        """What the user said before the event's own message."""
+        return [line.text for line in self.conversation if line.speaker == "user"]
+
+    @property
     def failures(self) -> int:
         """How many calls since the event have failed."""
         return sum(call.failed for call in self.done)

@@ -165,8 +165,7 @@ DENIAL = re.compile(
 GENERIC = stems(
     "move moved change changed switch switched actually wrong sorry mixed mistake meant correct correction instead "
     "need meant next week month year day date time start started starts become became stopped quit left sold "
-    "went going "
-    "goes like love have want make today tomorrow yesterday only also just "
+    "went going goes like love have want make today tomorrow yesterday only also just "
     "old years aged 岁 年 天 月 号 点 个 只 次 今年 "
     "每周 每天 每月 每个 现在 改到 改成 换成 换到 其实 更正 应该 不是 已经"
 )

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from agents.llm.guided import examples
@@ -68,16 +69,15 @@ def write_next(prompt: Prompt, model: Model, told: str, label: str, written: lis
         if not written
         or (not any(is_written(unit, text) for text in written) and _says_something(unit, given_name(statement)))
     ]
-    if written and excuses(told):
+    corrects = excuses(told)
+    if written and corrects:
         left = [unit for unit in left if not is_taken_back(unit)]
     block = writable_block(prompt, PERSONA if label == "style" else HUMAN)
     if block and label != "style" and _can(prompt, REPLACE):
-        back = None if written else taken_back(_standing_lines(block), told, corrects=excuses(told))
-        if back and len(block.value) - len(back.old) + len(back.new) <= block.limit:
-            return _replace(block, back.old, back.new)
-        for unit in left:
-            exchange = correction(_standing_lines(block), unit, corrects=excuses(told))
-            if exchange and len(block.value) - len(exchange.old) + len(exchange.new) <= block.limit:
+        lines = _standing_lines(block)
+        back = None if written else taken_back(lines, told, corrects=corrects)
+        for exchange in chain([back], (correction(lines, unit, corrects=corrects) for unit in left)):
+            if exchange and _fits(block, exchange.old, exchange.new):
                 return _replace(block, exchange.old, exchange.new)
         for unit in sorted(left, key=is_ending):  # what is so now takes the place of what is over
             change = _change(block, unit, written, corrects=is_correction(told), changes=is_change(told))
@@ -95,13 +95,13 @@ def _change(block: PromptBlock, unit: str, written: list[str], *, corrects: bool
     note = as_note(unit)
     for line in lines if is_departure(unit) else ():
         alone = line.replace(company(line, unit), "")
-        if alone != line and len(block.value) - len(line) + len(f"{alone} {note}") <= block.limit:
+        if alone != line and _fits(block, line, f"{alone} {note}"):
             return _replace(block, line, f"{alone} {note}")
     old = outdated(lines, unit, corrects=corrects, changes=changes)
     if not old or holds(block.value, note):
         return None
     new = _apart(block, old, in_place_of(old, note, unit) or as_before(old, note))
-    return _replace(block, old, new) if len(block.value) - len(old) + len(new) <= block.limit else None
+    return _replace(block, old, new) if _fits(block, old, new) else None
 
 
 def _is_of_a_relative(block: PromptBlock, sentence: str) -> bool:
@@ -152,7 +152,7 @@ def write_fact(prompt: Prompt, model: Model, statement: str, label: str, written
         if holds(block.value.replace(old, ""), note):
             return None
         new = _apart(block, old, in_place_of(old, note, statement))
-        if new and len(block.value) - len(old) + len(new) <= block.limit and new != old:
+        if new and _fits(block, old, new) and new != old:
             return _replace(block, old, new)
     return append(prompt, block, note)
 
@@ -162,7 +162,7 @@ def _write_name(prompt: Prompt, block: PromptBlock, note: str) -> Write | None:
     old = next((unit for line in block.value.splitlines() for unit in units_of(line) if is_name_line(unit)), "")
     if not old or block.value.count(old) > 1 or not _can(prompt, REPLACE):
         return append(prompt, block, note)
-    if len(block.value) - len(old) + len(note) > block.limit:
+    if not _fits(block, old, note):
         return _insert(prompt, note)
     return _replace(block, old, note)
 
@@ -360,6 +360,11 @@ def _apart(block: PromptBlock, old: str, new: str) -> str:
     """What was before on a line of its own, whatever stood behind the old text."""
     rest = block.value.partition(old)[2].partition("\n")[0]
     return f"{new}\n" if "\n" in new and rest.strip() else new
+
+
+def _fits(block: PromptBlock, old: str, new: str) -> bool:
+    """Whether the block has room for the new text in place of the old."""
+    return len(block.value) - len(old) + len(new) <= block.limit
 
 
 def _replace(block: PromptBlock, old: str, new: str) -> Write:
