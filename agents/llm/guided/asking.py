@@ -201,7 +201,7 @@ def _asks(part: str) -> bool:
 
 def _cut(sentence: str) -> tuple[str, str]:
     """What the sentence tells and what it asks; one of the two is empty for most."""
-    for at, rest in _cuts(sentence, _BEFORE_A_QUESTION):
+    for at, rest in reversed(_cuts(sentence, _BEFORE_A_QUESTION)):
         before, after = sentence[:at].strip(), sentence[rest:].strip()
         if (_asks(after) if CJK.search(after) else after.endswith("?") or is_order(after)) and _tells(before):
             return before, after

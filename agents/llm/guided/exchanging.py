@@ -28,6 +28,10 @@ _OTHER_WORDS = (  # “the oboe, not the harp”; “not the harp but the oboe�
     re.compile(rf"不{_LINK}+(?P<old>[^，。是叫在]{{1,8}})[，,]?\s*[而他她它]?{_LINK}+(?P<new>[^，。！]{{1,8}})"),
 )
 _FUNCTION_WORD = re.compile(r"\b(?:is|are|was|am|the|a|an|my|at|in|on|to|as|for|of|with|called)\s+|['’](?:m|s|re)\s+")
+_HOUR_OF_DAY = re.compile(
+    r"(?:at )?\d{1,2}(?::\d\d)?(?: ?(?:am|pm|o['’]clock))? in the (?:morning|afternoon|evening)"
+    r"|(?:早上|上午|中午|下午|晚上)[\d一二三四五六七八九十两]{1,3}点(?:半|一刻)?(?:起床)?"
+)
 _AT = re.compile(r"^(?:in|at|to|from|near|of)$")
 _SPELLS = re.compile(r"\bspel|\bwith an? \w\b|\btypo\b", re.IGNORECASE)
 ALIKE = 0.75  # of two spellings of a name
@@ -58,7 +62,8 @@ def exchanges_of(line: str, statement: str, corrects: bool) -> tuple[list[tuple[
             continue
         if not named and not _may_exchange(line, statement, old[0], new[0], corrects):
             continue
-        found.append((old[0].start, old[0].text, fitted(old[0], new[0])))
+        start, stretch = _stretch(line, old[0], told)
+        found.append((start, stretch, fitted(old[0], new[0])))
         explicit = explicit or bool(named)
     if found:
         return found, explicit
@@ -68,10 +73,18 @@ def exchanges_of(line: str, statement: str, corrects: bool) -> tuple[list[tuple[
     return (words, explicit) if words or not corrects else (_aligned(line, statement), False)
 
 
+def _stretch(line: str, old: Value, told: list[Value]) -> tuple[int, str]:
+    """What of a line an old value takes with it: a time of day its hour, unless another hour is told."""
+    whole = _HOUR_OF_DAY.search(line) if old.kind == "time of day" and all(one.kind != "hour" for one in told) else None
+    if whole and whole.start() <= old.start < whole.end():
+        return whole.start(), whole.group()
+    return old.start, old.text
+
+
 def _may_exchange(line: str, statement: str, old: Value, new: Value, corrects: bool) -> bool:
     """Whether two values of a kind are of the same thing, as far as the words beside them tell."""
     (before, after), (before_old, after_old) = _beside(statement, new), _beside(line, old)
-    if new.kind == "amount":
+    if new.kind in ("amount", "colour"):
         return not _counts_another(after, after_old)
     if new.kind != "name":
         return True
@@ -83,7 +96,7 @@ def _may_exchange(line: str, statement: str, old: Value, new: Value, corrects: b
 
 
 def _counts_another(one: str, other: str) -> bool:
-    """Whether two amounts are of different things: “两个地方”, “一年”."""
+    """Whether two amounts or colours are of different things: “两个地方”, “一年”; “black coffee”, “green tea”."""
     return bool(one and other and not stems(one) & stems(other)) and not {one, other} & _NO_UNITS
 
 

@@ -63,11 +63,16 @@ def given_name(message: str, *, renames: bool = False) -> str:
             "",
         )
         weak = match.group("weak") or ""
-        if weak and not renames and not _DEMONYM.search(weak):
+        if weak and not renames and not is_demonym(weak):
             name = weak
         if name:
             return name[:1].upper() + name[1:]
     return ""
+
+
+def is_demonym(word: str) -> bool:
+    """Whether a word with a capital letter says of what people or faith somebody is: “German”."""
+    return _DEMONYM.search(word) is not None
 
 
 def noted_name(note: str, message: str) -> str:

@@ -2,7 +2,7 @@
 
 import re
 
-from agents.llm.guided.naming import given_name
+from agents.llm.guided.naming import given_name, is_demonym
 from agents.llm.guided.signs import is_change, relations
 from agents.llm.guided.values import Value, same_value, values_of, without_values
 from agents.llm.guided.words import mentions, sentences, stems
@@ -25,6 +25,17 @@ _DENIES = re.compile(rf"^(?P<who>(?!I\b|We\b)[A-Z]\w+) (?:is|are|was)(?:n['’]t
 _AFFIRMS = re.compile(rf"^(?P<who>[A-Z]\w+)(?:['’]s| is| are| was) {_WHAT}")
 _IS = re.compile(rf"(?<=\w)['’]s(?= {_WHAT})")
 _HE = re.compile(r"^(?P<who>He|She)\b", re.IGNORECASE)
+_HIS = re.compile(r"^(?:(?P<He>His)|(?P<She>Her)) (?=[a-z])", re.IGNORECASE)
+_AGE = re.compile(  # “I'm Bo, 34, a nurse in Leeds.”
+    r"^(?P<head>\W*(?:(?:hi|hello|hey)\b\W*)*(?:i['’]?m|i am|my name(?: is|['’]s))(?P<name> (?-i:[A-Z])[\w'’-]+"
+    r"(?: (?-i:[A-Z])[\w'’-]+)?,)?) (?P<age>\d{1,2}),? (?:and )?(?P<rest>[^\W\d].+)$",
+    re.IGNORECASE,
+)
+_I_DO = re.compile(
+    r"^(?:(?P<whole>(?:i|we|my|our|i['’]m|i['’]ve)\b)|(?:live|work|study|teach|have|love|like|play|drive|run|come|"
+    r"speak|go)\b)",
+    re.IGNORECASE,
+)
 _IT_NOW = re.compile(r"^(?:it['’]s|it is)\b.*\bnow\b|^now it['’]s\b", re.IGNORECASE)
 _ANNOUNCES = re.compile(
     r"^(i|we)(['’]ve| have)( just| finally)* moved( house| again)?[!.…]*$|^(i|we)(['’]ve| have)?( just)?( got|"
@@ -35,7 +46,7 @@ _ANNOUNCES = re.compile(
 _MORE_OF_ONESELF = re.compile(r"(I|We|My|Our)\b|.*\bhome\b")
 _OWNED = (
     r"\b((?:[Mm]y|[Oo]ur|a|an|one|the)(?: \w+)?? (?:{})"
-    r"(?:(?:,| is called| called| named|['’]s name is)? ((?-i:[A-Z][a-zé]+)))?)\b(?!['’])"
+    r"(?:(?:,| is called| called| named|['’]s name is| is)? ((?-i:[A-Z][a-zé]+)))?)\b(?!['’])"
 )
 _OWN_WOMAN = re.compile(
     _OWNED.format("sister|mother|mom|mum|wife|girlfriend|daughter|aunt|grandm\\w+|niece|granddaughter")
@@ -56,7 +67,8 @@ def units_to_write(text: str) -> list[str]:
     What only announces the next thing that they tell of themselves (“I have a new job!”) is left out.
     """
     units: list[str] = []
-    for part in (part for sentence in sentences(text) for part in _parts(sentence)):
+    told = (one for sentence in sentences(text) for one in _with_age_apart(sentence))
+    for part in (part for sentence in told for part in _parts(sentence)):
         before = units[-1] if units else ""
         if he := _HE.match(part):
             whom = _only_person(before, he["who"])
@@ -64,11 +76,24 @@ def units_to_write(text: str) -> list[str]:
                 units[-1] = f"{before.rstrip('.!')} and {part}"
                 continue
             part = _IS.sub(" is", f"{whom}{part[he.end() :]}", count=1) if whom else part
+        elif his := _HIS.match(part):
+            whom = _only_person(before, str(his.lastgroup))
+            part = f"{whom}'s {part[his.end() :]}" if whom else part
         elif before and _IT_NOW.match(part) and is_change(before) and not {"hour", "date"} & _kinds(part):
             units[-1] = f"{before.rstrip('.!')}: {part[:1].lower()}{part[1:]}"
             continue
         units.append(part)
     return [unit for unit, after in _with_next(units) if not (_ANNOUNCES.match(unit) and _MORE_OF_ONESELF.match(after))]
+
+
+def _with_age_apart(sentence: str) -> list[str]:
+    """“I'm Bo, 34, a nurse.” as “I'm Bo.”, “I'm 34.”, “I'm a nurse.”: each of them may change by itself."""
+    match = _AGE.match(sentence)
+    if match is None or (not match["name"] and match.string[match.end("age")] != ","):
+        return [sentence]
+    does = _I_DO.match(match["rest"])
+    rest = match["rest"] if does and does["whole"] else f"I{'' if does else chr(39) + 'm'} {match['rest']}"
+    return [f"{match['head'].rstrip(',')}."] * bool(match["name"]) + [f"I'm {match['age']}.", rest]
 
 
 def _parts(sentence: str) -> list[str]:
@@ -93,7 +118,7 @@ def _only_person(sentence: str, who: str) -> str:
     mine = [*either, *(his if who.title() == "He" else hers)]
     if len(mine) == 1 and not (either and (his or hers)) and not _names_another(sentence, [*his, *hers, *either]):
         whole, name = mine[0]
-        return str(name or whole)
+        return str(name) if name and not is_demonym(name) else str(whole).partition(" is ")[0]
     denial = _DENIES.match(sentence)
     return denial["who"] if denial and not relations(sentence) else ""
 
@@ -172,9 +197,15 @@ GENERIC = stems(
 """Words that say that something changes, not what."""
 
 
+_CHANGED_TO = re.compile(r"(?:改[成到为在]|[换调][成到])(?:每|了)?$|\b(?:changed|moved|switched) (?:it |them )?to (?:the )?$", re.I)
+_OF_TIME = ("weekday", "date", "hour", "time of day")
+
+
 def affirmed_values(text: str) -> list[Value]:
-    """The values of a text but those that it denies: “Friday, not Thursday”."""
-    return [one for one in values_of(text) if not DENIAL.search(text, max(0, one.start - 60), one.start)]
+    """The values of a text but those that it denies: “Friday, not Thursday”; “改成周二，周一开门”."""
+    affirmed = [one for one in values_of(text) if not DENIAL.search(text, max(0, one.start - 60), one.start)]
+    new = {one.kind: one for one in affirmed if one.kind in _OF_TIME and _CHANGED_TO.search(text[: one.start])}
+    return [one for one in affirmed if new.get(one.kind, one) == one]
 
 
 def subject(text: str) -> set[str]:

@@ -58,23 +58,9 @@ _KINDS = {  # in this order: what one has taken, the next does not see
         rf"\b{_TITLE}[A-Z][\w'’-]*(?: (?:(?:van|von|de|der|den|del|di|da|bin|al) )*{_TITLE}[A-Z][\w'’-]*)*"
     ),
 }
-_NOT_A_NAME = STOP_WORDS | {
-    "oh",
-    "ah",
-    "well",
-    "yes",
-    "wait",
-    "sorry",
-    "actually",
-    "hang",
-    "oops",
-    "ok",
-    "okay",
-    "i’m",
-    "i’d",
-    "i’ve",
-    "i’ll",
-}
+_NOT_A_NAME = STOP_WORDS | set(
+    "oh ah well yes wait sorry actually hang oops ok okay".split()
+)
 
 
 @dataclass(frozen=True)
@@ -97,7 +83,7 @@ def values_of(text: str) -> list[Value]:
             if kind == "name" and not _is_name(value, text[:start]):
                 first, _, value = value.partition(" ")
                 start += len(first) + 1
-            if value and value.lower() not in _NOT_A_NAME:
+            if value and not _is_common(value):
                 found.append(Value(kind, value, _key(kind, value), start))
         rest = pattern.sub(lambda match: "_" * len(match.group()), rest)
     return found
@@ -123,7 +109,12 @@ def same_value(one: Value, other: Value) -> bool:
 def _is_name(value: str, before: str) -> bool:
     """A capital letter within a sentence; one at its beginning may be there for that alone."""
     head = before.rstrip(" \"'“”‘’([*-")
-    return bool(head) and head[-1] not in ".!?…\n“_" and value.split()[0].lower() not in _NOT_A_NAME
+    return bool(head) and head[-1] not in ".!?…\n“_" and not _is_common(value.split()[0])
+
+
+def _is_common(word: str) -> bool:
+    """Whether a word with a capital letter is a name in no sentence: “He's”."""
+    return re.sub(r"['’](s|m|re|ve|ll|d)$", "", word.lower()) in _NOT_A_NAME
 
 
 def _counted(value: str) -> str:
