@@ -51,6 +51,20 @@ _WITHOUT = re.compile(
     re.IGNORECASE,
 )
 
+_FILLERS = stems(
+    "suggest suggesting recommend recommending try could should would might maybe perhaps option options choice choose "
+    "choosing pick picking order ordering make making made cook bake eat eating enjoy like safe safely contain "
+    "contains containing without free avoid avoiding avoids allergy allergies allergic since because dish dishes meal "
+    "meals food foods recipe recipes idea ideas kind type sort good great delicious tasty nice simple easy perfect "
+    "lovely special different ingredient ingredients alternative alternatives something anything instead sure diet "
+    "dietary can't cannot doesn't don't isn't stand"
+)
+_FILLERS_ZH = re.compile(
+    "可以|建议|推荐|试试|尝试|选择|选用|选|适合|不含|没有|避免|避开|安全|食物|食品|食材|菜品|菜肴|美食|东西|一些|一个|一款|一种|一份|任何|"
+    "其他|其它|比如|例如|过敏|所以|因为|因此|注意|今天|今晚|成分|含有|健康|美味|好吃|清淡|简单|做|吃|喝|点|含|的|了|吧|呢|和|或|与|是|也|很|都|就|"
+    "你|您|我|他|她|不|要|来|些|个|道|份|有|对|会|应该|最好|什么"
+)
+
 
 def avoided(text: str) -> tuple[str, ...]:
     """The things that a text says somebody cannot have or does not like, and what they are in."""
@@ -75,6 +89,16 @@ def suggests(reply: str, things: tuple[str, ...]) -> str:
                 if not _is_left_out(name, reply[: match.start()], reply[match.end() :].lower()):
                     return thing
     return ""
+
+
+def names_something(reply: str, message: str, things: tuple[str, ...]) -> bool:
+    """Whether a suggestion has a thing of its own: “a cake without nuts” is none where a cake was asked for."""
+    if CJK.search(reply):
+        for word in things:
+            reply = reply.replace(word, " ")
+        runs = re.findall(rf"{CJK.pattern}{{2,}}", _FILLERS_ZH.sub(" ", reply))
+        return any(run not in message for run in runs)
+    return bool(stems(reply) - _FILLERS - stems(f"{message} {' '.join(things)}"))
 
 
 def _is_left_out(name: str, before: str, behind: str) -> bool:

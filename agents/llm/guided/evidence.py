@@ -19,7 +19,13 @@ from agents.llm.types import Prompt
 MAX_LINES = 3
 TOLD = 0.7  # of a line's words in a message that led to it
 _ENDED = re.compile(r"n['’]t\b|\b(any ?more|no longer|gave up|given up|stopped|quit)\b|不.{1,8}了|戒", re.IGNORECASE)
-_COUNTED = ("date", "month", "weekday", "hour", "amount", "colour")  # kinds of values that can only be right or wrong
+_DATED = ("date", "month", "weekday", "hour", "time of day", "colour")  # kinds of values that no reply may invent
+_COUNTED = (*_DATED, "amount")  # that can only be right or wrong
+_ASKS_WHO = re.compile(r"\bwho\b.*\b(live|lives|living|house|flat|home)\b|[和跟]谁.*住|谁.*一起住", re.IGNORECASE)
+_COMPANY = re.compile(
+    r"\b(only the user|and the user|the user and|lives? with|together with|flatmates?|roommates?|shares?)\b|[和跟].*住",
+    re.IGNORECASE,
+)
 _WANTED = (
     (re.compile(r"\bwhat time\b|几点", re.I), {"hour", "time of day"}),
     (re.compile(r"\b(which|what) (week)?day\b|(星期|周|礼拜)几", re.I), {"weekday", "date"}),
@@ -33,6 +39,7 @@ _WANTED = (
     ),
     (re.compile(r"\b(which|what) colou?r\b|什么颜色", re.I), {"colour"}),
 )
+_HOW_MANY = re.compile(r"\bhow (many|much|long|far)\b|几个|多少|多[久长]", re.IGNORECASE)
 _UNKNOWING = re.compile(
     r"\b(don['’]t|do not|didn['’]t|did not|couldn['’]t|could not|can['’]t|cannot) (know|have|find|see|remember)\b"
     r"|\bno (information|notes?|mention)\b|\bnot (mentioned|sure|known)\b|不知道|不清楚|没有(找到|提到|信息|记录)|无法",
@@ -43,15 +50,17 @@ _OVER = re.compile(
     r"instead of|rather than)\b|n['’]t\b|不再|不是)(?P<what>.*?)(?= and | for | to |$)",
     re.IGNORECASE,
 )
+_OF_TIME = stems("day days date time hour month year old many much long far colour color weekday")
 _CLAUSE = re.compile(r"[,;，；、]\s*|[.!?]\s+|[。！？]|\bso\b|\bbut\b")
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A question, and the lines of the notes that answer it."""
+    """A question, the lines of the notes that answer it, and all that the notes say."""
 
     asked: str
     lines: tuple[str, ...]
+    known: str = ""
 
 
 def evidence(prompt: Prompt, asked: str, said: list[str]) -> Evidence | None:
@@ -77,13 +86,24 @@ def evidence(prompt: Prompt, asked: str, said: list[str]) -> Evidence | None:
         units = [unit for text in said for unit in units_to_write(parts_of(text).told)]
         linked = set[str]().union(*(stems(unit) for unit in units if words & stems(unit)))
         near = {line: len(linked & stems(line)) + 1.0 for line in lines if linked & stems(line)}
+    if _ASKS_WHO.search(asked):
+        near |= {line: near.get(line, 0) + 2 for line in lines if _COMPANY.search(line)}
     most = max(near.values(), default=0)
-    if not most or (not kinds and most < (1 if CJK.search(asked) else min(2, len(words)))):
+    whole = bool(wanted) and words - _OF_TIME <= stems("\n".join(known))  # “Which day is football practice?”
+    if not most or not (kinds or whole or most >= (1 if CJK.search(asked) else min(2, len(words)))):
         return None
     best = [line for line in lines if near.get(line, 0) >= max(1.0, most / 2)][:MAX_LINES]
     for text in (text for text in said if len(best) == 1 and _ENDED.search(best[0]) and overlap(best[0], text) >= TOLD):
         best += [line for line in lines if line not in best and overlap(line, text) >= TOLD]  # what is so instead
-    return Evidence(asked, tuple(best[:MAX_LINES]))
+    return Evidence(asked, tuple(best[:MAX_LINES]), "\n".join([*known, *said]))
+
+
+def notes_give(prompt: Prompt, asked: str) -> bool:
+    """Whether a question is for a day, an hour or an age of what the notes speak of, and a line of them has one."""
+    about = stems(asked) - _OF_TIME
+    if not about or not about <= stems("\n".join(known_lines(prompt))) or _wanted(asked) in (set(), {"colour"}):
+        return False
+    return not _HOW_MANY.search(asked) and evidence(prompt, asked, []) is not None
 
 
 def _wanted(asked: str) -> set[str]:
@@ -97,10 +117,12 @@ def stands_on(reply: str, found: Evidence) -> bool:
     told = stems(text) - stems(asked)
     if _UNKNOWING.search(reply):
         return not told
-    here = values_of(text)
+    here, known = values_of(text), values_of(f"{found.known}\n{asked}")
     for value in values_of(reply):
         alike = [one for one in here if one.kind == value.kind]
         if value.kind in _COUNTED and alike and not any(same_value(value, one) for one in [*alike, *values_of(asked)]):
+            return False
+        if value.kind in _DATED and not any(same_value(value, one) for one in [*here, *known]):
             return False
     said = (stems(reply) & stems(text)) - (stems(asked) if told else set())
     keys = {value.key for value in here} & {value.key for value in values_of(reply)}

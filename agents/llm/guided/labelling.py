@@ -4,6 +4,7 @@ import re
 
 from agents.llm.guided import examples
 from agents.llm.guided.asking import asks_everything, asks_how, asks_task, parts_of
+from agents.llm.guided.evidence import notes_give
 from agents.llm.guided.model import Model
 from agents.llm.guided.notes import nearest_lines, notes_for
 from agents.llm.guided.searching import asks_to_find, asks_to_keep, is_command, names_archive, speaks_of_storage
@@ -106,7 +107,8 @@ def _where_answer_is(prompt: Prompt, situation: Situation, model: Model, label: 
     notes = notes_for(prompt, message, 600)
     shared = overlap(message, "\n".join([notes, *situation.said, prompt.summary]))
     general = label in ("chat", "known") or shared < 0.5
-    if general and not about_storage and not (_is_about_user(prompt, message) or _is_noted(notes, message)):
+    noted = _is_about_user(prompt, message) or _is_noted(notes, message) or notes_give(prompt, message)
+    if general and not about_storage and not noted:
         return "chat"
     if shared == 1.0 or (label == "known" and shared > 0.5):
         return "known"

@@ -43,6 +43,10 @@ _TEXTS = {
     "beside": ("What the user told is noted already. Now do this: {}", "用户说的事已经记下。现在请回应：{}"),
     "caution": ("Important: {} Suggest only what is safe with that.", "重要：{}说出具体的例子，避开不适合的。"),
     "advice": ("Name one or two real examples.", "说出一两个具体的例子。"),
+    "ideas": (
+        "Name five different ones, each in one to three words, with commas between, and nothing else.",
+        "列出五个不同的，每个只写名称，用顿号隔开，不写别的。",
+    ),
     "known": ("Answer from the notes, in their own words.", "根据笔记，用原话回答。"),
     "picture": (
         "A picture came with this. You cannot see pictures. Tell the user so in one short sentence.",

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from agents.llm.guided.asking import parts_of
-from agents.llm.guided.avoiding import suggests
+from agents.llm.guided.avoiding import names_something, suggests
 from agents.llm.guided.evidence import Evidence, quoted, stands_on
 from agents.llm.guided.model import Model
 from agents.llm.guided.notes import PERSONA, is_blank, notes_for
 from agents.llm.guided.remarks import language_of, remark
-from agents.llm.guided.signs import numbers_about
+from agents.llm.guided.signs import asks_advice, numbers_about
 from agents.llm.guided.situation import Line, Situation
 from agents.llm.guided.words import CJK, clip
 from agents.llm.types import REQUEST_HEARTBEAT, ArgumentsDelta, ChatMessage, Prompt, ReplyDelta
@@ -26,8 +26,15 @@ short sentences. What stands in brackets is for you alone: notes about the user,
 to the user as “you” and “your”. Look at the notes before you give advice. If neither the notes nor the conversation say
 something about the user, say that you do not know it. Never make up names, dates or numbers."""
 _FALLBACK = "Sorry, I did not find the words for that. Could you put it another way?"
-_UNSAFE = "I can't think of anything that is surely without {}. Please check what is in it before you choose."
-_UNSAFE_ZH = "我想不出一定不含{}的。选之前请先看清里面有什么。"
+_IDEAS = ("How about {}?", "可以试试{}。")  # in English, in Chinese
+_UNSAFE = (
+    "I can't think of anything that is surely without {}. Please check what is in it before you choose.",
+    "我想不出一定不含{}的。选之前请先看清里面有什么。",
+)
+_LIST = (
+    'root ::= item (", " item) (", " item)? (", " item)? (", " item)?\nitem ::= [a-zA-Z\'’ -]+',
+    'root ::= item ("、" item) ("、" item)? ("、" item)? ("、" item)?\nitem ::= [^ 、，,。.\\n]+',
+)
 _FALLBACK_ZH = "抱歉，我没想好怎么回答。能换个说法吗？"
 
 
@@ -75,14 +82,33 @@ def _checked(prompt: Prompt, situation: Situation, reply: Reply, model: Model) -
     text = _whole(prompt, situation, reply, model)
     if reply.evidence:
         return text if stands_on(text, reply.evidence) else quoted(reply.evidence)
-    wrong = suggests(text, reply.avoids)
-    if wrong:
-        # Not told of it, a small model names it less than when it is told to leave it out.
-        again = replace(reply, remarks=(), notes=False, past=False, openings=(), message=parts_of(situation.text).asked)
-        text = _whole(prompt, situation, again, model)
-        wrong = suggests(text, reply.avoids)
-    unsafe = _UNSAFE_ZH if language_of(situation.text) == "zh" else _UNSAFE
-    return unsafe.format(wrong) if wrong else text
+    if _keeps_to(reply, situation, text):
+        return text
+    # Not told of it, a small model names it less than when it is told to leave it out.
+    again = replace(reply, remarks=(), notes=False, past=False, openings=(), message=parts_of(situation.text).asked)
+    text = _whole(prompt, situation, again, model)
+    return text if _keeps_to(reply, situation, text) else _ideas(prompt, situation, again, model)
+
+
+def _keeps_to(reply: Reply, situation: Situation, text: str) -> bool:
+    """Whether a suggestion has nothing of what is to be avoided, and names something."""
+    if suggests(text, reply.avoids):
+        return False
+    return not asks_advice(parts_of(situation.text).asked) or names_something(text, situation.text, reply.avoids)
+
+
+def _ideas(prompt: Prompt, situation: Situation, reply: Reply, model: Model) -> str:
+    """Two of five things that the model lists, none of them to be avoided; a plain sentence if it has none."""
+    chinese = language_of(situation.text) == "zh"
+    messages = [
+        *reply_prefix(prompt),
+        _last(prompt, situation, replace(reply, remarks=(remark("ideas", reply.message),))),
+    ]
+    listed = "".join(model.pieces("reply", messages, max_tokens=MAX_TOKENS, grammar=_LIST[chinese]))
+    good = [one.strip() for one in re.split("[,、]", listed) if _keeps_to(reply, situation, one)][:2]
+    if good:
+        return _IDEAS[chinese].format(("或" if chinese else " or ").join(good))
+    return _UNSAFE[chinese].format(reply.avoids[0])
 
 
 def _whole(prompt: Prompt, situation: Situation, reply: Reply, model: Model) -> str:

@@ -197,7 +197,9 @@ GENERIC = stems(
 """Words that say that something changes, not what."""
 
 
-_CHANGED_TO = re.compile(r"(?:改[成到为在]|[换调][成到])(?:每|了)?$|\b(?:changed|moved|switched) (?:it |them )?to (?:the )?$", re.I)
+_CHANGED_TO = re.compile(
+    r"(?:改[成到为在]|[换调][成到])(?:每|了)?$|\b(?:changed|moved|switched) (?:it |them )?to (?:the )?$", re.I
+)
 _OF_TIME = ("weekday", "date", "hour", "time of day")
 
 

@@ -58,9 +58,7 @@ _KINDS = {  # in this order: what one has taken, the next does not see
         rf"\b{_TITLE}[A-Z][\w'’-]*(?: (?:(?:van|von|de|der|den|del|di|da|bin|al) )*{_TITLE}[A-Z][\w'’-]*)*"
     ),
 }
-_NOT_A_NAME = STOP_WORDS | set(
-    "oh ah well yes wait sorry actually hang oops ok okay".split()
-)
+_NOT_A_NAME = STOP_WORDS | {"oh", "ah", "well", "yes", "wait", "sorry", "actually", "hang", "oops", "ok", "okay"}
 
 
 @dataclass(frozen=True)

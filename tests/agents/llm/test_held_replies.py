@@ -2,8 +2,8 @@
 
 import pytest
 
-from agents.llm.guided.avoiding import avoided, suggests
-from agents.llm.guided.evidence import evidence, quoted, stands_on
+from agents.llm.guided.avoiding import avoided, names_something, suggests
+from agents.llm.guided.evidence import evidence, notes_give, quoted, stands_on
 from agents.llm.guided.excuses import put_right
 from agents.llm.guided.recounting import to_the_user
 from agents.llm.guided.values import same_value, values_of
@@ -27,12 +27,33 @@ from tests.agents.llm.test_guided import SmallModel, prompt, says, step
         ("Choir is on Thursdays.", "When is my choir?", "It is on Mondays.", False),
         ("儿子在上海做程序员。孙子叫豆豆，六岁。", "豆豆几岁了？", "豆豆五岁。", False),
         ("在青岛的医院当护士。", "我在哪家医院当护士？", "你在青岛的医院当护士。", True),
+        ("每天晚上跑步。", "我什么时候跑步？", "你每天早上六点跑步。", False),
+        ("Choir is on Thursdays.", "When is my choir?", "It is on Thursdays at 7 pm.", False),
+        ("Joan has moved out.\nIt's only the user and Rex in the house.", "Who do I live with?", "With Rex.", True),
+        ("Joan has moved out.\nIt's only the user and Rex in the house.", "Who do I live with?", "With Joan.", False),
     ],
 )
 def test_a_reply_stands_on_the_notes_or_does_not(notes: str, question: str, reply: str, holds: bool) -> None:
     found = evidence(prompt(human=notes), question, [])
     assert found is not None
     assert stands_on(reply, found) is holds
+
+
+@pytest.mark.parametrize(
+    ("notes", "question", "give"),
+    [
+        ("Plays football for the Falcons.\nPractice is on Mondays.", "Which day is football practice?", True),
+        ("孙子叫豆豆，六岁。", "豆豆几岁了？", True),
+        ("Plays football for the Falcons.\nPractice is on Mondays.", "When is Christmas?", False),
+        ("Plays football for the Falcons.\nPractice is on Mondays.", "What is football?", False),
+        ("Birthday: 4 February.", "How many days has February?", False),
+        ("每天晚上跑步，跑五公里。", "一年有多少个星期？", False),
+    ],
+)
+def test_a_question_that_does_not_say_whose_it_is_may_be_for_a_value_of_the_notes(
+    notes: str, question: str, give: bool
+) -> None:
+    assert notes_give(prompt(human=notes), question) is give
 
 
 @pytest.mark.parametrize(
@@ -120,9 +141,26 @@ def test_a_dangerous_suggestion_is_asked_for_again_and_then_left_out() -> None:
     model = SmallModel(label=["chat"], reply=["A walnut cake.", "A lemon cake."])
     assert step(prompt(told, human=human), model)[1] == {"message": "A lemon cake."}
     assert "walnut" not in model.last_prompt("reply").lower()
-    model = SmallModel(label=["chat"], reply=["A walnut cake.", "A walnut tart."])
+    model = SmallModel(label=["chat"], reply=["A walnut cake.", "A walnut tart.", "walnut pie, carrot, lemon tart"])
+    assert step(prompt(told, human=human), model)[1] == {"message": "How about carrot or lemon tart?"}
+    model = SmallModel(label=["chat"], reply=["A walnut cake.", "A walnut tart.", "walnut pie, walnuts"])
     message = step(prompt(told, human=human), model)[1]["message"]
     assert message.startswith("I can't think of anything that is surely without walnuts")
+
+
+@pytest.mark.parametrize(
+    ("reply", "message", "things", "names"),
+    [
+        ("I suggest a cake that doesn't contain nuts.", "Which cake could I bake?", ("walnuts", "nuts"), False),
+        ("Since you can't stand mushrooms, order a pizza without mushrooms.", "Which pizza?", ("mushrooms",), False),
+        ("A lemon cake would be great.", "Which cake could I bake?", ("walnuts",), True),
+        ("今晚吃点什么好？", "我对海鲜过敏，今晚吃点什么好？", ("海鲜",), False),
+        ("可以吃一些不含海鲜的菜。", "我对海鲜过敏，今晚吃点什么好？", ("海鲜",), False),
+        ("可以试试番茄炒蛋。", "我对海鲜过敏，今晚吃点什么好？", ("海鲜",), True),
+    ],
+)
+def test_a_suggestion_has_to_name_something(reply: str, message: str, things: tuple[str, ...], names: bool) -> None:
+    assert names_something(reply, message, things) is names
 
 
 @pytest.mark.parametrize(
