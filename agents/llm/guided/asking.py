@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from agents.llm.guided.excuses import put_right
 from agents.llm.guided.searching import speaks_of_storage
-from agents.llm.guided.signs import is_lasting, is_personal, sets_style
+from agents.llm.guided.signs import asks_advice, is_lasting, is_personal, relations, sets_style
+from agents.llm.guided.values import values_of
 from agents.llm.guided.words import CJK, sentences, stems
 
 _ASKING = re.compile(
@@ -35,7 +36,7 @@ _KEEP = re.compile(
     re.IGNORECASE,
 )
 _CHINESE_QUESTION = re.compile(
-    r"(吗|么)[？?。.]?$|呢[？?]$|^.{1,5}呢[。.]?$|多[大久高长远重]|什么|哪|谁|多少|几[点个岁号月天次]|怎么|为什么|是否|有没有|是不是|还记得"
+    r"(吗|么)[？?。.]?$|呢[？?]$|^.{1,5}呢[。.]?$|多[大久高长远重]|什么|哪|谁|多少|几[点个岁号月天次]|怎么|为什么|是否|有没有|是不是|还记得|啥"
 )
 _ORDER = re.compile(
     r"^\W*((so|and|then|now|please|kindly|perhaps|maybe) )*(suggest|recommend|propose|write|draft|compose|give|explain|"
@@ -62,14 +63,16 @@ _CLAUSE = re.compile(
 _BEFORE_A_QUESTION = (_CLAUSE, re.compile(r"[，,；;]"))
 _BEHIND_A_QUESTION = (  # “Any cake ideas, my son turns 7 on Friday?”
     re.compile(r"[,;–—] (?=(?:my|our|i|i['’]m|we|we['’]re)\b)", re.IGNORECASE),
-    re.compile(r"[，,；;](?=我)"),
+    re.compile(r"[，,；;]"),
 )
 _WITHIN = re.compile(  # what a question tells beside: “for my nephew Bo, who's 12”, “now that I've bought a Skoda”
     r"\b(?P<who>my [a-z]+(?: [A-Z]\w+)?), who(?:(?P<is>['’]s| is)|(?= (?:has|lives|works|loves|likes|plays|turns|"
     r"studies))) (?P<rest>[^?,]+)[?,]|\bnow that (?P<bought>I['’]?(?:ve)? [^?]+)\?"
 )
 _CONDITION = re.compile(r"^\W*(if|when|whenever|before|after|while|once|unless|as soon|in case)\b", re.IGNORECASE)
-_CHINESE_CONDITION = re.compile(r"^(如果|要是|假如|请问|我想问|我想知道|我问)|(的时候|时候|之前|之后|的话)[，,]?$")
+_CHINESE_CONDITION = re.compile(
+    r"^(如果|要是|假如|关于|至于|对于|说到|请问|我想问|我想知道|我问)|(的时候|时候|之前|之后|的话)[，,]?$"
+)
 _TASK = re.compile(
     r"^\W*((so|and|then|now|please|kindly) )*((can|could|would|will) you (please |maybe |quickly )?)?(help me (to )?)?"
     r"(suggest|recommend|propose|write|draft|compose|explain|describe|translate|calculate|compare|invent|think of|"
@@ -99,6 +102,7 @@ _HOW = re.compile(
     r"|怎么(说|写|念|做|修|种|用|学)",
     re.IGNORECASE,
 )
+_THING = re.compile(r"\b(what|which|where|suggest|recommend|ideas?)\b|什么|哪|推荐|建议|点子|主意", re.IGNORECASE)
 _ALL = re.compile(
     r"\b(what|how much|anything|everything|all|things)\b.{0,25}\b(know|knew|remember|recall|learn(ed|t)?|noted?|"
     r"noticed|found out|gathered|kept|stored|have)\b.{0,25}\b(about|on|of) me\b(?! (and|being|in|at|with)\b)"
@@ -112,7 +116,7 @@ _ALL = re.compile(
     r"|\bin your (notes|memory)\b.{0,20}\bme\b|\byou (know|remember|have)\b.{0,12}\b(about|of) my life\b"
     r"|把?你(知道|记得|了解).{0,6}我的.{0,6}[都全].{0,3}(讲|说|列|告诉)"
     r"|(你[^，。]{0,4}|还)(知道|了解|记得|记住了?|掌握)(了|着)?(一?些)?(关于)?我(?:和我?的?家人)?的?(什么|哪些|多少|些什么|所有|全部|一切)?"
-    r"(事情?|情况|信息|东西|方面)?[了吗呢吧]?[？?。！!]*$|对我的?(了解|认识|印象)|关于我[，,]?你?(都|还|现在)?(知道|了解|记得|记住|的一切|的所有|的情况)|^\W*我是谁|"
+    r"(事情?|情况|信息|东西|方面)?[了吗呢吧]?[？?。！!]*$|对我的?(了解|认识|印象)|关于我(和我?的?家人?)?[，,]?你?(都|还|现在)?(知道|了解|记得|记住|记下|的一切|的所有|的情况)|^\W*我是谁|"
     r"(介绍|总结|说说|描述|概括)(一下)?(关于)?我(这个人|的情况|自己)?[？?。！!吧]*$",
     re.IGNORECASE,
 )
@@ -179,6 +183,11 @@ def asks_of_the_user(text: str) -> bool:
     return is_personal(_FOR_ME.sub("", text)) and not asks_task(text)
 
 
+def asks_for_ideas(asked: str) -> bool:
+    """Whether the speaker wants something named: “Which cake could I bake?”, not “Can I eat cake?”."""
+    return asks_advice(asked) and _THING.search(asked) is not None
+
+
 def asks_how(text: str) -> bool:
     """Whether the speaker asks how something is done, by whomever: “How do I say this in Italian?”."""
     return any(_HOW.search(sentence) is not None for sentence in sentences(text))
@@ -224,6 +233,11 @@ def _cuts(sentence: str, patterns: tuple[re.Pattern[str], re.Pattern[str]]) -> l
     return [match.span() for match in (chinese if CJK.search(sentence) else english).finditer(sentence)][:MAX_CUTS]
 
 
+def _of_their_own(part: str) -> bool:
+    """Whether a Chinese clause tells something of a relative or friend: “男朋友周航下周五生日”."""
+    return bool(CJK.search(part) and relations(part[:4]) and (values_of(part) or re.search("[是在叫有]", part[2:])))
+
+
 def _tells(part: str) -> bool:
     """Whether a clause before a question tells something of the speaker by itself."""
     condition = _CONDITION.search(part) or _CHINESE_CONDITION.search(part)
@@ -232,6 +246,6 @@ def _tells(part: str) -> bool:
         not _asks(part)
         and not condition
         and not storage
-        and is_personal(part)
+        and (is_personal(part) or _of_their_own(part))
         and (is_lasting(part) or len(stems(part)) > 1)
     )

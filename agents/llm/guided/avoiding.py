@@ -59,6 +59,10 @@ _FILLERS = stems(
     "lovely special different ingredient ingredients alternative alternatives something anything instead sure diet "
     "dietary can't cannot doesn't don't isn't stand"
 )
+_UNKNOWING = re.compile(
+    r"^\W*((i['’]m )?sorry,? )?(but )?i (don['’]t|do not) (know|have)\b|^\W*(抱歉，)?我(还)?不(知道|清楚)",
+    re.IGNORECASE,
+)
 _FILLERS_ZH = re.compile(
     "可以|建议|推荐|试试|尝试|选择|选用|选|适合|不含|没有|避免|避开|安全|食物|食品|食材|菜品|菜肴|美食|东西|一些|一个|一款|一种|一份|任何|"
     "其他|其它|比如|例如|过敏|所以|因为|因此|注意|今天|今晚|成分|含有|健康|美味|好吃|清淡|简单|做|吃|喝|点|含|的|了|吧|呢|和|或|与|是|也|很|都|就|"
@@ -93,6 +97,8 @@ def suggests(reply: str, things: tuple[str, ...]) -> str:
 
 def names_something(reply: str, message: str, things: tuple[str, ...]) -> bool:
     """Whether a suggestion has a thing of its own: “a cake without nuts” is none where a cake was asked for."""
+    if _UNKNOWING.search(reply):
+        return False
     if CJK.search(reply):
         for word in things:
             reply = reply.replace(word, " ")

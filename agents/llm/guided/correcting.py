@@ -16,12 +16,12 @@ _SUBJECT_OF_BEFORE = re.compile(r"^\W*(it|that|this|she|he|they|her|his|their|it
 MAX_STATEMENT = 600  # characters; what is longer corrects nothing by its end
 _PIECE = re.compile(r"[,.!?;:，。！？；]\s*| (?:and|but|because) ")
 _TAKEN_BACK = re.compile(
-    r"\b(was|were|not|too|previous\w*|said|wrote|typed|counting|thinking|old|last)\b|n['’]t\b|不是|说|写|看|以前|去年|之前",
+    r"\b(was|were|not|nonsense|too|previous\w*|said|wrote|typed|counting|thinking|old|last)\b|n['’]t\b|不是|说|写|看|以前|去年|之前",
     re.IGNORECASE,
 )
 _ONLY_WRONG = re.compile(
     r"^\W*(it|that|this) (was|wasn['’]t|isn['’]t)\b|\b(i|we) (just )?(said|wrote|told you|typed)\b|"
-    r"\b(that['’]s|is|was) (wrong|a mistake|incorrect)\W*$|[说写看记][成错串]",
+    r"\b(that['’]s|is|was) (wrong|a mistake|incorrect|nonsense|rubbish)\W*$|[说写看记][成错串]",
     re.IGNORECASE,
 )
 _NO_LONGER = re.compile(

@@ -103,7 +103,8 @@ def notes_give(prompt: Prompt, asked: str) -> bool:
     about = stems(asked) - _OF_TIME
     if not about or not about <= stems("\n".join(known_lines(prompt))) or _wanted(asked) in (set(), {"colour"}):
         return False
-    return not _HOW_MANY.search(asked) and evidence(prompt, asked, []) is not None
+    of_all = _HOW_MANY.search(asked) or re.search(r"\bDay\b", asked)  # “When is Mother's Day?”
+    return not of_all and evidence(prompt, asked, []) is not None
 
 
 def _wanted(asked: str) -> set[str]:

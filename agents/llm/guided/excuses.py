@@ -16,6 +16,7 @@ _WRONG = (
     r"(i|i['’]ve) (just )?(got|had|gave( you)?|said|told you|wrote|made|was|put|typed)\b[^:.!?;,]{0,30}"
     r"\b(wrong|mistaken?|error|incorrectly)\b( \w+){0,4}|i (have to|need to|must) correct myself|"
     r"(i|i['’]ve) (just )?(mixed|messed|muddled) [^:.!?;,]{0,20}\bup|(i|i['’]ve) (just )?mixed up( \w+){1,3}|"
+    r"(one|a) thing i (got|had) (wrong|muddled|mixed up|confused)|"
     r"i (misspoke|lied|miscounted|misread|mistyped|misspelled|misremembered|phrased it badly)( \w+){0,2}|"
     r"(i|i['’]ve) (always|often|keep|kept|just) (mix(ed|ing)?|confus(e|ed|ing)|forget(ting)?|forgot|do(ing)?|"
     r"get(ting)?) [^:.!?;,]{1,25}|"

@@ -59,10 +59,18 @@ def outdated(lines: list[str], statement: str, *, corrects: bool, changes: bool 
             and is_of_oneself(statement)
             and not any(mentions(statement, one.key) for one in _begins(line))
         )
+        third = third or _is_of_a_stranger(statement, line)
         worth = in_common(line, statement) if (alike or ended) and not third else 0
         if worth and worth >= most and may_change(line, statement) and not (is_name_line(line) or QUOTE.search(line)):
             best, most = line, worth
     return best
+
+
+def _is_of_a_stranger(statement: str, line: str) -> bool:
+    """Whether a statement is about somebody whom the line, about the user, does not name: “Bo plays with me now.”."""
+    named = _begins(statement)
+    third = bool(named) and is_of_a_third(statement) and not is_of_a_third(line) and not relations(line)
+    return third and not any(mentions(line, one.key) for one in named)
 
 
 def _begins(line: str) -> list[Value]:

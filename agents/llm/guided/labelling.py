@@ -6,6 +6,7 @@ from agents.llm.guided import examples
 from agents.llm.guided.asking import asks_everything, asks_how, asks_task, parts_of
 from agents.llm.guided.evidence import notes_give
 from agents.llm.guided.model import Model
+from agents.llm.guided.naming import chinese_names
 from agents.llm.guided.notes import nearest_lines, notes_for
 from agents.llm.guided.searching import asks_to_find, asks_to_keep, is_command, names_archive, speaks_of_storage
 from agents.llm.guided.signs import (
@@ -143,7 +144,10 @@ def _is_about_user(prompt: Prompt, message: str) -> bool:
     """Whether a question is about the user's own life or about someone the notes name."""
     notes = notes_for(prompt, message, 2000)
     asked = set(re.findall(r"[a-z]+", message.lower()))  # “is megan seeing anyone?”
-    return is_personal(message) or any(mentions(notes, name) for name in names(message)) or bool(names(notes) & asked)
+    named = any(mentions(notes, name) for name in names(message)) or any(
+        name in message for name in chinese_names(notes)
+    )
+    return is_personal(message) or named or bool(names(notes) & asked)
 
 
 def _is_noted(notes: str, message: str) -> bool:

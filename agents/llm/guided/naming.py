@@ -22,6 +22,7 @@ _INTRODUCTION = re.compile(
     r"|\b(?i:my name)\b[^.!?]{3,60}: (?P<spelled>[A-Z][\w'’-]+)"
     r"|\b(?i:the name['’]s|i go by|everybody calls me|everyone calls me|changed my name to|people call me|"
     r"friends call me) (?P<goes>[A-Z][\w'’-]+)"
+    r"|(?:^|[.!;,]\s)(?i:name): (?P<headed>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)?)"
     r"|^\W*(?P<speaking>[A-Z][\w'’-]+) speaking\b|^\W*(?i:(?:hi|hello|"
     r"good \w+)\W+)?(?i:this is) (?P<this>(?:(?:Mrs|Mr|Ms|Dr)\.? )?[A-Z][\w'’-]+)(?=\W*$|,(?! my\b)| from\b|"
     r" in\b| here\b)|我的名字[^，。]{2,8}[，：:]是?(?P<spelled_cjk>[\u4e00-\u9fff]{2,4})(?=[，。]|$)"
@@ -38,7 +39,7 @@ _INTRODUCTION = re.compile(
     r"|(?:我叫(?![了他她它你我外])|我的名字是|我的名字叫|叫我(?![了他她它你起去来吃回下上做出])|(?:^|(?<=你好，)|"
     r"(?<=您好，))名字叫)(?P<cjk>[\u4e00-\u9fff·]{1,6}?)(?=[，。！？,.!?\s]|就|吧|好了|$)"
 )
-_SAID = ("goes", "called", "name", "cjk", "its", "spelled", "spelled_cjk")
+_SAID = ("headed", "goes", "called", "name", "cjk", "its", "spelled", "spelled_cjk")
 _WEAK = ("low_called", "weak_cjk", "low", "here", "list", "intro", "me", "speaking", "this", "xing")
 _DEMONYM = re.compile(
     r"^(Canadian|Indian|Norwegian|Colombian|Filipin[oa]|Iraqi|Pakistani|Afghan|Cuban|Basque|Kiwi|Israeli|Saudi|"
@@ -49,6 +50,7 @@ _DEMONYM = re.compile(
     r"[aeilrst]ian|ican|ussian|talian)s?$",
     re.I,
 )
+_CALLED_ZH = re.compile(r"(?:叫|姓名：)([\u4e00-\u9fff]{2,3})(?=[，。、,.\s]|$)")
 _HEADING = re.compile(r"(user['’]?s? )?name\s*[:：]|姓名\s*[:：]|名字\s*[:：]", re.IGNORECASE)
 
 
@@ -68,6 +70,11 @@ def given_name(message: str, *, renames: bool = False) -> str:
         if name:
             return name[:1].upper() + name[1:]
     return ""
+
+
+def chinese_names(text: str) -> set[str]:
+    """The names that a Chinese text says somebody has: “孙子叫豆豆”."""
+    return set(_CALLED_ZH.findall(text))
 
 
 def is_demonym(word: str) -> bool:
@@ -99,4 +106,7 @@ def _without_name(name: str, note: str) -> str:
     rest = re.sub(begun, "", note, count=1, flags=re.IGNORECASE).strip(" ,，")
     rest = re.sub(r"^(?:here|speaking)\b[,.! ]*|^by the way\b[,. ]*", "", rest, flags=re.IGNORECASE)
     rest = re.sub(r"^(\d{1,2})(?=\.?$|\.?\n)", r"Age: \1", rest)
+    aged = re.match(r"(?P<age>\d{1,2}), (?P<what>[^\W\d].*)$", rest, re.DOTALL)
+    if aged:
+        return f"Age: {aged['age']}.\n{aged['what'][:1].upper()}{aged['what'][1:]}"
     return rest[:1].upper() + rest[1:]

@@ -4,7 +4,7 @@ import re
 
 from agents.llm.guided.signs import THINGS, called, is_of_somebody_else, is_of_the_speaker, is_plan, relations, topics
 from agents.llm.guided.units import subject
-from agents.llm.guided.values import values_of
+from agents.llm.guided.values import counted, values_of
 from agents.llm.guided.words import CJK, stems
 
 _ADDS = re.compile(r"\b(also|as well|too|another|additionally|on top of)\b|另外|还(?!是)|也", re.IGNORECASE)
@@ -42,7 +42,7 @@ def in_common(line: str, statement: str) -> float:
     known = {name for name in names if _stands(name, statement)}
     if whom and not (shared or known):
         return 0
-    words = subject(statement) & subject(line)
+    words = (subject(statement) | counted(statement)) & (subject(line) | counted(line))
     if is_of_somebody_else(line, statement) and not (known or (words and CJK.search(line))):
         return 0
     first = stems(" ".join(statement.split()[:5])) if not CJK.search(statement) else stems(statement[:6])

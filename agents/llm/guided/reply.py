@@ -5,13 +5,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from agents.llm.guided.asking import parts_of
+from agents.llm.guided.asking import asks_for_ideas, parts_of
 from agents.llm.guided.avoiding import names_something, suggests
 from agents.llm.guided.evidence import Evidence, quoted, stands_on
 from agents.llm.guided.model import Model
 from agents.llm.guided.notes import PERSONA, is_blank, notes_for
 from agents.llm.guided.remarks import language_of, remark
-from agents.llm.guided.signs import asks_advice, numbers_about
+from agents.llm.guided.signs import numbers_about
 from agents.llm.guided.situation import Line, Situation
 from agents.llm.guided.words import CJK, clip
 from agents.llm.types import REQUEST_HEARTBEAT, ArgumentsDelta, ChatMessage, Prompt, ReplyDelta
@@ -32,8 +32,8 @@ _UNSAFE = (
     "我想不出一定不含{}的。选之前请先看清里面有什么。",
 )
 _LIST = (
-    'root ::= item (", " item) (", " item)? (", " item)? (", " item)?\nitem ::= [a-zA-Z\'’ -]+',
-    'root ::= item ("、" item) ("、" item)? ("、" item)? ("、" item)?\nitem ::= [^ 、，,。.\\n]+',
+    'root ::= item (", " item){1,4}\nitem ::= [a-zA-Z\'’ -]{2,40}',
+    'root ::= item ("、" item){1,4}\nitem ::= [^\\x20-\\x7e、，。？！：；（）【】\\n]{1,10}',
 )
 _FALLBACK_ZH = "抱歉，我没想好怎么回答。能换个说法吗？"
 
@@ -70,35 +70,56 @@ def stream_reply(
     yield ArgumentsDelta(0, '{"message": "')
     if reply.text:
         yield from _deltas(reply.text)
-    elif reply.evidence or reply.avoids:
-        yield from _deltas(_checked(prompt, situation, reply, model))
+    elif reply.evidence:
+        text = _whole(prompt, situation, reply, model)
+        yield from _deltas(text if stands_on(text, reply.evidence) else quoted(reply.evidence))
+    elif reply.avoids:
+        text = _whole(prompt, situation, reply, model)
+        fits = _keeps_to(reply, situation, text)
+        yield from _deltas(text if fits else _otherwise(prompt, situation, reply, model))
+    elif asks_for_ideas(parts_of(situation.text).asked):
+        yield from _suggested(prompt, situation, reply, model)
     else:
         yield from _written(prompt, situation, reply, model)
     yield ArgumentsDelta(0, f'", "{REQUEST_HEARTBEAT}": false}}')
 
 
-def _checked(prompt: Prompt, situation: Situation, reply: Reply, model: Model) -> str:
-    """What the model makes of it, asked again where it suggests what is to be avoided; or what can be said instead."""
-    text = _whole(prompt, situation, reply, model)
-    if reply.evidence:
-        return text if stands_on(text, reply.evidence) else quoted(reply.evidence)
-    if _keeps_to(reply, situation, text):
-        return text
-    # Not told of it, a small model names it less than when it is told to leave it out.
+def _suggested(
+    prompt: Prompt, situation: Situation, reply: Reply, model: Model
+) -> Iterator[ArgumentsDelta | ReplyDelta]:
+    """A suggestion as it comes, as soon as it names something; something else if it never does."""
+    text, held = "", list[ArgumentsDelta | ReplyDelta]()
+    pieces = _written(prompt, situation, reply, model)
+    for piece in pieces:
+        held.append(piece)
+        text += piece.text if isinstance(piece, ReplyDelta) else ""
+        if _keeps_to(reply, situation, re.sub(r"[a-zA-Z'’]+$", "", text)):  # the last word may go on
+            yield from held
+            yield from pieces
+            return
+    fits = _keeps_to(reply, situation, text)
+    yield from held if fits else _deltas(_otherwise(prompt, situation, reply, model) or text)
+
+
+def _keeps_to(reply: Reply, situation: Situation, text: str) -> bool:
+    """Whether a suggestion has nothing of what is to be avoided, and names something where that was asked for."""
+    asked = parts_of(situation.text).asked
+    named = not asks_for_ideas(asked) or names_something(text, situation.text, reply.avoids)
+    return named and not suggests(text, reply.avoids)
+
+
+def _otherwise(prompt: Prompt, situation: Situation, reply: Reply, model: Model) -> str:
+    """What can be said in place of a suggestion that is none, or none for them; empty if nothing can.
+
+    Not told of it, a small model names what is to be avoided less than when it is told to leave it out.
+    """
     again = replace(reply, remarks=(), notes=False, past=False, openings=(), message=parts_of(situation.text).asked)
     text = _whole(prompt, situation, again, model)
     return text if _keeps_to(reply, situation, text) else _ideas(prompt, situation, again, model)
 
 
-def _keeps_to(reply: Reply, situation: Situation, text: str) -> bool:
-    """Whether a suggestion has nothing of what is to be avoided, and names something."""
-    if suggests(text, reply.avoids):
-        return False
-    return not asks_advice(parts_of(situation.text).asked) or names_something(text, situation.text, reply.avoids)
-
-
 def _ideas(prompt: Prompt, situation: Situation, reply: Reply, model: Model) -> str:
-    """Two of five things that the model lists, none of them to be avoided; a plain sentence if it has none."""
+    """Two of five things that the model lists, none of them to be avoided; else a plain sentence, or nothing."""
     chinese = language_of(situation.text) == "zh"
     messages = [
         *reply_prefix(prompt),
@@ -108,7 +129,7 @@ def _ideas(prompt: Prompt, situation: Situation, reply: Reply, model: Model) -> 
     good = [one.strip() for one in re.split("[,、]", listed) if _keeps_to(reply, situation, one)][:2]
     if good:
         return _IDEAS[chinese].format(("或" if chinese else " or ").join(good))
-    return _UNSAFE[chinese].format(reply.avoids[0])
+    return _UNSAFE[chinese].format(reply.avoids[0]) if reply.avoids else ""
 
 
 def _whole(prompt: Prompt, situation: Situation, reply: Reply, model: Model) -> str:

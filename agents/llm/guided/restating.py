@@ -46,7 +46,7 @@ _UNCHANGED_LIST = """
 can can't cannot could couldn't will won't would wouldn't may might must should used was were are had did didn't got
 went came became began bought broke brought built caught chose cut drank drove ate fell felt found flew forgot
 gave grew hit heard held hurt kept knew left lent let lost made met misspoke paid put quit ran read said sang sat saw
-sent set shut slept sold spent spoke spread stood swam taught thought threw told took understood upset wore won
+sent set shut slept split sold spent spoke spread stood swam taught thought threw told took understood upset wore won
 wrote woke grown
 """
 _UNCHANGED = frozenset(_UNCHANGED_LIST.split())
@@ -87,6 +87,13 @@ _OTHER_LANGUAGE = re.compile(
 )
 
 
+_NAMED = re.compile(
+    r"(?<=\bcalled )(?!(?:off|in|up|for|back|by|me|him|her|them|us|it|the|a|an|my)\b)[a-z]+"
+    r"|(?<=\bnamed )(?!after\b)[a-z]+"
+)
+_ASIDE = re.compile(r",? (?:btw|by the way|lol|haha)(?=[,.!;]|$)", re.IGNORECASE)
+
+
 def without_lead(told: str) -> str:
     """Without the words before what is told: “So, by the way,”."""
     return (_LEAD_ZH if CJK.search(told) else _LEAD).sub("", told) or told
@@ -114,7 +121,7 @@ def _english(text: str) -> str:
     bare = re.sub(
         r"^(?:im|ive)\b",
         lambda match: "I'm" if match.group().lower() == "im" else "I've",
-        without_lead(text),
+        _ASIDE.sub("", without_lead(text)),
         flags=re.I,
     )
     for start, instead in _STARTS:
@@ -128,6 +135,7 @@ def _english(text: str) -> str:
     verb = _VERB.match(bare)
     if verb and verb["verb"].lower() not in _UNCHANGED and not _SUBORDINATE.search(rest.partition(" and ")[0]):
         rest = _AND_DO.sub(lambda match: f" and {_third_person(match['verb'])}", rest)
+    rest = _NAMED.sub(lambda match: match.group().title(), rest)
     rest = re.sub(r"(?<=\b(?:of|is|as)) mine\b(?! \w)", " the user's", rest)
     return head + _WORD.sub(_of_them, _I_DO.sub(_the_user_does, rest))
 

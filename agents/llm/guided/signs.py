@@ -26,7 +26,7 @@ _RELATIONS = words_like(
     r"daughter)\b(?![- ]in[- ]law)",
     r"\b(child(ren)?|kids?|friend|boss|colleague|neighbou?r|cousin|uncle|aunt|grand\w+|parents?|dog|"
     r"cat)\b(?![- ]in[- ]law)",
-    "姐|妹|哥|弟|妈|母|爸|父|妻|老婆|老公|丈夫|先生|太太|爱人|老伴|孙(?=子|女|儿)|儿子|女儿|孩子|朋友|老板|同事|邻居|表|叔|姑|奶|爷|狗|猫",
+    "姐|妹|哥|弟|妈|母|爸|父|妻|老婆|老公|媳妇|丈夫|先生|太太|爱人|老伴|孙(?=子|女|儿)|儿子|女儿|闺女|孩子|朋友|老板|同事|邻居|表|叔|姑|奶|爷|狗|猫",
 )
 _INTRODUCTION = words_like(
     r"\b(my name is|my name['’]s|call me|(i['’]?m|i am|this is|it['’]s) (?-i:[A-Z][a-z]+)(?! (time|day)))\b",
@@ -36,9 +36,10 @@ _INTRODUCTION = words_like(
 )
 _ADVICE = words_like(
     r"^\W*((so|and|but|well|ok) )*(can|could|may|should|shall) (i|we)\b(?! (find|see|look))",
-    r"\b(what|where|which|how|when|who)\b.{0,40}\b(should|shall) (i|we)\b(?! call you)",
+    r"\b(what|where|which|how|when|who)\b.{0,40}\b(should|shall) ([A-Z]\w+ and |my \w+ and )?(i|we)\b(?! call you)",
     r"\b(what|where|which|how|when|who)\b.{0,40}\b(could|would|can|may) "
     r"([A-Z]\w+ and |my \w+ and )?(i|we)\b(?! (find|see|call you))",
+    r"\b(would|do) you (pick|choose|order|go for|take)\b",
     r"\b(recommend|suggest|advice|advise|ideas?)\b",
     "要(带|买|准备|注意)些?什么|我们?(可以|能|能不能|可不可以|应该|该|要不要)|推荐|建议|主意|点子|什么[^，。？]{0,6}(好|合适)[呢啊]?[？?。]*$|有什么.{0,12}(办法|方法|窍门)",
 )
@@ -94,7 +95,8 @@ _VERBS = (  # with which a note about the user begins
     "Never|Always|Often|Usually|No|Not|On|In|At|Every|Before|There|It|This|That|They|We"
 )
 _OF_A_THIRD = re.compile(
-    rf"(?!The user|Name|Age|Home|Work|(?:{_VERBS}|\w+ed|\w+ing)\b)[A-Z][\w'’-]+ (is|was|has|[a-z]+s)\b"
+    rf"(?!The user|Name|Age|Home|Work|(?:{_VERBS}|\w+ed|\w+ing)\b)[A-Z][\w'’-]+ "
+    r"(is|was|has|hurt|got|left|took|went|broke|handed|moved|[a-z]+s)\b"
 )
 _OF_ONES_OWN = re.compile(r"^\W*(my|our|it|it['’]s|that|moved|turned|quit|started|now)\b|^现在", re.IGNORECASE)
 _CORRECTION = words_like(
@@ -103,7 +105,8 @@ _CORRECTION = words_like(
     r"\b(actually|sorry|oops|whoops|wrong|mistaken?|mixed|misspoke|mistyped|typo|typed|meant|correct(ion|ed)?|in fact|"
     r"rather than|instead of|tell a lie|scratch that|make that|confused|confusing|my bad|silly me|"
     r"slip|miscount(ed|ing)|misread|swapped|silly of me|should(['’]ve| have) (said|written|told|been)|misspel\w+|"
-    r"mis(remembered|took)|wrong way round|(spelled|spelt)|(shouldn['’]t|should not) have (said|written))\b",
+    r"mis(remembered|took)|wrong way round|(spelled|spelt)|nonsense|muddled|"
+    r"(shouldn['’]t|should not) have (said|written))\b",
     r"\b(is|are|am|was|were|it['’]s|i['’]m|he['’]s|she['’]s|,|but|and) not\b|, not\b",
     r"\b(isn|aren|wasn)['’]t\b[^.!?\n]{0,80}\b(it|he|she|i|they|but)\b",
     "[说记搞弄写打讲看算数听填][错混反岔串]|手[滑抖误]|不对|不准确|有误|其实|更正|纠正|口误|不是.{1,12}(是|，|。|$)|应该是",

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from agents.llm.guided.persons import named_by
 from agents.llm.types import SEND_MESSAGE, ChatMessage
 
 MAX_TEXT = 4000  # characters
@@ -84,7 +85,8 @@ def _take_event(situation: Situation, entry: ChatMessage) -> None:
         situation.conversation.append(Line("user", situation.text))
     situation.event = kind if kind in ("user_message", "login", "heartbeat", "system_alert") else "none"
     situation.whole = str(packed.get("message") or packed.get("reason") or "")
-    situation.text = re.sub(r"[ \t]+", " ", situation.whole)[:MAX_TEXT]
+    text = re.sub(r"[ \t]+", " ", situation.whole)[:MAX_TEXT]
+    situation.text = named_by((situation.said or [""])[-1], text)
     situation.time = str(packed.get("time") or "")
     situation.pictures = "pictures" in packed
     situation.done = []

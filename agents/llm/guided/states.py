@@ -34,6 +34,13 @@ _STATES = (  # a state, and what tells that it is over
         ),
         words_like(r"\b(i|we)( just)? passed\b|\blicen[cs]ed\b", "考过了|考上了|到手|拿到"),
     ),
+    (
+        words_like(
+            r"\b(?:at|goes to|studies at|attends) (?:university|uni|college|high school)\b",
+            "[念读上][大高初][一二三四]|在读|[念读上]大学",
+        ),
+        words_like(r"\bgraduated\b|\bfinished (?:school|uni|university|college)\b", "毕业[了啦]"),
+    ),
     (words_like(r"\blives? alone\b", "一个人住|独居"), words_like(r"\bmoved in\b", "搬来|一起住")),
 )
 _WITH_ME = words_like(

@@ -2,8 +2,9 @@
 
 import re
 
-from agents.llm.guided.naming import given_name, is_demonym
-from agents.llm.guided.signs import is_change, relations
+from agents.llm.guided.naming import given_name
+from agents.llm.guided.persons import AFFIRMS, DENIES, with_person
+from agents.llm.guided.signs import is_change
 from agents.llm.guided.values import Value, same_value, values_of, without_values
 from agents.llm.guided.words import mentions, sentences, stems
 
@@ -15,17 +16,10 @@ _BARE_SUBJECT = re.compile(
     r"^(?:[\w ]{0,20}[,:] |(?:In|On|Next|This|At) [\w ]{1,16} )?(?:(?:[Mm]y|[Oo]ur|the|"
     r"both) )?(?:[a-zé]+ )?[A-Z][\w'’-]+$|^(?:(?:[Mm]y|[Oo]ur) )[a-zé]+$"
 )
-_PLACE = re.compile(r"\b(?:in|at|to|from|near|of) $")
 _CLAUSE = re.compile(r"[,;，；、]\s*")
 _ENDING = re.compile(
     r"\b(gave up|quit|stopped|no longer|sold|left)\b|\bany ?more\b|不.{1,8}了|戒|辞|离开", re.IGNORECASE
 )
-_WHAT = r"(?:(?P<ing>\w+ing)|a|an|the|in|at|on|from|called|\d+)\b"
-_DENIES = re.compile(rf"^(?P<who>(?!I\b|We\b)[A-Z]\w+) (?:is|are|was)(?:n['’]t| not) {_WHAT}")
-_AFFIRMS = re.compile(rf"^(?P<who>[A-Z]\w+)(?:['’]s| is| are| was) {_WHAT}")
-_IS = re.compile(rf"(?<=\w)['’]s(?= {_WHAT})")
-_HE = re.compile(r"^(?P<who>He|She)\b", re.IGNORECASE)
-_HIS = re.compile(r"^(?:(?P<He>His)|(?P<She>Her)) (?=[a-z])", re.IGNORECASE)
 _AGE = re.compile(  # “I'm Bo, 34, a nurse in Leeds.”
     r"^(?P<head>\W*(?:(?:hi|hello|hey)\b\W*)*(?:i['’]?m|i am|my name(?: is|['’]s))(?P<name> (?-i:[A-Z])[\w'’-]+"
     r"(?: (?-i:[A-Z])[\w'’-]+)?,)?) (?P<age>\d{1,2}),? (?:and )?(?P<rest>[^\W\d].+)$",
@@ -44,20 +38,6 @@ _ANNOUNCES = re.compile(
     re.IGNORECASE,
 )
 _MORE_OF_ONESELF = re.compile(r"(I|We|My|Our)\b|.*\bhome\b")
-_OWNED = (
-    r"\b((?:[Mm]y|[Oo]ur|a|an|one|the)(?: \w+)?? (?:{})"
-    r"(?:(?:,| is called| called| named|['’]s name is| is)? ((?-i:[A-Z][a-zé]+)))?)\b(?!['’])"
-)
-_OWN_WOMAN = re.compile(
-    _OWNED.format("sister|mother|mom|mum|wife|girlfriend|daughter|aunt|grandm\\w+|niece|granddaughter")
-)
-_OWN_MAN = re.compile(_OWNED.format("brother|father|dad|husband|boyfriend|son|uncle|grandf\\w+|nephew|grandson"))
-_OWN = re.compile(
-    _OWNED.format(
-        "dog|cat|horse|boss|partner|friend|neighbour|neighbor|flatmate|roommate|child|cousin|baby|parrot|collie"
-    )
-)
-_OTHER_PERSON = re.compile(r"['’]s (?:mother|father|sister|brother|wife|husband|son)")
 _PASSING = re.compile(r"\b(last|this|yesterday) $|[上这]个?$", re.IGNORECASE)
 
 
@@ -70,19 +50,14 @@ def units_to_write(text: str) -> list[str]:
     told = (one for sentence in sentences(text) for one in _with_age_apart(sentence))
     for part in (part for sentence in told for part in _parts(sentence)):
         before = units[-1] if units else ""
-        if he := _HE.match(part):
-            whom = _only_person(before, he["who"])
-            if before and not whom and he["who"].islower():
-                units[-1] = f"{before.rstrip('.!')} and {part}"
-                continue
-            part = _IS.sub(" is", f"{whom}{part[he.end() :]}", count=1) if whom else part
-        elif his := _HIS.match(part):
-            whom = _only_person(before, str(his.lastgroup))
-            part = f"{whom}'s {part[his.end() :]}" if whom else part
-        elif before and _IT_NOW.match(part) and is_change(before) and not {"hour", "date"} & _kinds(part):
+        named = with_person(part, before)
+        if before and named == part and re.match("(he|she) ", part):
+            units[-1] = f"{before.rstrip('.!')} and {part}"
+            continue
+        if before and _IT_NOW.match(part) and is_change(before) and not {"hour", "date"} & _kinds(part):
             units[-1] = f"{before.rstrip('.!')}: {part[:1].lower()}{part[1:]}"
             continue
-        units.append(part)
+        units.append(named)
     return [unit for unit, after in _with_next(units) if not (_ANNOUNCES.match(unit) and _MORE_OF_ONESELF.match(after))]
 
 
@@ -108,31 +83,6 @@ def _parts(sentence: str) -> list[str]:
     return parts
 
 
-def _only_person(sentence: str, who: str) -> str:
-    """Whom alone of the speaker's own a sentence speaks of who may be he or she, by name where it has one; else empty.
-
-    Or somebody of whom it denies something: “Rory isn't doing law.”.
-    """
-    his, hers = _OWN_MAN.findall(sentence), _OWN_WOMAN.findall(sentence)
-    either = _OWN.findall(sentence)
-    mine = [*either, *(his if who.title() == "He" else hers)]
-    if len(mine) == 1 and not (either and (his or hers)) and not _names_another(sentence, [*his, *hers, *either]):
-        whole, name = mine[0]
-        return str(name) if name and not is_demonym(name) else str(whole).partition(" is ")[0]
-    denial = _DENIES.match(sentence)
-    return denial["who"] if denial and not relations(sentence) else ""
-
-
-def _names_another(sentence: str, own: list[tuple[str, str]]) -> bool:
-    """Whether a sentence names somebody besides the speaker's own people."""
-    for whole, _ in own:
-        sentence = sentence.replace(whole, "")
-    people = [value for value in values_of(f"x {sentence}") if value.kind == "name"]
-    return any(not _PLACE.search(f"x {sentence}"[: one.start]) for one in people) or bool(
-        _OTHER_PERSON.search(sentence)
-    )
-
-
 def _with_next(units: list[str]) -> list[tuple[str, str]]:
     return list(zip(units, [*units[1:], ""], strict=False))
 
@@ -147,7 +97,7 @@ def without_denials(units: list[str]) -> list[str]:
 
 
 def _puts_right(denial: str, after: str) -> bool:
-    first, second = _DENIES.match(denial), _AFFIRMS.match(after)
+    first, second = DENIES.match(denial), AFFIRMS.match(after)
     return bool(first and second and first["who"] == second["who"] and bool(first["ing"]) == bool(second["ing"]))
 
 

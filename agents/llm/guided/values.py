@@ -22,12 +22,15 @@ _TEN = {word: ten for ten, word in zip(range(20, 100, 10), re.findall(r"[a-z]+",
 _COUNTED |= {character: str(number) for number, character in enumerate("一二三四五六七八九十", start=1)} | {"两": "2"}
 _DIGITS = r"(?:[0-9]{1,12}|[〇零一二两三四五六七八九十百]{1,8})"
 _COUNTS = r"(?:[0-9]+|[二两三四五六七八九十百]+)(?=个(?!月)|位|匹|头|条|辆|间|口|家|名)"
-_UNIT = r"(?:岁|个月|年|公里|千米|米|公斤|斤|厘米|块|元|小时|分钟|分|秒|次|层|楼|只|本|人|天|周(?!末)|页)"
+_UNIT = (
+    r"(?:岁|个月|年|公里|千米|米|公斤|斤|厘米|块|元|小时|分钟|分|秒|次|层|楼|只|本|人|天|周(?!末)|页|"
+    r"节|堂|杯|门|台|顿|遍|趟|瓶|盒|套|盆|棵)"
+)
 _TITLE = r"(?:(?:Dr|Mr|Mrs|Ms|Prof)\. )?"
 _KINDS = {  # in this order: what one has taken, the next does not see
     "date": re.compile(
-        rf"\b(?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH}\b(?:,? \d{{4}}\b)?"
-        rf"|\b{_MONTH}\.? (?:the )?\d{{1,2}}(?:st|nd|rd|th)?\b(?:,? \d{{4}}\b)?"
+        rf"\b(?:the )?\d{{1,2}}(?:st|nd|rd|th)?(?: of)? (?i:{_MONTH})\b(?:,? \d{{4}}\b)?"
+        rf"|\b(?i:{_MONTH})\.? (?:the )?\d{{1,2}}(?:st|nd|rd|th)?\b(?:,? \d{{4}}\b)?"
         r"|\bthe \d{1,2}(?:st|nd|rd|th)\b|\b\d{4}-\d\d-\d\d\b"
         rf"|{_DIGITS}月(?:{_DIGITS}[日号]|份|底|初)?|{_DIGITS}[日号](?![楼线])"
     ),
@@ -39,6 +42,7 @@ _KINDS = {  # in this order: what one has taken, the next does not see
         rf"|{_DIGITS}点(?:半|一刻|{_DIGITS}分?)?",
         re.IGNORECASE,
     ),
+    "coming": re.compile(r"\bnext (?:week|month|year)\b|明年|后年|下个?月|下周(?![一二三四五六日天])", re.IGNORECASE),
     "time of day": re.compile(
         r"\b(?:(?:in the )?(?:morning|afternoon|evening)s?|at night)\b|早上|上午|中午|下午|晚上", re.IGNORECASE
     ),
@@ -58,6 +62,7 @@ _KINDS = {  # in this order: what one has taken, the next does not see
         rf"\b{_TITLE}[A-Z][\w'’-]*(?: (?:(?:van|von|de|der|den|del|di|da|bin|al) )*{_TITLE}[A-Z][\w'’-]*)*"
     ),
 }
+_COUNTED_THINGS = re.compile(r"[0-9二两三四五六七八九十百]([层只本节堂杯门台瓶盒套盆棵])")
 _NOT_A_NAME = STOP_WORDS | {"oh", "ah", "well", "yes", "wait", "sorry", "actually", "hang", "oops", "ok", "okay"}
 
 
@@ -85,6 +90,11 @@ def values_of(text: str) -> list[Value]:
                 found.append(Value(kind, value, _key(kind, value), start))
         rest = pattern.sub(lambda match: "_" * len(match.group()), rest)
     return found
+
+
+def counted(text: str) -> set[str]:
+    """The measure words of what a Chinese text counts, where they tell what it is: “节” of “六节课”."""
+    return set(_COUNTED_THINGS.findall(text))
 
 
 def without_values(text: str) -> str:

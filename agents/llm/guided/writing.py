@@ -112,15 +112,16 @@ def _is_of_a_relative(block: PromptBlock, sentence: str) -> bool:
 
 
 def takes_back(prompt: Prompt, told: str) -> bool:
-    """Whether what was told corrects a line, whatever the model takes it for."""
-    block = writable_block(prompt, HUMAN)
-    if block is None or not excuses(told):
+    """Whether what was told corrects a line, or exchanges a value of it, whatever the model takes it for."""
+    block, corrects = writable_block(prompt, HUMAN), excuses(told)
+    if block is None or not (corrects or is_change(told)):
         return False
     units = units_to_write(stripped(told))
     lines = _standing_lines(block)
     surely = is_correction(told)
     return any(
-        correction(lines, unit, corrects=True) or (surely and outdated(lines, unit, corrects=True)) for unit in units
+        correction(lines, unit, corrects=corrects) or (surely and outdated(lines, unit, corrects=True))
+        for unit in units
     )
 
 

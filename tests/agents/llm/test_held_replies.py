@@ -2,11 +2,14 @@
 
 import pytest
 
+from agents.llm.guided import stream
+from agents.llm.guided.asking import asks_for_ideas
 from agents.llm.guided.avoiding import avoided, names_something, suggests
 from agents.llm.guided.evidence import evidence, notes_give, quoted, stands_on
 from agents.llm.guided.excuses import put_right
 from agents.llm.guided.recounting import to_the_user
 from agents.llm.guided.values import same_value, values_of
+from agents.llm.types import ReplyDelta
 from tests.agents.llm.test_guided import SmallModel, prompt, says, step
 
 
@@ -146,6 +149,27 @@ def test_a_dangerous_suggestion_is_asked_for_again_and_then_left_out() -> None:
     model = SmallModel(label=["chat"], reply=["A walnut cake.", "A walnut tart.", "walnut pie, walnuts"])
     message = step(prompt(told, human=human), model)[1]["message"]
     assert message.startswith("I can't think of anything that is surely without walnuts")
+
+
+def test_a_suggestion_that_names_nothing_is_asked_for_again() -> None:
+    told = says("Which hot drink without caffeine would you pick?")
+    vague, again = "I would pick a hot drink without caffeine.", "Mint tea is nice."
+    model = SmallModel(label=["chat"], reply=[vague, again])
+    assert step(prompt(told), model)[1] == {"message": again}
+    model = SmallModel(label=["chat"], reply=[vague, vague, "hot drink, mint tea, cocoa"])
+    assert step(prompt(told), model)[1] == {"message": "How about mint tea or cocoa?"}
+    model = SmallModel(label=["chat"], reply=[vague, vague, "drink, hot drink"])
+    assert step(prompt(told), model)[1] == {"message": vague}
+
+
+def test_a_suggestion_is_streamed_as_soon_as_it_names_something() -> None:
+    model = SmallModel(label=["chat"], reply=["You could pick mint tea, which is nice and warm."])
+    queue = says("Which hot drink without caffeine would you pick?")
+    pieces = [piece.text for piece in stream(prompt(queue), model) if isinstance(piece, ReplyDelta)]
+    assert "".join(pieces) == "You could pick mint tea, which is nice and warm."
+    assert len(pieces) > 1
+    assert not asks_for_ideas("Can I eat feta?")
+    assert asks_for_ideas("今晚吃什么好？")
 
 
 @pytest.mark.parametrize(
