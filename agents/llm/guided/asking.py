@@ -23,7 +23,8 @@ _ASKING_OF_ME = re.compile(
 MAX_CUTS = 6  # of a sentence; each is read twice
 _NO_QUESTION = re.compile(  # “When we marry I'll take his name.”; “What a rainy day!”
     r"^\W*((and|but|so) )?(when(ever)? (i|we|he|she|it|they|my|our|the) (?!.*(\?\W*$|\b(what|how|which|where|can|"
-    r"could|should)\b))|what an? [^?,]*$|how (nice|lovely|funny|sad|odd)\b(?! (is|are|was)\b)[^?]*$)",
+    r"could|should)\b))|what an? [^?,]*$|"
+    r"what (i|we) (said|told|wrote|meant)\b[^?]*$|how (nice|lovely|funny|sad|odd)\b(?! (is|are|was)\b)[^?]*$)",
     re.IGNORECASE,
 )
 _KEEP = re.compile(
@@ -68,6 +69,10 @@ _BEHIND_A_QUESTION = (  # “Any cake ideas, my son turns 7 on Friday?”
 _WITHIN = re.compile(  # what a question tells beside: “for my nephew Bo, who's 12”, “now that I've bought a Skoda”
     r"\b(?P<who>my [a-z]+(?: [A-Z]\w+)?), who(?:(?P<is>['’]s| is)|(?= (?:has|lives|works|loves|likes|plays|turns|"
     r"studies))) (?P<rest>[^?,]+)[?,]|\bnow that (?P<bought>I['’]?(?:ve)? [^?]+)\?"
+)
+_WHAT_TO = re.compile(  # where no question mark tells it from “in Bonn, where I work”
+    r"(what|how|which|any) (can|could|should|do|does|did|is|are|was|would|will|helps?|to|ideas?|tips?|about)\b",
+    re.IGNORECASE,
 )
 _CONDITION = re.compile(r"^\W*(if|when|whenever|before|after|while|once|unless|as soon|in case)\b", re.IGNORECASE)
 _CHINESE_CONDITION = re.compile(
@@ -212,7 +217,9 @@ def _cut(sentence: str) -> tuple[str, str]:
     """What the sentence tells and what it asks; one of the two is empty for most."""
     for at, rest in reversed(_cuts(sentence, _BEFORE_A_QUESTION)):
         before, after = sentence[:at].strip(), sentence[rest:].strip()
-        if (_asks(after) if CJK.search(after) else after.endswith("?") or is_order(after)) and _tells(before):
+        if (
+            _asks(after) if CJK.search(after) else after.endswith("?") or is_order(after) or _WHAT_TO.match(after)
+        ) and _tells(before):
             return before, after
     if not _asks(sentence):
         return sentence, ""

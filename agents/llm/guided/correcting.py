@@ -73,7 +73,7 @@ def taken_back(lines: list[str], told: str, *, corrects: bool) -> Correction | N
             holding = [line for line in lines if any(same_value(old, one) for one in values_of(line))]
             fresh = [
                 one
-                for one in values_of(f"x {rest}")
+                for one in values_of(rest)
                 if one.kind == old.kind
                 and not any(same_value(one, other) for line in lines for other in values_of(line))
             ]

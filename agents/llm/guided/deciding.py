@@ -39,6 +39,7 @@ from agents.llm.guided.signs import (
 from agents.llm.guided.situation import Done, Situation
 from agents.llm.guided.words import (
     clip,
+    mentions,
     names,
     numbers,
     overlap,
@@ -52,6 +53,7 @@ SEARCHES = (CONVERSATION, BY_DATE, ARCHIVAL)
 MAX_RESULT = 1500  # weight of a search result shown to the reply
 MAX_WRITES = 3  # for one message
 _PAUSE = "pause_heartbeats"
+_WRITE = re.compile(r"\b(write|draft|compose|message|email|letter|card)\b|写", re.IGNORECASE)
 _CLOCK = re.compile(
     r"\b(what|which) (time|day|date|month|year) (is it|is today|it is|do we have|are we)\b|\btoday['’]s date\b|"
     r"\bwhat(['’]s| is) (the )?(current )?(time|date|day|month|year)\b(?! (of|for|when))|"
@@ -139,6 +141,9 @@ def _answer(prompt: Prompt, situation: Situation, label: str, asked: str) -> Rep
     concrete = (remark("advice", message),) if asks_advice(asked) and not cautions else ()
     remarks = (*((remark("general", message),) if general and past else ()), *concrete, *cautions, *_clock(situation))
     avoids = avoided("\n".join([*cautions, parts_of(message).told])) if tasks or cautions else ()
+    avoids = tuple(
+        thing for thing in avoids if not mentions(asked, thing.rstrip("s"))
+    )  # “Is there anything like cheese?”
     return Reply(why, remarks, any_number=any_number, notes=notes, past=past, openings=beginning, avoids=avoids)
 
 
@@ -189,7 +194,7 @@ def _answer_beside(prompt: Prompt, situation: Situation, asked: str) -> Plan:
         if call:
             return _call(_WHY["find"], call.name, call.arguments, heartbeat=True)
     reply = _answer(prompt, situation, "known" if noted else "chat", asked)
-    if not (reply.notes or reply.past):  # of the world: what was told beside it only misleads
+    if not (reply.notes or reply.past or _WRITE.search(asked)):  # of the world: what was told beside it only misleads
         return replace(reply, message=asked)
     task = asked if len(stems(asked)) > 1 else situation.text  # “One sentence, please?” says too little by itself
     return replace(reply, remarks=(*reply.remarks, remark("beside", situation.text, task)))

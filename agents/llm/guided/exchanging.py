@@ -5,7 +5,7 @@ from difflib import SequenceMatcher
 
 from agents.llm.guided.restating import as_note
 from agents.llm.guided.signs import topics
-from agents.llm.guided.units import affirmed_values
+from agents.llm.guided.units import affirmed_values, is_denied
 from agents.llm.guided.values import Value, same_value, values_of
 from agents.llm.guided.words import CJK, mentions, stems
 
@@ -45,7 +45,7 @@ def exchanges_of(line: str, statement: str, corrects: bool) -> tuple[list[tuple[
     """Which stretches of the line, by place, give way to what; and whether the statement itself denies one."""
     told, here = values_of(statement), values_of(line)
     affirmed = affirmed_values(statement)
-    denied = [value for value in told if value not in affirmed]
+    denied = [value for value in told if is_denied(value, statement)]
     found, explicit = [], False
     for kind in dict.fromkeys(value.kind for value in affirmed):
         new = [value for value in affirmed if value.kind == kind and not any(same_value(value, one) for one in here)]
@@ -97,7 +97,7 @@ def _may_exchange(line: str, statement: str, old: Value, new: Value, corrects: b
 
 def _counts_another(one: str, other: str) -> bool:
     """Whether two amounts or colours are of different things: “两个地方”, “一年”; “black coffee”, “green tea”."""
-    return bool(one and other and not stems(one) & stems(other)) and not {one, other} & _NO_UNITS
+    return bool(stems(one) and stems(other) and not stems(one) & stems(other)) and not {one, other} & _NO_UNITS
 
 
 def _in_a_clause_about(line: str, values: list[Value], statement: str) -> list[Value]:

@@ -44,7 +44,8 @@ _SORRY = re.compile(
     r"(one|a) (small |quick )?correction|correction|small (thing|correction)|to be (clear|exact|precise)|"
     r"i meant( to say)?(?= (?!the world)(the|a|an|my|on|at|in|it)\b|[,:])|"
     rf"(but )?({_WRONG})(?=[:.!?;,]))[,.:;!–—-]*\s+)+(?=\S)"
-    rf"|^((对不起|抱歉|不好意思|不对|等等|等一下|哦|哎呀?|唉|啊|其实|更正(一下)?|纠正(一下)?|口误|(刚才|刚刚|前面|之前)?手(滑|抖|误)了?|{_WRONG_ZH})[，,：:。！、\s]*)+"
+    rf"|^((对不起|抱歉|不好意思|不对|等等|等一下|哦|哎呀?|唉|啊|其实|更正(一下)?|纠正(一下)?|口误|[^，。：]{{0,6}}有(个|一个|点|处)?错误?|"
+    rf"(刚才|刚刚|前面|之前)?手(滑|抖|误)了?|{_WRONG_ZH})[，,：:。！、\s]*)+"
     r"(?=[^，,：:。！\s])",
     re.IGNORECASE,
 )
@@ -79,6 +80,11 @@ _IS_WRONG = re.compile(
     rf"our )?[\w'’ ]{{2,30}}?) (?:all )?(?:wrong|mixed up)"
     rf"|(?P<about>(?:the|my|our) [\w'’ ]{{2,30}}?) (?:that )?(?:i (?:gave|told|wrote|mentioned|said)[^,.]{{0,20}} )"
     r"(?:was|is|wasn['’]t|isn['’]t)(?: not)? (?:wrong|right|correct|a typo|a mistake))\W*$",
+    re.IGNORECASE,
+)
+_ABOUT = re.compile(
+    rf"{_LEADING}what i (?:said|told you|wrote) about (?P<topic>[^,.:;?]{{2,40}}?) (?:is|was)(?:n['’]t| not)? "
+    r"(?:right|wrong|correct|true|a mistake)[,.:;]+ (?P<right>.+)$",
     re.IGNORECASE,
 )
 _PRONOUN = re.compile(
@@ -142,6 +148,9 @@ def _truth(part: str, after: str) -> tuple[str, bool]:
         right = re.sub(r"^[他她它]", who["who"], right) if who else right
         return right, part.endswith(("？", "?"))
     part = _IN_BETWEEN.sub("", part)
+    if about := _ABOUT.match(part if ":" in part or "," in part else f"{part} {after}"):
+        right = re.sub(r"\b(them|they|it|he|she)\b", about["topic"], about["right"], count=1)
+        return right, about["right"] in after
     asked, said, wrong = _DID_I_SAY.match(part), _I_SAID.match(part), _IS_WRONG.match(part)
     if wrong and (pronoun := _PRONOUN.match(after)):
         topic = (wrong["topic"] or wrong["about"]).strip()

@@ -26,6 +26,8 @@ _LEFT_SOMETHING = re.compile(r"\b(left|quit) (?!(me|us|for|the (team|band|group|
 _GOES_ON = re.compile(r"(usually|mostly|sometimes|often|from|on|at|every|with|in|about|so|because)\b", re.IGNORECASE)
 KEPT = 0.25  # of a Chinese line, whose values cannot be told, for it to give way without a trace
 _IN_A_PLACE = re.compile(r"在(?P<where>[\u4e00-\u9fff]{2})(?!家|一|公司)")
+_ARRIVES = re.compile(r"[我们家](?:也|已经|刚)?(?:到了|搬到|搬去|调到|转到)")
+_IS_THERE = re.compile(r"(?:眼下|现在|目前|如今|人|暂时)*在[\u4e00-\u9fff]{2,3}$")
 MAX_NAME = 4  # characters before a name at the beginning of a line
 
 
@@ -61,6 +63,7 @@ def outdated(lines: list[str], statement: str, *, corrects: bool, changes: bool 
         )
         third = third or _is_of_a_stranger(statement, line)
         worth = in_common(line, statement) if (alike or ended) and not third else 0
+        worth = worth or (_ARRIVES.search(statement) is not None and bool(_there(clauses(line))))
         if worth and worth >= most and may_change(line, statement) and not (is_name_line(line) or QUOTE.search(line)):
             best, most = line, worth
     return best
@@ -95,7 +98,8 @@ def in_place_of(old: str, note: str, statement: str) -> str:
     over = state_over(old, statement)
     if pieces and all(_GOES_ON.match(piece) for piece in pieces[1:]):  # “works nights, usually from 8 pm” is one
         pieces = []
-    about = [piece for piece in pieces if (over in piece if over else _is_about(piece, f"{statement} {note}"))]
+    there = _there(pieces) if _ARRIVES.search(statement) else []
+    about = there or [piece for piece in pieces if (over in piece if over else _is_about(piece, f"{statement} {note}"))]
     if len(about) == 1 and len(pieces) > 1:
         text = note.rstrip(".。!！")
         if about[0] != pieces[0] and not statement.startswith(text.split()[0]):
@@ -119,6 +123,11 @@ def clauses(line: str) -> list[str]:
     """The clauses of a line; none where they are no more than words of a list."""
     pieces = [piece.rstrip(".。") for piece in _CLAUSE.split(line) if piece.strip()]
     return pieces if all(len(stems(piece)) > 1 for piece in pieces) else []
+
+
+def _there(pieces: list[str]) -> list[str]:
+    """The clauses that say no more than where the user is: “眼下在洛阳”."""
+    return [piece for piece in pieces if _IS_THERE.match(piece)]
 
 
 def _is_about(clause: str, text: str) -> bool:

@@ -23,6 +23,7 @@ _INTRODUCTION = re.compile(
     r"|\b(?i:the name['’]s|i go by|everybody calls me|everyone calls me|changed my name to|people call me|"
     r"friends call me) (?P<goes>[A-Z][\w'’-]+)"
     r"|(?:^|[.!;,]\s)(?i:name): (?P<headed>[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)?)"
+    r"|(?:^|[.!;,] )(?i:(?:the )?name['’]s|names) (?P<names>[A-Z][\w'’-]+)(?=\W*$|[,.!;])"
     r"|^\W*(?P<speaking>[A-Z][\w'’-]+) speaking\b|^\W*(?i:(?:hi|hello|"
     r"good \w+)\W+)?(?i:this is) (?P<this>(?:(?:Mrs|Mr|Ms|Dr)\.? )?[A-Z][\w'’-]+)(?=\W*$|,(?! my\b)| from\b|"
     r" in\b| here\b)|我的名字[^，。]{2,8}[，：:]是?(?P<spelled_cjk>[\u4e00-\u9fff]{2,4})(?=[，。]|$)"
@@ -30,17 +31,19 @@ _INTRODUCTION = re.compile(
     r"|^\W*(?i:(?:(?:hi|hello|hey|hiya|yo|sup|evening|morning)\b\W*)*(?:im|i['’]m|i am) )"
     rf"(?P<low>(?!(?:{_NO_NAMES})\b|\w+(?:ing|ed)\b)[a-z]{{2,}})(?=\W*$|[,.])"
     r"|^\W*(?:(?:[Hh]i|[Hh]ello|[Hh]ey|[Gg]ood (?:morning|afternoon|evening)|[Ee]vening|[Mm]orning)\b\W*)*"
-    r"(?P<here>(?!Nobody|All|Still|Right|Good)[A-Z][\w'’-]+) here\b(?! (?:is|was|are|it)\b)"
+    r"(?P<here>(?!Nobody|All|Still|Right|Good|Drummer|Teacher|Student|Nurse|Doctor|Driver|"
+    r"Baker|Farmer|Gamer|Newcomer)[A-Z][\w'’-]+) here\b(?! (?:is|was|are|it)\b)"
     r"|(?:^|[.!] )(?P<list>[^\W\d_]{2,}), \d{1,2}(?=,(?! (?:is|was|has|are)\b))"
     r"|\b(?:intro\w*|background)\b[^:]{0,25}: (?P<intro>(?:Dr\. )?[A-Z][\w'’-]+(?: [A-Z][\w'’-]+)*)(?=,)"
+    rf"|介绍一下(?:我?自己)?[：，]?(?P<intro_cjk>[{_SURNAMES}][\u4e00-\u9fff]{{1,2}})(?=[，,])"
     r"|\bme \((?P<me>[A-Z][\w'’-]+)\)|\b[Ii]t['’]s (?P<its>[A-Z][\w'’-]+)(?= by the way|[^.!?]*\bname\b)"
     r"|\b(?:I['’]?m|I am|i['’]?m|i am) (?P<weak>(?:Dr\. )?[A-Z][\w'’-]*(?: [A-Z][\w'’-]+)?)(?=\W*$|[.,!;]| and\b)"
     rf"|我是(?P<weak_cjk>[{_SURNAMES}][\u4e00-\u9fff]{{1,2}})(?<![生员师人家者手工座领管])(?=[，。！,.!\s]|$)"
-    r"|(?:我叫(?![了他她它你我外])|我的名字是|我的名字叫|叫我(?![了他她它你起去来吃回下上做出])|(?:^|(?<=你好，)|"
-    r"(?<=您好，))名字叫)(?P<cjk>[\u4e00-\u9fff·]{1,6}?)(?=[，。！？,.!?\s]|就|吧|好了|$)"
+    r"|(?:我叫(?![了他她它你我外])|我的名字是|我的名字叫|叫我(?![了他她它你起去来吃回下上做出])|"
+    r"(?:^|(?<=[，。；！ ]))名字叫)(?P<cjk>[\u4e00-\u9fff·]{1,6}?)(?=[，。！？,.!?\s]|就|吧|好了|$)"
 )
-_SAID = ("headed", "goes", "called", "name", "cjk", "its", "spelled", "spelled_cjk")
-_WEAK = ("low_called", "weak_cjk", "low", "here", "list", "intro", "me", "speaking", "this", "xing")
+_SAID = ("headed", "names", "goes", "called", "name", "cjk", "its", "spelled", "spelled_cjk")
+_WEAK = ("low_called", "weak_cjk", "low", "here", "list", "intro", "intro_cjk", "me", "speaking", "this", "xing")
 _DEMONYM = re.compile(
     r"^(Canadian|Indian|Norwegian|Colombian|Filipin[oa]|Iraqi|Pakistani|Afghan|Cuban|Basque|Kiwi|Israeli|Saudi|"
     r"Nepali|Kenyan|"
@@ -51,6 +54,10 @@ _DEMONYM = re.compile(
     re.I,
 )
 _CALLED_ZH = re.compile(r"(?:叫|姓名：)([\u4e00-\u9fff]{2,3})(?=[，。、,.\s]|$)")
+_INTRO = re.compile(
+    r"^[^:.!?\n]{0,40}\b(?:intro\w*|background)\b[^:.!?\n]{0,30}: (?=[A-Z])|^[^：。\n]{0,4}介绍一下(?:我?自己)?[：，]",
+    re.IGNORECASE,
+)
 _HEADING = re.compile(r"(user['’]?s? )?name\s*[:：]|姓名\s*[:：]|名字\s*[:：]", re.IGNORECASE)
 
 
@@ -102,6 +109,7 @@ def name_lines(name: str, note: str) -> str:
 
 def _without_name(name: str, note: str) -> str:
     before = rf"(?:{_HEADING.pattern}|the user(?:['’]s name)? is |it['’]s |this is |是|叫|用户叫|姓)?"
+    note = _INTRO.sub("", note)
     begun = rf"^{before}\s*{re.escape(name)}(?:[.,，。;]| and\b|\b(?=\s)|(?=是))\s*"
     rest = re.sub(begun, "", note, count=1, flags=re.IGNORECASE).strip(" ,，")
     rest = re.sub(r"^(?:here|speaking)\b[,.! ]*|^by the way\b[,. ]*", "", rest, flags=re.IGNORECASE)

@@ -46,10 +46,11 @@ def in_common(line: str, statement: str) -> float:
     if is_of_somebody_else(line, statement) and not (known or (words and CJK.search(line))):
         return 0
     first = stems(" ".join(statement.split()[:5])) if not CJK.search(statement) else stems(statement[:6])
-    worth = len(words) + len(shared) + len(known) + 0.1 * bool(words & first)
+    shifts = all(any(value.kind == "shift" for value in values_of(f"x {text}")) for text in (line, statement))
+    worth = len(words) + shifts + len(shared) + len(known) + 0.1 * bool(words & first)
     same = topics(statement) & topics(line)
     if not worth and not is_of_the_speaker(statement):  # somebody else's age is on the topic of the user's
-        same = set() if relations(f"{statement} {line}") else same & THINGS
+        same = set() if relations(f"{_MAIN.split(statement)[0]} {line}") else same & THINGS
     return worth + 1.5 * len(same)
 
 

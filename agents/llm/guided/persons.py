@@ -15,7 +15,7 @@ _HE = re.compile(r"^(?P<who>He|She)\b", re.IGNORECASE)
 _HIS = re.compile(r"^(?:(?P<He>His)|(?P<She>Her)) (?=[a-z])", re.IGNORECASE)
 _PLACE = re.compile(r"\b(?:in|at|to|from|near|of) $")
 _OWNED = (
-    r"\b((?:[Mm]y|[Oo]ur|a|an|one|the)(?: \w+)?? (?:{})"
+    r"\b((?:[Mm]y|[Oo]ur|[Aa]n?|one|[Tt]he)(?: \w+)?? (?:{})"
     r"(?:(?:,| is called| called| named|['’]s name is| is)? ((?-i:[A-Z][a-zé]+)))?)\b(?!['’])"
 )
 _OWN_WOMAN = re.compile(
@@ -41,7 +41,8 @@ def with_person(part: str, before: str) -> str:
     """A statement with whom it speaks of for a “he” or “his” at its beginning, if what came before leaves but one."""
     if he := _HE.match(part):
         whom = _only_person(before, he["who"])
-        return _IS.sub(" is", f"{whom}{part[he.end() :]}", count=1) if whom else part
+        rest = re.sub("^['’]ll ", " will ", part[he.end() :])
+        return _IS.sub(" is", f"{whom}{rest}", count=1) if whom else part
     if his := _HIS.match(part):
         whom = _only_person(before, str(his.lastgroup))
         return f"{whom}'s {part[his.end() :]}" if whom else part

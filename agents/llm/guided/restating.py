@@ -7,6 +7,7 @@ the user's words are quoted.
 import re
 
 from agents.llm.guided.remarks import language_of
+from agents.llm.guided.signs import is_of_a_third
 from agents.llm.guided.words import CJK, clip
 
 MAX_NOTE = 400  # weight
@@ -102,7 +103,7 @@ def without_lead(told: str) -> str:
 def can_restate(text: str) -> bool:
     """Whether a text is English or Chinese."""
     language = language_of(text)
-    return language == "zh" or (language == "en" and not _OTHER_LANGUAGE.search(text))
+    return language == "zh" or ((language == "en" or is_of_a_third(text)) and not _OTHER_LANGUAGE.search(text))
 
 
 def as_note(told: str) -> str:

@@ -32,7 +32,7 @@ _INTRODUCTION = words_like(
     r"\b(my name is|my name['’]s|call me|(i['’]?m|i am|this is|it['’]s) (?-i:[A-Z][a-z]+)(?! (time|day)))\b",
     r"(?:^|[.!] )[^\W\d_]{2,}, \d{1,2}(?=,)|\b[A-Z]\w+ here\b|\b(intro\w*|background)\b[^:]{0,25}:|\bme \([A-Z]\w+\)",
     r"\b(me llamo|je m['’]appelle|ich heiße|mein name ist|mi chiamo|meu nome é)\b",
-    "我叫|我的名字|我姓|叫我",
+    "我叫|我的名字|我姓|叫我|名字叫|介绍一下(我?自己)?[：:]",
 )
 _ADVICE = words_like(
     r"^\W*((so|and|but|well|ok) )*(can|could|may|should|shall) (i|we)\b(?! (find|see|look))",
@@ -109,7 +109,7 @@ _CORRECTION = words_like(
     r"(shouldn['’]t|should not) have (said|written))\b",
     r"\b(is|are|am|was|were|it['’]s|i['’]m|he['’]s|she['’]s|,|but|and) not\b|, not\b",
     r"\b(isn|aren|wasn)['’]t\b[^.!?\n]{0,80}\b(it|he|she|i|they|but)\b",
-    "[说记搞弄写打讲看算数听填][错混反岔串]|手[滑抖误]|不对|不准确|有误|其实|更正|纠正|口误|不是.{1,12}(是|，|。|$)|应该是",
+    "[说记搞弄写打讲看算数听填][错混反岔串]|手[滑抖误]|不对|不准|有(个|一个|点|处)?错|有误|其实|更正|纠正|口误|不是.{1,12}(是|，|。|$)|应该是",
 )
 _SLIP = words_like(  # may excuse a mistake, and may be about anything
     r"\b((always|keep|kept|just) (mix|mixing|confus\w+|forget|forgetting|forgot)|forgot to count|"
@@ -123,13 +123,14 @@ _CHANGE = words_like(
     r"an?|it|some|our)\b[^.,]* (?:on|in|at|behind)\b)|stopped|started|turned|"
     r"used to|gave up|given up|sold|from now on|got (married|divorced|engaged)|divorced|these days|nowadays|postponed|"
     r"rescheduled|dumped|broke up|split( up)?|is (history|over|gone)|retired|died|passed away|hired|fired|laid off|"
-    r"raised|went up|cut (down|back)|reduced|increased|doubled|(down|up) to|hit|reached|put .{1,20} (up|off)|swapped|"
+    r"raised|went up|cut (down|back)|reduced|increased|doubled|(down|up) to|leaves|stole|put (me|us) on|"
+    r"stands? at|hit|reached|put .{1,20} (up|off)|swapped|"
     r"gone (full|part)[- ]time|gone (vegan|vegetarian)|replaced|upgraded|back to|no more|goodbye|cancell?ed|"
     r"dropped|finished|took over|extended|more (days|weeks|months)|stolen|"
     r"new (phone|number|job|address|email|boss|manager|landlord|flatmate|school|company|position|role|doctor|coach)|"
     r"(from|starting|since) (this|last|next) (week|month|year))\b",
     "转专业|转行|现在|不再|搬到|搬去|搬走|搬家|改|换|变成|辞|离开|离了?婚|戒|已经|从今|推迟|提前|不.{1,8}了|涨|降|起要|分手|退休|去世|过世|毕业|"
-    "转到|转去|调到|升|取消|放弃|停了|关门|倒闭|谈恋爱了|脱单|被.{0,3}偷|丢了|新买|只剩|减了",
+    "转到|转去|调到|升|取消|放弃|一共|停了|关门|倒闭|谈恋爱了|脱单|被.{0,3}偷|丢了|新买|只剩|减了",
 )
 _ENDING = words_like(  # of somebody or something that is named
     r"\b(retired|died|passed away|left|moved out|dumped|broke up|split( up)?|is (history|over|gone)|quit|closed)\b",
@@ -154,13 +155,14 @@ _TOPICS = {  # what a person has one of: telling a new one makes the old line un
     ),
     "work": words_like(
         r"\b(?<!to )(works?|worked|working)\b(?! (from home|on|at home)\b)",
+        r"\b(nights?|days?|early|late) shifts?\b|\b(on|works?|working) (nights|days)\b",
         r"\bquit (my job|the job|work\b|the (?!gym|choir|club|team|class|course|band)|(?-i:[A-Z]))|\b(jobs?|"
         r"hired|employ\w+|occupation|profession|career|nurse|teacher|doctor)\b",
         r"\b(i['’]m|i am|joined|started) (now )?(at|with) (?-i:[A-Z])",
         r"\b(engineer|driver|lawyer|student|manager|developer|designer|accountant|chef|programmer|librarian|baker|cook|"
         r"waiter|waitress|barista|plumber|electrician|carpenter|mechanic|hairdresser|journalist|architect|photographer|"
         r"translator|secretary|cashier|farmer|gardener|painter|dentist|vet|pharmacist|scientist|editor|illustrator)\b",
-        "护士|老师|教师|医生|工程师|律师|司机|会计|程序员|学生|经理|设计|插画|摄影|编辑|记者|厨师|销售|客服|翻译|警察|工作|上班|就职|职业|跳槽|入职",
+        "[夜白日早晚中]班|坐班|船员|教(?=[^育会我你您他她])|护士|老师|教师|医生|工程师|律师|司机|会计|程序员|学生|经理|设计|插画|摄影|编辑|记者|厨师|销售|客服|翻译|警察|工作|上班|就职|职业|跳槽|入职",
     ),
     "marriage": words_like(
         r"\b(single|married|divorced|engaged|widow\w*|separated)\b",
@@ -201,12 +203,32 @@ _TOPICS = {  # what a person has one of: telling a new one makes the old line un
         r"peugeot|tesla|subaru|suzuki|dacia|mitsubishi|jeep|chevrolet|vauxhall|citro[eë]n)\b",
         "车|丰田|本田|比亚迪|特斯拉",
     ),
+    "commute": words_like(
+        r"\b(cycl|bik|walk|driv)(e|es|ing|s) to (the |my )?(office|work|school|university|college)\b|\bcommut",
+        r"\b(takes?|by|on|rides?) (the )?(metro|subway|bus|train|tram|tube)\b(?! (trip|to [A-Z]))|\bget to work\b",
+        "(骑车|坐地铁|坐公交|开车|走路)(去)?上[班学]",
+    ),
+    "seat": words_like("同桌|座位|坐.{0,2}一[起块]"),
     "bike": words_like(r"\b(bike|bicycle|motorbike|scooter)s?\b", "自行车|摩托|电动车"),
 }
 # What changes by itself: a new one takes the place of the old one, whatever is said beside it.
 AGEING = {"age", "weight"}
 # Topics that are the user's also where nobody is named.
-THINGS = {"weight", "smoking", "study", "medicine", "rent", "diet", "car", "bike", "deadline", "savings", "wedding"}
+THINGS = {
+    "weight",
+    "smoking",
+    "study",
+    "medicine",
+    "rent",
+    "diet",
+    "car",
+    "bike",
+    "commute",
+    "seat",
+    "deadline",
+    "savings",
+    "wedding",
+}
 
 
 _KINDS = (  # what stands in notes for a word that a question has

@@ -13,7 +13,7 @@ _STATES = (  # a state, and what tells that it is over
         ),
     ),
     (
-        words_like(r"\b(pregnant|expecting|due in)\b", "怀孕|预产期"),
+        words_like(r"\b(pregnant|expecting|due in)\b", "怀孕|怀着孕|怀了孕|怀上|预产期"),
         words_like(r"\b(was|were) born\b|\bgave birth\b|\bbaby (is|has) (here|arrived)\b", "出生了|生了"),
     ),
     (
@@ -46,6 +46,7 @@ _STATES = (  # a state, and what tells that it is over
 _WITH_ME = words_like(
     r"\b(with (me|us)|my new (boy|girl)friend|our|a (boy|girl)friend)\b", "[跟和]我|有.{0,2}朋友|是个"
 )
+_BORN = words_like("^生了")
 _EXAM = words_like(r"\b(exam|test|licen[cs]e|bar)\b", "考")
 
 
@@ -55,7 +56,7 @@ def is_over(line: str, statement: str) -> bool:
     known = any(mentions(statement, name) for name in named) or bool(
         CJK.search(line) and stems(line) & stems(statement)
     )
-    if relations(line) and not (known or relations(line) & relations(statement)):
+    if relations(line) and not (known or relations(line) & relations(statement) or _BORN.search(statement)):
         return False
     if relations(statement) - relations(line) and not known and not _WITH_ME.search(statement):
         return False

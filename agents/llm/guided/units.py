@@ -31,6 +31,12 @@ _I_DO = re.compile(
     re.IGNORECASE,
 )
 _IT_NOW = re.compile(r"^(?:it['’]s|it is)\b.*\bnow\b|^now it['’]s\b", re.IGNORECASE)
+_FRAGMENT = re.compile(
+    r"^(?:(?:now|from now on|so|on) )?(?:(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)days?|"
+    r"at \w+)(?: now)?\W*$",
+    re.I,
+)
+_BORN = re.compile("^(生了)+[！!。]*$")
 _ANNOUNCES = re.compile(
     r"^(i|we)(['’]ve| have)( just| finally)* moved( house| again)?[!.…]*$|^(i|we)(['’]ve| have)?( just)?( got|"
     r" have| started)? (a|some|my|our) (new (job|position|role)|"
@@ -53,6 +59,12 @@ def units_to_write(text: str) -> list[str]:
         named = with_person(part, before)
         if before and named == part and re.match("(he|she) ", part):
             units[-1] = f"{before.rstrip('.!')} and {part}"
+            continue
+        if _BORN.match(before):
+            units[-1] = f"生了，{part}"
+            continue
+        if before and _FRAGMENT.match(part) and is_change(before):
+            units[-1] = f"{before.rstrip('.!')}: {part}"
             continue
         if before and _IT_NOW.match(part) and is_change(before) and not {"hour", "date"} & _kinds(part):
             units[-1] = f"{before.rstrip('.!')}: {part[:1].lower()}{part[1:]}"
@@ -139,8 +151,9 @@ DENIAL = re.compile(
 )
 GENERIC = stems(
     "move moved change changed switch switched actually wrong sorry mixed mistake meant correct correction instead "
-    "need meant next week month year day date time start started starts become became stopped quit left sold "
-    "went going goes like love have want make today tomorrow yesterday only also just "
+    "need meant put took take got get give gave keep next week month year day date time "
+    "start started starts become became stopped quit left sold went going goes like love have want make "
+    "today tomorrow yesterday only also just "
     "old years aged 岁 年 天 月 号 点 个 只 次 今年 "
     "每周 每天 每月 每个 现在 改到 改成 换成 换到 其实 更正 应该 不是 已经"
 )
@@ -150,13 +163,29 @@ GENERIC = stems(
 _CHANGED_TO = re.compile(
     r"(?:改[成到为在]|[换调][成到])(?:每|了)?$|\b(?:changed|moved|switched) (?:it |them )?to (?:the )?$", re.I
 )
+_MAKES = re.compile(
+    r"\b(?:leaves?(?: (?:me|us))?(?: with)?|left with|down to|up to|makes?(?: it| that)?|stands? at|now at|in total) $"
+    r"|(?:只剩|还剩|剩下|一共|总共)(?:有|了)?$",
+    re.IGNORECASE,
+)
 _OF_TIME = ("weekday", "date", "hour", "time of day")
+
+
+def is_denied(value: Value, text: str) -> bool:
+    """Whether a text says that it is not this value: Thursday in “Friday, not Thursday”."""
+    return DENIAL.search(text, max(0, value.start - 60), value.start) is not None
+
+
+def _is_new(value: Value, before: str) -> bool:
+    """Whether what stands before a value says that it takes the place of others."""
+    to = _CHANGED_TO.search(before) if value.kind in _OF_TIME else None
+    return bool(to or (value.kind == "amount" and _MAKES.search(before)))
 
 
 def affirmed_values(text: str) -> list[Value]:
     """The values of a text but those that it denies: “Friday, not Thursday”; “改成周二，周一开门”."""
-    affirmed = [one for one in values_of(text) if not DENIAL.search(text, max(0, one.start - 60), one.start)]
-    new = {one.kind: one for one in affirmed if one.kind in _OF_TIME and _CHANGED_TO.search(text[: one.start])}
+    affirmed = [one for one in values_of(text) if not is_denied(one, text)]
+    new = {one.kind: one for one in affirmed if _is_new(one, text[: one.start])}
     return [one for one in affirmed if new.get(one.kind, one) == one]
 
 

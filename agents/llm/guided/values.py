@@ -46,6 +46,11 @@ _KINDS = {  # in this order: what one has taken, the next does not see
     "time of day": re.compile(
         r"\b(?:(?:in the )?(?:morning|afternoon|evening)s?|at night)\b|早上|上午|中午|下午|晚上", re.IGNORECASE
     ),
+    "shift": re.compile(
+        r"\b(?:night|day|early|late)s?(?= shifts?\b)|(?<=\bon )(?:nights|days)\b|(?<=\bworks )(?:nights|days)\b"
+        r"|(?<=\bwork )(?:nights|days)\b|(?<=\bworking )(?:nights|days)\b|[夜白日早晚中]班",
+        re.IGNORECASE,
+    ),
     "frequency": re.compile(r"\b(?:once|twice|(?:two|three|four|five|six|\d) times)\b", re.IGNORECASE),
     "amount": re.compile(
         rf"(?<![A-Za-z0-9_-])\d{{1,12}}(?:[.,]\d{{1,6}})*(?![A-Za-z0-9_-])|\b{_TENS}-{_ONES}\b|\b{_COUNT}\b|"
@@ -162,6 +167,8 @@ def _key(kind: str, value: str) -> str:
         return " ".join(
             sorted(word[:3] for word in re.findall(r"\d+|[a-z]{3,}", re.sub(r"(?<=\d)(st|nd|rd|th)|\bthe\b", "", low)))
         )
+    if kind == "shift":
+        return low.rstrip("s")
     if kind == "time of day":
         low = low.removeprefix("in the ")
     return low.rstrip("s") if kind in ("weekday", "time of day") else low

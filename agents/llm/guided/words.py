@@ -36,7 +36,8 @@ STOP_WORDS = frozenset(re.findall(r"\S+", _STOP_LIST))
 _GREETING = re.compile(
     r"^\s*((hi|hello|hey|hola|ciao|bonjour|hallo|namaste|kia ora|"
     r"good (morning|afternoon|evening)|thanks( a lot)?|thank you( so much)?|ok(ay)?|great)"
-    r"( there| again)?[!,.…]+\s*|(你好|您好|嗨|哈喽|在吗|在不在|谢谢你?|多谢|好的)[！!，,。？?]+\s*)+",
+    r"( there| again)?[!,.…]+\s*|(你好|您好|[早中下晚][上午]好|早安|打扰了|"
+    r"嗨|哈喽|在吗|在不在|谢谢你?|多谢|好的)[！!，,。？?]+\s*)+",
     re.IGNORECASE,
 )
 
