@@ -45,6 +45,7 @@ PAST = re.compile(
     r"previously|moved from|switched from|swapped)\b|\bBefore:|n['’]t\b|不|以前|原来|曾|戒|从.{1,6}[调改换转]",
     re.IGNORECASE,
 )
+MONTHS = {"january", "february", "august", "september", "october", "november", "december"}
 CLAIM = re.compile(
     r"(I know that )?(you|your|you['’]re)\b(?! (can|could|may|might|should|would))|[你您](?!可以|可能|应该|能)",
     re.IGNORECASE,
@@ -103,6 +104,7 @@ def invented(text: str, said: str) -> list[str]:
     """Numbers, names and Chinese lines of `text` that `said` does not have."""
     own = [number for number in sorted(numbers(text)) if number not in numbers(said)]
     given = names(text) - {"am", "pm"}
+    given = {name[:3] if name in MONTHS else name for name in given}  # “November” for “nov”
     return own + [name for name in sorted(given) if not CJK.search(name) and not mentions(said, name.rstrip("s"))]
 
 

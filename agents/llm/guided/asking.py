@@ -107,11 +107,16 @@ _HOW = re.compile(
     r"|怎么(说|写|念|做|修|种|用|学)",
     re.IGNORECASE,
 )
-_THING = re.compile(r"\b(what|which|where|suggest|recommend|ideas?)\b|什么|哪|推荐|建议|点子|主意", re.IGNORECASE)
+_THING = re.compile(
+    r"\b(what|which|where|suggest|recommend|ideas?|think of|come up with|name (a|an|one|some|me)|pick)\b"
+    r"|什么|哪|推荐|建议|点子|主意",
+    re.IGNORECASE,
+)
 _ALL = re.compile(
     r"\b(what|how much|anything|everything|all|things)\b.{0,25}\b(know|knew|remember|recall|learn(ed|t)?|noted?|"
     r"noticed|found out|gathered|kept|stored|have)\b.{0,25}\b(about|on|of) me\b(?! (and|being|in|at|with)\b)"
-    r"|\bknow\b.{0,12}\b(anything|everything|something|much|a lot)\b.{0,10}\b(about|of) me\b"
+    r"|\b(know|remember|recall|noted?|learn(ed|t)?|have)\b.{0,12}\b(anything|everything|something|much|a lot)\b"
+    r".{0,10}\b(about|of) me\b"
     r"|\b(tell|describe|summari[sz]e)\b.{0,20}\b(me|what you know) (about )?(me|myself)\b"
     r"|^\W*who am i\b|\bsummari[sz]e (me|what you know)\b"
     r"|\b(sum (me |it )?up|recap|summari[sz]e|describe)\b.{0,25}\b(me|my (situation|life|details|data)|so far)\b"
@@ -190,7 +195,7 @@ def asks_of_the_user(text: str) -> bool:
 
 def asks_for_ideas(asked: str) -> bool:
     """Whether the speaker wants something named: “Which cake could I bake?”, not “Can I eat cake?”."""
-    return asks_advice(asked) and _THING.search(asked) is not None
+    return (asks_advice(asked) or asks_task(asked)) and _THING.search(asked) is not None
 
 
 def asks_how(text: str) -> bool:

@@ -37,6 +37,7 @@ from agents.llm.guided.signs import (
     topics,
 )
 from agents.llm.guided.situation import Done, Situation
+from agents.llm.guided.sums import worked_out
 from agents.llm.guided.words import (
     clip,
     mentions,
@@ -139,7 +140,13 @@ def _answer(prompt: Prompt, situation: Situation, label: str, asked: str) -> Rep
     notes = not general or bool(cautions) or asks_of_the_user(asked)
     past = notes or not stands_alone(asked)
     concrete = (remark("advice", message),) if asks_advice(asked) and not cautions else ()
-    remarks = (*((remark("general", message),) if general and past else ()), *concrete, *cautions, *_clock(situation))
+    remarks = (
+        *((remark("general", message),) if general and past else ()),
+        *concrete,
+        *cautions,
+        *_clock(situation),
+        *_sum(asked),
+    )
     avoids = avoided("\n".join([*cautions, parts_of(message).told])) if tasks or cautions else ()
     avoids = tuple(
         thing for thing in avoids if not mentions(asked, thing.rstrip("s"))
@@ -271,6 +278,12 @@ def _clock(situation: Situation) -> tuple[str, ...]:
     """The hour and the day where they are asked for; a question about the user's own would be answered with today."""
     asked = _CLOCK.search(situation.text) is not None and not is_personal(situation.text)
     return (remark("time", situation.text, situation.time),) if situation.time and asked else ()
+
+
+def _sum(asked: str) -> tuple[str, ...]:
+    """The result where a sum is asked for."""
+    result = worked_out(asked)
+    return (remark("sum", asked, result),) if result else ()
 
 
 def _call(why: str, name: str, arguments: dict[str, Any], *, heartbeat: bool) -> Call:

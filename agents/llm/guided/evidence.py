@@ -40,6 +40,8 @@ _WANTED = (
     (re.compile(r"\b(which|what) colou?r\b|什么颜色", re.I), {"colour"}),
 )
 _HOW_MANY = re.compile(r"\bhow (many|much|long|far)\b|几个|多少|多[久长]", re.IGNORECASE)
+_YES_NO = re.compile(r"\W*(?:(?:and|so|but) )?(?:am|are|is|do|does|did|have|has|was|were|will|who)\b", re.IGNORECASE)
+_ASKS = re.compile(r"\b(?:what|which|when|where|who|how)|什么|哪|谁|几|多", re.IGNORECASE)
 _UNKNOWING = re.compile(
     r"\b(don['’]t|do not|didn['’]t|did not|couldn['’]t|could not|can['’]t|cannot) (know|have|find|see|remember)\b"
     r"|\bno (information|notes?|mention)\b|\bnot (mentioned|sure|known)\b|不知道|不清楚|没有(找到|提到|信息|记录)|无法",
@@ -50,7 +52,10 @@ _OVER = re.compile(
     r"instead of|rather than)\b|n['’]t\b|不再|不是)(?P<what>.*?)(?= and | for | to |$)",
     re.IGNORECASE,
 )
-_OF_TIME = stems("day days date time hour month year old many much long far colour color weekday")
+_OF_TIME = stems(
+    "start starts begin begins end ends happen take place day days date time hour month year old many much long "
+    "far colour color weekday"
+)
 _CLAUSE = re.compile(r"[,;，；、]\s*|[.!?]\s+|[。！？]|\bso\b|\bbut\b")
 
 
@@ -90,7 +95,8 @@ def evidence(prompt: Prompt, asked: str, said: list[str]) -> Evidence | None:
         near |= {line: near.get(line, 0) + 2 for line in lines if _COMPANY.search(line)}
     most = max(near.values(), default=0)
     whole = bool(wanted) and words - _OF_TIME <= stems("\n".join(known))  # “Which day is football practice?”
-    if not most or not (kinds or whole or most >= (1 if CJK.search(asked) else min(2, len(words)))):
+    enough = 1 if CJK.search(asked) or (_YES_NO.match(asked) and is_personal(asked)) else min(2, len(words))
+    if not most or not (kinds or whole or most >= enough):
         return None
     best = [line for line in lines if near.get(line, 0) >= max(1.0, most / 2)][:MAX_LINES]
     for text in (text for text in said if len(best) == 1 and _ENDED.search(best[0]) and overlap(best[0], text) >= TOLD):
@@ -125,11 +131,19 @@ def stands_on(reply: str, found: Evidence) -> bool:
             return False
         if value.kind in _DATED and not any(same_value(value, one) for one in [*here, *known]):
             return False
+    if len(_ASKS.findall(asked)) > 1 and any(not _says(reply, line, asked) for line in found.lines):
+        return False
     said = (stems(reply) & stems(text)) - (stems(asked) if told else set())
     keys = {value.key for value in here} & {value.key for value in values_of(reply)}
     if not (said or keys):
         return not told
     return bool(said - _denied(text)) or bool(keys - {value.key for value in values_of(asked)})
+
+
+def _says(reply: str, line: str, asked: str) -> bool:
+    """Whether a reply has a word or a value of a line that the question has not."""
+    keys = {value.key for value in values_of(f"x {line}")} & {value.key for value in values_of(f"x {reply}")}
+    return bool((stems(reply) & stems(line)) - stems(asked) or keys)
 
 
 def _denied(text: str) -> set[str]:

@@ -26,6 +26,7 @@ _LEFT_SOMETHING = re.compile(r"\b(left|quit) (?!(me|us|for|the (team|band|group|
 _GOES_ON = re.compile(r"(usually|mostly|sometimes|often|from|on|at|every|with|in|about|so|because)\b", re.IGNORECASE)
 KEPT = 0.25  # of a Chinese line, whose values cannot be told, for it to give way without a trace
 _IN_A_PLACE = re.compile(r"在(?P<where>[\u4e00-\u9fff]{2})(?!家|一|公司)")
+_OF_IT = re.compile(r"[,，、]\s*(?:(?:and )?(?:he|she|who|his|her)\b|[她他它])")
 _ARRIVES = re.compile(r"[我们家](?:也|已经|刚)?(?:到了|搬到|搬去|调到|转到)")
 _IS_THERE = re.compile(r"(?:眼下|现在|目前|如今|人|暂时)*在[\u4e00-\u9fff]{2,3}$")
 MAX_NAME = 4  # characters before a name at the beginning of a line
@@ -61,7 +62,7 @@ def outdated(lines: list[str], statement: str, *, corrects: bool, changes: bool 
             and is_of_oneself(statement)
             and not any(mentions(statement, one.key) for one in _begins(line))
         )
-        third = third or _is_of_a_stranger(statement, line)
+        third = third or is_of_a_stranger(statement, line)
         worth = in_common(line, statement) if (alike or ended) and not third else 0
         worth = worth or (_ARRIVES.search(statement) is not None and bool(_there(clauses(line))))
         if worth and worth >= most and may_change(line, statement) and not (is_name_line(line) or QUOTE.search(line)):
@@ -69,7 +70,7 @@ def outdated(lines: list[str], statement: str, *, corrects: bool, changes: bool 
     return best
 
 
-def _is_of_a_stranger(statement: str, line: str) -> bool:
+def is_of_a_stranger(statement: str, line: str) -> bool:
     """Whether a statement is about somebody whom the line, about the user, does not name: “Bo plays with me now.”."""
     named = _begins(statement)
     third = bool(named) and is_of_a_third(statement) and not is_of_a_third(line) and not relations(line)
@@ -104,6 +105,8 @@ def in_place_of(old: str, note: str, statement: str) -> str:
         text = note.rstrip(".。!！")
         if about[0] != pieces[0] and not statement.startswith(text.split()[0]):
             text = text[:1].lower() + text[1:]
+        if _OF_IT.match(old.partition(about[0])[2]):  # “..., she is afraid of dogs” goes with whom it tells of
+            return as_before(old, note)
         changed = old.replace(about[0], text, 1)
         place = _IN_A_PLACE.search(about[0])
         return f"{changed}\n{BEFORE[1]}{about[0]}" if place and place["where"] not in changed else changed

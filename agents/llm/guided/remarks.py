@@ -52,6 +52,7 @@ _TEXTS = {
         "A picture came with this. You cannot see pictures. Tell the user so in one short sentence.",
         "用户发来了一张图片。你看不到图片。用一句话告诉用户。",
     ),
+    "sum": ("Worked out: {}", "已算出：{}"),
     "time": ("It is {}", "现在是 {}"),
     "back": ("The user has just come back. Greet them in one sentence.", "用户刚回来。用一句话问候。"),
     "idle": ("Nobody wrote anything new. Say in one short sentence that you are here.", "没有新消息。用一句话说你在。"),

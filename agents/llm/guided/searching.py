@@ -27,7 +27,11 @@ _COMMAND = re.compile(
     re.IGNORECASE,
 )
 _FIND = re.compile(r"\b(search|look|find|check|retrieve|fetch)\b|查|搜|找|检索|翻", re.IGNORECASE)
-_KEEP = re.compile(r"\b(save|store|keep|put|add|note|remember|write)\b|存(?!档)|保存|记|放|写", re.IGNORECASE)
+_KEEP = re.compile(
+    r"\b(save|store(?=:? (?:this|that|it|my|the|our|in|for)\b)|keep|put|add|note|remember|write)\b"
+    r"|存(?!档)|保存|记|放|写",
+    re.IGNORECASE,
+)
 _EMPTY = re.compile(
     r"\b(no (results?|matches|passages?|messages?|entries)|nothing|none|"
     r"storage is empty|0 (results?|of 0)|showing 0|0 found|not found)\b|没有找到|无结果",

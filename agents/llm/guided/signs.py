@@ -151,7 +151,7 @@ _TOPICS = {  # what a person has one of: telling a new one makes the old line un
         r"\b(live[sd]?|living|relocat\w+|resid\w+|based in|home ?town|home:)\b|\bis home\b",
         r"^(Age: )?\d+, from (?-i:[A-Z])",
         r"(?<!been )(?<!was )(?<!were )\bmov(e|ed|es|ing)\b(?! (me|him|us|them|my|the|it|up|on)\b)",
-        "住|搬|定居",
+        "住|搬|定居|(用户|我)到了|人在|在哪[个座]城市",
     ),
     "work": words_like(
         r"\b(?<!to )(works?|worked|working)\b(?! (from home|on|at home)\b)",

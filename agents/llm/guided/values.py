@@ -67,7 +67,7 @@ _KINDS = {  # in this order: what one has taken, the next does not see
         rf"\b{_TITLE}[A-Z][\w'’-]*(?: (?:(?:van|von|de|der|den|del|di|da|bin|al) )*{_TITLE}[A-Z][\w'’-]*)*"
     ),
 }
-_COUNTED_THINGS = re.compile(r"[0-9二两三四五六七八九十百]([层只本节堂杯门台瓶盒套盆棵])")
+_COUNTED_THINGS = re.compile(r"[0-9二两三四五六七八九十百]([层只本节堂杯门台瓶盒套盆棵间位辆匹头条])")
 _NOT_A_NAME = STOP_WORDS | {"oh", "ah", "well", "yes", "wait", "sorry", "actually", "hang", "oops", "ok", "okay"}
 
 
@@ -130,7 +130,7 @@ def _is_common(word: str) -> bool:
     return re.sub(r"['’](s|m|re|ve|ll|d)$", "", word.lower()) in _NOT_A_NAME
 
 
-def _counted(value: str) -> str:
+def counted_as(value: str) -> str:
     """An amount in figures: “thirty-four” is 34."""
     tens, _, ones = value.lower().partition("-")
     if ones and tens in _TEN:
@@ -155,7 +155,7 @@ def _hour(value: str) -> str:
 
 def _key(kind: str, value: str) -> str:
     if kind == "amount":
-        return _counted(value)
+        return counted_as(value)
     if kind == "hour" and not CJK.search(value):
         return _hour(value.lower())
     if kind == "colour":
