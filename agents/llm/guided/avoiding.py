@@ -27,7 +27,7 @@ _ALSO_CALLED = {
 }
 _MEAT = "meat chicken beef pork bacon ham turkey steak sausage lamb duck"
 _IN = {  # what somebody does not eat, and what it is in or what is of its kind
-    r"co?eliac|gluten": "wheat barley rye couscous bulgur seitan",
+    r"co?eliac|gluten": "wheat barley rye couscous bulgur seitan bread sandwich toast pasta beer",
     r"\bvegetarian|\bvegan|n['’]t eat (any )?meat|eats? no meat": f"{_MEAT} fish salmon tuna shrimp",
     r"\bvegan": "egg cheese milk butter honey yogurt yoghurt",
     r"allergic to (\w+ (and|or) )?(tree )?nuts|nut allergy": "almond walnut hazelnut cashew pecan pistachio peanut",

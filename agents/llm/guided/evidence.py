@@ -10,7 +10,15 @@ from agents.llm.guided.asking import parts_of
 from agents.llm.guided.naming import is_name_line
 from agents.llm.guided.notes import BEFORE, asks_of_the_past, known_lines, units_of
 from agents.llm.guided.recounting import to_the_user
-from agents.llm.guided.signs import begins_with_relative, is_ending, is_on_topic, is_personal, kinds_of, relations
+from agents.llm.guided.signs import (
+    begins_with_relative,
+    is_ending,
+    is_on_topic,
+    is_personal,
+    is_plan,
+    kinds_of,
+    relations,
+)
 from agents.llm.guided.units import units_to_write
 from agents.llm.guided.values import same_value, values_of
 from agents.llm.guided.words import CJK, mentions, overlap, stems
@@ -42,6 +50,7 @@ _WANTED = (
 _HOW_MANY = re.compile(r"\bhow (many|much|long|far)\b|几个|多少|多[久长]", re.IGNORECASE)
 _YES_NO = re.compile(r"\W*(?:(?:and|so|but) )?(?:am|are|is|do|does|did|have|has|was|were|will|who)\b", re.IGNORECASE)
 _ASKS = re.compile(r"\b(?:what|which|when|where|who|how)|什么|哪|谁|几|多", re.IGNORECASE)
+_NOW = re.compile(r"\b(now|currently|at the moment|at present|these days|right now)\b|现在|目前|如今", re.IGNORECASE)
 _UNKNOWING = re.compile(
     r"\b(don['’]t|do not|didn['’]t|did not|couldn['’]t|could not|can['’]t|cannot) (know|have|find|see|remember)\b"
     r"|\bno (information|notes?|mention)\b|\bnot (mentioned|sure|known)\b|不知道|不清楚|没有(找到|提到|信息|记录)|无法",
@@ -76,6 +85,8 @@ def evidence(prompt: Prompt, asked: str, said: list[str]) -> Evidence | None:
     known, past, kinds = known_lines(prompt), asks_of_the_past(asked), kinds_of(asked)
     lines = [line for line in known if past or not line.startswith(BEFORE)]
     lines = [line for line in lines if not is_name_line(line) or "name" in asked.lower() or "叫" in asked]
+    if _NOW.search(asked):
+        lines = [line for line in lines if not is_plan(line)]
     wanted = _wanted(asked)
     if wanted:  # “When ...?” is answered by a line with a date, a day or an hour
         lines = [line for line in lines if any(value.kind in wanted for value in values_of(line))]

@@ -57,22 +57,18 @@ def outdated(lines: list[str], statement: str, *, corrects: bool, changes: bool 
             and not _LEFT_SOMETHING.search(statement)
             and all(mentions(statement, value.key) for value in named)
         )
-        third = (
-            is_of_a_third(line)
-            and is_of_oneself(statement)
-            and not any(mentions(statement, one.key) for one in _begins(line))
-        )
-        third = third or is_of_a_stranger(statement, line)
-        worth = in_common(line, statement) if (alike or ended) and not third else 0
+        worth = in_common(line, statement) if (alike or ended) and not is_of_others(line, statement) else 0
         worth = worth or (_ARRIVES.search(statement) is not None and bool(_there(clauses(line))))
         if worth and worth >= most and may_change(line, statement) and not (is_name_line(line) or QUOTE.search(line)):
             best, most = line, worth
     return best
 
 
-def is_of_a_stranger(statement: str, line: str) -> bool:
-    """Whether a statement is about somebody whom the line, about the user, does not name: “Bo plays with me now.”."""
-    named = _begins(statement)
+def is_of_others(line: str, statement: str) -> bool:
+    """Whether one of the two is about the user, the other about somebody it does not name: “Bo plays with me now.”."""
+    ones, named = _begins(line), _begins(statement)
+    if is_of_a_third(line) and is_of_oneself(statement):
+        return not any(mentions(statement, one.key) for one in ones)
     third = bool(named) and is_of_a_third(statement) and not is_of_a_third(line) and not relations(line)
     return third and not any(mentions(line, one.key) for one in named)
 

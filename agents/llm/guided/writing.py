@@ -10,7 +10,7 @@ from typing import Any
 from agents.llm.guided import examples
 from agents.llm.guided.correcting import company, correction, is_taken_back, taken_back
 from agents.llm.guided.excuses import stripped
-from agents.llm.guided.giving_way import as_before, clauses, in_place_of, is_of_a_stranger, outdated
+from agents.llm.guided.giving_way import as_before, clauses, in_place_of, is_of_others, outdated
 from agents.llm.guided.model import Model
 from agents.llm.guided.naming import given_name, is_name_line, name_lines, noted_name
 from agents.llm.guided.nearness import is_of_another
@@ -241,7 +241,7 @@ def may_replace(old: str, note: str, message: str, label: str) -> bool:
         return False
     if relations(message) - relations(old):  # a sister's new town is not the user's
         return False
-    if is_of_somebody_else(old, message) or is_of_another(old, message) or is_of_a_stranger(message, old):
+    if is_of_somebody_else(old, message) or is_of_another(old, message) or is_of_others(old, message):
         return False
     if not _marks_a_change(message):  # only the model takes it for a change
         return bool(subject(old) & subject(message))
