@@ -190,6 +190,8 @@ def fitted(old: Value, new: Value) -> str:
     if old.kind == "weekday" and not CJK.search(new.text):
         bare = new.text.rstrip("s")
         return bare + "s" if old.text.endswith("s") else bare
+    if old.kind == "shift" and not CJK.search(new.text):
+        return new.key + "s" if old.text.endswith("s") else new.key
     return new.text.lower() if old.text.islower() else new.text
 
 

@@ -7,7 +7,9 @@ from agents.llm.guided.units import subject
 from agents.llm.guided.values import counted, values_of
 from agents.llm.guided.words import CJK, stems
 
-_ADDS = re.compile(r"\b(also|as well|too|another|additionally|on top of)\b|另外|还(?!是)|也", re.IGNORECASE)
+_ADDS = re.compile(
+    r"\b(also|as well|too(?=\W*$|[,.;!])|another|additionally|on top of)\b|另外|还(?!是)|也", re.IGNORECASE
+)
 _BEGINS = re.compile(r"\b(?:started|begun|began|taken up|took up|start) (?:to )?\w+ing\b", re.IGNORECASE)
 _ENDS = re.compile(
     r"\b(?:instead|any ?more|no longer|given up|gave up|stopped|dropped|switched|quit|swapped|rather)\b", re.I

@@ -124,6 +124,7 @@ _CHANGE = words_like(
     r"used to|gave up|given up|sold|from now on|got (married|divorced|engaged)|divorced|these days|nowadays|postponed|"
     r"rescheduled|dumped|broke up|split( up)?|is (history|over|gone)|retired|died|passed away|hired|fired|laid off|"
     r"raised|went up|cut (down|back)|reduced|increased|doubled|(down|up) to|leaves|stole|put (me|us) on|"
+    r"gave (me|us) the (day|night|early|late)|"
     r"stands? at|hit|reached|put .{1,20} (up|off)|swapped|"
     r"gone (full|part)[- ]time|gone (vegan|vegetarian)|replaced|upgraded|back to|no more|goodbye|cancell?ed|"
     r"dropped|finished|took over|extended|more (days|weeks|months)|stolen|"
@@ -133,7 +134,8 @@ _CHANGE = words_like(
     "转到|转去|调到|升|取消|放弃|一共|停了|关门|倒闭|谈恋爱了|脱单|被.{0,3}偷|丢了|新买|只剩|减了",
 )
 _ENDING = words_like(  # of somebody or something that is named
-    r"\b(retired|died|passed away|left|moved out|dumped|broke up|split( up)?|is (history|over|gone)|quit|closed)\b",
+    r"\b(retired|died|passed away|left|moved out|dumped|dropped|(gave|given) up|broke up|split( up)?|"
+    r"is (history|over|gone)|quit|closed)\b",
     "退休|去世|过世|搬走|走了|分手|关门|倒闭|离开",
 )
 _DEPARTURE = words_like(r"\b(moved out|broke up|split up|passed away|died|left (me|us))\b")

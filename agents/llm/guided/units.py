@@ -145,7 +145,8 @@ def covers_all(message: str, text: str, *, endings: bool) -> bool:
 
 
 DENIAL = re.compile(
-    r"\b(not|instead of|rather than|no longer|never|isn['’]t|aren['’]t|wasn['’]t|quit|left|sold|traded in|swapped)\b[^,.;:]{0,18}$"
+    r"\b(not|instead of|rather than|no longer|never|isn['’]t|aren['’]t|wasn['’]t|quit|left|sold|traded in|swapped)\b"
+    r"[^,.;:]{0,18}$"
     r"|\bfrom (the )?$|(不是|不在|不叫|不姓|不再是|不再|记成|说成|写成|以为是?|当成|从|离开|辞掉?了?)[^，。；]{0,6}$",
     re.IGNORECASE,
 )
