@@ -108,9 +108,11 @@ _HOW = re.compile(
     re.IGNORECASE,
 )
 _THING = re.compile(
-    r"\b(what|which|where|suggest|recommend|ideas?|think of|come up with|name (a|an|one|some|me)|pick)\b"
-    r"|什么|哪|推荐|建议|点子|主意",
+    r"\b(what|which|where|suggest|recommend|ideas?)\b|什么|哪|推荐|建议|点子|主意",
     re.IGNORECASE,
+)
+_THINK_OF = re.compile(
+    r"^\W*((can|could|would) you )?(please )?(think of|come up with|name|pick) (me )?(an?|one|some|two|three)\b", re.I
 )
 _ALL = re.compile(
     r"\b(what|how much|anything|everything|all|things)\b.{0,25}\b(know|knew|remember|recall|learn(ed|t)?|noted?|"
@@ -195,7 +197,7 @@ def asks_of_the_user(text: str) -> bool:
 
 def asks_for_ideas(asked: str) -> bool:
     """Whether the speaker wants something named: “Which cake could I bake?”, not “Can I eat cake?”."""
-    return (asks_advice(asked) or asks_task(asked)) and _THING.search(asked) is not None
+    return (asks_advice(asked) and _THING.search(asked) is not None) or _THINK_OF.search(asked) is not None
 
 
 def asks_how(text: str) -> bool:

@@ -5,7 +5,7 @@ No model call. A small model that is told of an allergy to mango may well sugges
 
 import re
 
-from agents.llm.guided.words import CJK, content_words, stems
+from agents.llm.guided.words import CJK, content_words, numbers, stems
 
 _AVOIDED = re.compile(
     r"\b(?:allergic to|allergy to|(?:can['’]t|cannot|can not|must not|may not) (?:eat|drink|stand|have)|"
@@ -95,6 +95,12 @@ def suggests(reply: str, things: tuple[str, ...]) -> str:
     return ""
 
 
+def is_to_be_replaced(thing: str, asked: str) -> bool:
+    """Whether something in place of a thing is asked for: “Is there anything like cheese for me?”."""
+    instead = r"\b(?:like|instead of|replaces?|substitutes?(?: for)?|alternatives? to|in place of) (?:the |my |any )?"
+    return re.search(instead + re.escape(_singular(thing)), asked, re.IGNORECASE) is not None
+
+
 def names_something(reply: str, message: str, things: tuple[str, ...]) -> bool:
     """Whether a suggestion has a thing of its own: “a cake without nuts” is none where a cake was asked for."""
     if _UNKNOWING.search(reply):
@@ -104,6 +110,8 @@ def names_something(reply: str, message: str, things: tuple[str, ...]) -> bool:
             reply = reply.replace(word, " ")
         runs = re.findall(rf"{CJK.pattern}{{2,}}", _FILLERS_ZH.sub(" ", reply))
         return any(run not in message for run in runs)
+    if numbers(reply) - numbers(message):
+        return True
     return bool(stems(reply) - _FILLERS - stems(f"{message} {' '.join(things)}"))
 
 

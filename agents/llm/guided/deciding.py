@@ -13,7 +13,7 @@ from agents.llm.guided.asking import (
     parts_of,
     stands_alone,
 )
-from agents.llm.guided.avoiding import avoided
+from agents.llm.guided.avoiding import avoided, is_to_be_replaced
 from agents.llm.guided.evidence import evidence
 from agents.llm.guided.labelling import answers, label_event
 from agents.llm.guided.model import Model
@@ -40,7 +40,6 @@ from agents.llm.guided.situation import Done, Situation
 from agents.llm.guided.sums import worked_out
 from agents.llm.guided.words import (
     clip,
-    mentions,
     names,
     numbers,
     overlap,
@@ -148,9 +147,7 @@ def _answer(prompt: Prompt, situation: Situation, label: str, asked: str) -> Rep
         *_sum(asked),
     )
     avoids = avoided("\n".join([*cautions, parts_of(message).told])) if tasks or cautions else ()
-    avoids = tuple(
-        thing for thing in avoids if not mentions(asked, thing.rstrip("s"))
-    )  # “Is there anything like cheese?”
+    avoids = tuple(thing for thing in avoids if not is_to_be_replaced(thing, asked))
     return Reply(why, remarks, any_number=any_number, notes=notes, past=past, openings=beginning, avoids=avoids)
 
 

@@ -65,6 +65,7 @@ _OF_TIME = stems(
     "start starts begin begins end ends happen take place day days date time hour month year old many much long "
     "far colour color weekday"
 )
+_ANY = stems("favourite favorite name kind sort thing moment currently today")  # say little of what is asked for
 _CLAUSE = re.compile(r"[,;，；、]\s*|[.!?]\s+|[。！？]|\bso\b|\bbut\b")
 
 
@@ -90,7 +91,7 @@ def evidence(prompt: Prompt, asked: str, said: list[str]) -> Evidence | None:
     wanted = _wanted(asked)
     if wanted:  # “When ...?” is answered by a line with a date, a day or an hour
         lines = [line for line in lines if any(value.kind in wanted for value in values_of(line))]
-    words = stems(f"{asked} {kinds}")
+    words = stems(f"{asked} {kinds}") - _ANY
     if is_personal(asked) and not (relations(asked) or kinds):  # a line about a relative does not tell it
         lines = [line for line in lines if not begins_with_relative(line)]
     near = {line: len(words & stems(line)) + 2.0 * is_on_topic(line, asked) for line in lines}

@@ -27,7 +27,7 @@ _GOES_ON = re.compile(r"(usually|mostly|sometimes|often|from|on|at|every|with|in
 KEPT = 0.25  # of a Chinese line, whose values cannot be told, for it to give way without a trace
 _IN_A_PLACE = re.compile(r"在(?P<where>[\u4e00-\u9fff]{2})(?!家|一|公司)")
 _OF_IT = re.compile(r"[,，、]\s*(?:(?:and )?(?:he|she|who|his|her)\b|[她他它])")
-_ARRIVES = re.compile(r"[我们家](?:也|已经|刚)?(?:到了|搬到|搬去|调到|转到)")
+_ARRIVES = re.compile(r"[我们家](?:也|已经|刚)?(?:到了|搬到|搬去|调到|转到)(?!公司|学校|家|医院|车站|机场|单位)")
 _IS_THERE = re.compile(r"(?:眼下|现在|目前|如今|人|暂时)*在[\u4e00-\u9fff]{2,3}$")
 MAX_NAME = 4  # characters before a name at the beginning of a line
 

@@ -11,7 +11,7 @@ _WHAT = r"(?:(?P<ing>\w+ing)|a|an|the|in|at|on|from|called|\d+)\b"
 DENIES = re.compile(rf"^(?P<who>(?!I\b|We\b)[A-Z]\w+) (?:is|are|was)(?:n['’]t| not) {_WHAT}")
 AFFIRMS = re.compile(rf"^(?P<who>[A-Z]\w+)(?:['’]s| is| are| was) {_WHAT}")
 _IS = re.compile(rf"(?<=\w)['’]s(?= {_WHAT})")
-_HE = re.compile(r"^(?P<who>He|She)\b", re.IGNORECASE)
+_HE = re.compile(r"^(?P<who>He|She)(?=[ '’])(?!(?:['’]s| is) my\b)", re.IGNORECASE)
 _HIS = re.compile(r"^(?:(?P<He>His)|(?P<She>Her)) (?=[a-z])", re.IGNORECASE)
 _PLACE = re.compile(r"\b(?:in|at|to|from|near|of) $")
 _OWNED = (
@@ -28,7 +28,7 @@ _OWN = re.compile(
     )
 )
 _OTHER_PERSON = re.compile(r"['’]s (?:mother|father|sister|brother|wife|husband|son)")
-_HE_ZH = re.compile(r"(?:^|(?<=，))[他她](?!们)")
+_HE_ZH = re.compile(r"(?:^|(?<=，))[他她](?!们|是我)")
 _CHINESE = re.compile(
     r"(?<!的)(?P<who>(?:大|小|二)?(?:女朋友|男朋友|女儿|儿子|闺女|妹妹|姐姐|哥哥|弟弟|妈妈|母亲|爸爸|父亲|老婆|老公|妻子|丈夫|先生|"
     r"太太|爱人|老伴儿?|孙子|孙女|朋友|同事|室友|邻居|老板|奶奶|爷爷|外婆|外公))(?:叫(?P<name>[\u4e00-\u9fff]{2,3})(?=[，。、]|$))?"

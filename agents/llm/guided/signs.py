@@ -123,13 +123,15 @@ _CHANGE = words_like(
     r"an?|it|some|our)\b[^.,]* (?:on|in|at|behind)\b)|stopped|started|turned|"
     r"used to|gave up|given up|sold|from now on|got (married|divorced|engaged)|divorced|these days|nowadays|postponed|"
     r"rescheduled|dumped|broke up|split( up)?|is (history|over|gone)|retired|died|passed away|hired|fired|laid off|"
-    r"raised|went up|cut (down|back)|reduced|increased|doubled|(down|up) to|leaves|stole|put (me|us) on|"
+    r"raised|went up|cut (down|back)|reduced|increased|doubled|(down|up) to|stole|put (me|us) on|"
     r"gave (me|us) the (day|night|early|late)|"
     r"stands? at|hit|reached|put .{1,20} (up|off)|swapped|"
     r"gone (full|part)[- ]time|gone (vegan|vegetarian)|replaced|upgraded|back to|no more|goodbye|cancell?ed|"
     r"dropped|finished|took over|extended|more (days|weeks|months)|stolen|"
     r"new (phone|number|job|address|email|boss|manager|landlord|flatmate|school|company|position|role|doctor|coach)|"
     r"(from|starting|since) (this|last|next) (week|month|year))\b",
+    r"\bleaves (me |us )?(with )?(just |only )?(\d+|one|two|three|four|five|six|seven|eight|nine|ten)\b"
+    r"(?! ?(am|pm|o['’]|:))",
     "转专业|转行|现在|不再|搬到|搬去|搬走|搬家|改|换|变成|辞|离开|离了?婚|戒|已经|从今|推迟|提前|不.{1,8}了|涨|降|起要|分手|退休|去世|过世|毕业|"
     "转到|转去|调到|升|取消|放弃|一共|停了|关门|倒闭|谈恋爱了|脱单|被.{0,3}偷|丢了|新买|只剩|减了",
 )
@@ -153,7 +155,7 @@ _TOPICS = {  # what a person has one of: telling a new one makes the old line un
         r"\b(live[sd]?|living|relocat\w+|resid\w+|based in|home ?town|home:)\b|\bis home\b",
         r"^(Age: )?\d+, from (?-i:[A-Z])",
         r"(?<!been )(?<!was )(?<!were )\bmov(e|ed|es|ing)\b(?! (me|him|us|them|my|the|it|up|on)\b)",
-        "住|搬|定居|(用户|我)到了|人在|在哪[个座]城市",
+        "住|搬|定居|人在|在哪[个座]城市",
     ),
     "work": words_like(
         r"\b(?<!to )(works?|worked|working)\b(?! (from home|on|at home)\b)",
@@ -207,7 +209,7 @@ _TOPICS = {  # what a person has one of: telling a new one makes the old line un
     ),
     "commute": words_like(
         r"\b(cycl|bik|walk|driv)(e|es|ing|s) to (the |my )?(office|work|school|university|college)\b|\bcommut",
-        r"\b(takes?|by|on|rides?) (the )?(metro|subway|bus|train|tram|tube)\b(?! (trip|to [A-Z]))|\bget to work\b",
+        r"\b(takes?|rides?|catch(es)?) the (metro|subway|bus|train|tram|tube)\b|\bget to work\b",
         "(骑车|坐地铁|坐公交|开车|走路)(去)?上[班学]",
     ),
     "seat": words_like("同桌|座位|坐.{0,2}一[起块]"),

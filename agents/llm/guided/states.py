@@ -36,10 +36,13 @@ _STATES = (  # a state, and what tells that it is over
     ),
     (
         words_like(
-            r"\b(?:at|goes to|studies at|attends) (?:university|uni|college|high school)\b",
+            r"\b(?:goes to|studies at|attends|is at|student at) (?:\w+ )?(?:university|uni|college|school)\b",
             "[念读上][大高初][一二三四]|在读|[念读上]大学",
         ),
-        words_like(r"\bgraduated\b|\bfinished (?:school|uni|university|college)\b", "毕业[了啦]"),
+        words_like(
+            r"\b(?:i|we)(?:['’]ve| have)?(?: just)? (?:graduated|finished (?:school|uni|university|college))\b",
+            "毕业[了啦]",
+        ),
     ),
     (words_like(r"\blives? alone\b", "一个人住|独居"), words_like(r"\bmoved in\b", "搬来|一起住")),
 )

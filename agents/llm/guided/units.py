@@ -4,7 +4,7 @@ import re
 
 from agents.llm.guided.naming import given_name
 from agents.llm.guided.persons import AFFIRMS, DENIES, with_person
-from agents.llm.guided.signs import is_change
+from agents.llm.guided.signs import is_change, topics
 from agents.llm.guided.values import Value, same_value, values_of, without_values
 from agents.llm.guided.words import mentions, sentences, stems
 
@@ -22,12 +22,12 @@ _ENDING = re.compile(
 )
 _AGE = re.compile(  # “I'm Bo, 34, a nurse in Leeds.”
     r"^(?P<head>\W*(?:(?:hi|hello|hey)\b\W*)*(?:i['’]?m|i am|my name(?: is|['’]s))(?P<name> (?-i:[A-Z])[\w'’-]+"
-    r"(?: (?-i:[A-Z])[\w'’-]+)?,)?) (?P<age>\d{1,2}),? (?:and )?(?P<rest>[^\W\d].+)$",
+    r"(?: (?-i:[A-Z])[\w'’-]+)?,)?) (?P<age>\d{1,2})(?:, (?:and )?| and )(?P<rest>[^\W\d].+)$",
     re.IGNORECASE,
 )
 _I_DO = re.compile(
-    r"^(?:(?P<whole>(?:i|we|my|our|i['’]m|i['’]ve)\b)|(?:live|work|study|teach|have|love|like|play|drive|run|come|"
-    r"speak|go)\b)",
+    r"^(?:i|we|my|our|i['’]m|i['’]ve)\b|^(?P<does>live|work|study|teach|have|love|like|play|drive|run|come|speak|go)\b"
+    r"|^(?P<am>an?|from|married|single|divorced|widow\w*|retired|engaged|born|based|(?!going\b)\w+ing)\b",
     re.IGNORECASE,
 )
 _IT_NOW = re.compile(r"^(?:it['’]s|it is)\b.*\bnow\b|^now it['’]s\b", re.IGNORECASE)
@@ -76,11 +76,11 @@ def units_to_write(text: str) -> list[str]:
 def _with_age_apart(sentence: str) -> list[str]:
     """“I'm Bo, 34, a nurse.” as “I'm Bo.”, “I'm 34.”, “I'm a nurse.”: each of them may change by itself."""
     match = _AGE.match(sentence)
-    if match is None or (not match["name"] and match.string[match.end("age")] != ","):
+    goes_on = _I_DO.match(match["rest"]) if match else None
+    if not match or not (goes_on or "work" in topics(match["rest"])):
         return [sentence]
-    does = _I_DO.match(match["rest"])
-    rest = match["rest"] if does and does["whole"] else f"I{'' if does else chr(39) + 'm'} {match['rest']}"
-    return [f"{match['head'].rstrip(',')}."] * bool(match["name"]) + [f"I'm {match['age']}.", rest]
+    begins = "I " if goes_on and goes_on["does"] else "" if goes_on and not goes_on["am"] else "I'm "
+    return [f"{match['head'].rstrip(',')}."] * bool(match["name"]) + [f"I'm {match['age']}.", begins + match["rest"]]
 
 
 def _parts(sentence: str) -> list[str]:
