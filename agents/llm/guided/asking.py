@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from agents.llm.guided.excuses import put_right
 from agents.llm.guided.searching import speaks_of_storage
-from agents.llm.guided.signs import asks_advice, is_lasting, is_personal, relations, sets_style
+from agents.llm.guided.signs import asks_advice, is_caution, is_lasting, is_personal, relations, sets_style
 from agents.llm.guided.values import values_of
 from agents.llm.guided.words import CJK, sentences, stems
 
@@ -128,7 +128,7 @@ _ALL = re.compile(
     r"|\bin your (notes|memory)\b.{0,20}\bme\b|\byou (know|remember|have)\b.{0,12}\b(about|of) my life\b"
     r"|把?你(知道|记得|了解).{0,6}我的.{0,6}[都全].{0,3}(讲|说|列|告诉)"
     r"|(你[^，。]{0,4}|还)(知道|了解|记得|记住了?|掌握)(了|着)?(一?些)?(关于)?我(?:和我?的?家人)?的?(什么|哪些|多少|些什么|所有|全部|一切)?"
-    r"(事情?|情况|信息|东西|方面)?[了吗呢吧]?[？?。！!]*$|对我的?(了解|认识|印象)|关于我(和我?的?家人?)?[，,]?你?(都|还|现在)?(知道|了解|记得|记住|记下|的一切|的所有|的情况)|^\W*我是谁|"
+    r"(事情?|情况|信息|东西|方面)?[了吗呢吧]?[？?。！!]*$|对我的?(都?有(什么|哪些|多少))?(了解|认识|印象)|关于我(和我?的?家人?)?[，,]?你?(都|还|现在)?(知道|了解|记得|记住|记下|的一切|的所有|的情况)|^\W*我是谁|"
     r"(介绍|总结|说说|描述|概括)(一下)?(关于)?我(这个人|的情况|自己)?[？?。！!吧]*$",
     re.IGNORECASE,
 )
@@ -260,6 +260,6 @@ def _tells(part: str) -> bool:
         not _asks(part)
         and not condition
         and not storage
-        and (is_personal(part) or _of_their_own(part))
+        and (is_personal(part) or is_caution(part) or _of_their_own(part))
         and (is_lasting(part) or len(stems(part)) > 1)
     )

@@ -77,7 +77,8 @@ def avoided(text: str) -> tuple[str, ...]:
         if match["what"]:
             found += [word.lower() for word in content_words(match["what"]) if not stems(word) & _VAGUE]
         else:
-            found.append((match["allergen"] or match["disliked"]).strip("吃喝"))
+            thing = (match["allergen"] or match["disliked"]).strip("吃喝")
+            found += [thing, thing.removesuffix("毛")]  # 猫毛: no cat either
     for kind, words in _IN.items():
         if re.search(rf"(?<!\bnot )(?<!\bnot a )(?<!\blonger )(?:{kind})", text, re.IGNORECASE):
             found += words.split()

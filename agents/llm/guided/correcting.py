@@ -28,6 +28,8 @@ _NO_LONGER = re.compile(
     r"\bno longer\b|\b(?:not|n['’]t)\b.*\b(?:any ?more|any longer)\b|不再|不[^，。]{1,8}了", re.IGNORECASE
 )
 
+_HOMES = re.compile(r"\b(house|apartment|flat|studio|cottage|bungalow|farm|condo)\b|公寓|别墅|平房|宿舍", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Correction:
@@ -51,6 +53,8 @@ def correction(lines: list[str], statement: str, *, corrects: bool) -> Correctio
     for index, line in enumerate(lines):
         if company(line, statement) or is_of_somebody_else(line, statement) or is_of_another(line, statement):
             continue  # what the line says beside that is the speaker's own, or another's
+        if not corrects and _homes(line) and _homes(statement) and not _homes(line) & _homes(statement):
+            continue  # a flat in another town: the house gives way as a whole
         exchanges, denied = exchanges_of(line, statement, corrects)
         worth = in_common(line, statement) + 3 * denied
         last = corrects and _SUBJECT_OF_BEFORE.match(statement) and index >= len(lines) - 2
@@ -81,6 +85,11 @@ def taken_back(lines: list[str], told: str, *, corrects: bool) -> Correction | N
                 here = next(one for one in values_of(holding[0]) if same_value(old, one))
                 return Correction(holding[0], exchange(holding[0], [(here.start, here.text, fitted(here, fresh[0]))]))
     return None
+
+
+def _homes(text: str) -> set[str]:
+    """What kinds of homes a text speaks of."""
+    return {match.lower() for match in _HOMES.findall(text)}
 
 
 def is_taken_back(unit: str) -> bool:

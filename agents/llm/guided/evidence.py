@@ -146,6 +146,9 @@ def stands_on(reply: str, found: Evidence) -> bool:
     if len(_ASKS.findall(asked)) > 1 and any(not _says(reply, line, asked) for line in found.lines):
         return False
     said = (stems(reply) & stems(text)) - (stems(asked) if told else set())
+    over = said & _denied(text)
+    if over and not (_OVER.search(reply) or is_ending(reply)):
+        return False
     keys = {value.key for value in here} & {value.key for value in values_of(reply)}
     if not (said or keys):
         return not told

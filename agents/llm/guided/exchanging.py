@@ -25,7 +25,9 @@ _OTHER_WORDS = (  # “the oboe, not the harp”; “not the harp but the oboe�
         re.IGNORECASE,
     ),
     re.compile(rf"{_LINK}(?P<new>[^，。是叫在住]{{1,8}})[，,]\s*[而并]?不{_LINK}+(?P<old>[^，。！]{{1,8}})"),
-    re.compile(rf"不{_LINK}+(?P<old>[^，。是叫在]{{1,8}})[，,]?\s*[而他她它]?{_LINK}+(?P<new>[^，。！]{{1,8}})"),
+    re.compile(
+        rf"不{_LINK}+(?P<old>[^，。是叫在]{{1,8}})[，,]?\s*(?:[而他她它]|我[^，。是]{{0,8}})?{_LINK}+(?P<new>[^，。！]{{1,8}})"
+    ),
 )
 _FUNCTION_WORD = re.compile(r"\b(?:is|are|was|am|the|a|an|my|at|in|on|to|as|for|of|with|called)\s+|['’](?:m|s|re)\s+")
 _HOUR_OF_DAY = re.compile(

@@ -114,6 +114,8 @@ def in_place_of(old: str, note: str, statement: str) -> str:
             if len(pieces) > 1 or QUOTE.search(old):
                 return ""
             return as_before(old, note)
+    if is_ending(statement) and not CJK.search(old):
+        return as_before(old, note)
     several = len(pieces) > 1 or _IN_A_PLACE.search(old)
     return as_before(old, note) if several and CJK.search(old) and overlap(old, note) < KEPT else note
 

@@ -38,7 +38,7 @@ _INTRODUCTION = re.compile(
     rf"|介绍一下(?:我?自己)?[：，]?(?P<intro_cjk>[{_SURNAMES}][\u4e00-\u9fff]{{1,2}})(?=[，,])"
     r"|\bme \((?P<me>[A-Z][\w'’-]+)\)|\b[Ii]t['’]s (?P<its>[A-Z][\w'’-]+)(?= by the way|[^.!?]*\bname\b)"
     r"|\b(?:I['’]?m|I am|i['’]?m|i am) (?P<weak>(?:Dr\. )?[A-Z][\w'’-]*(?: [A-Z][\w'’-]+)?)(?=\W*$|[.,!;]| and\b)"
-    r"|我是(?P<aged_cjk>[\u4e00-\u9fff]{2,3})(?<![生员师人家者手工座领管长理])"
+    r"|我是(?P<short_cjk>[小阿老][\u4e00-\u9fff])(?=[，。！,]|$)|我是(?P<aged_cjk>[\u4e00-\u9fff]{2,3})(?<![生员师人家者手工座领管长理])"
     r"(?=[，,] ?(?:今年)?[\d一二三四五六七八九十]{1,3}岁)"
     rf"|我是(?P<weak_cjk>[{_SURNAMES}][\u4e00-\u9fff]{{1,2}})(?<![生员师人家者手工座领管])(?=[，。！,.!\s]|$)"
     r"|(?:我叫(?![了他她它你我外])|我的名字是|我的名字叫|叫我(?![了他她它你起去来吃回下上做出])|"
@@ -48,6 +48,7 @@ _SAID = ("headed", "names", "goes", "called", "name", "cjk", "its", "spelled", "
 _WEAK = (
     "low_called",
     "weak_cjk",
+    "short_cjk",
     "aged_cjk",
     "low",
     "here",

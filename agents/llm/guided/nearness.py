@@ -2,13 +2,24 @@
 
 import re
 
-from agents.llm.guided.signs import THINGS, called, is_of_somebody_else, is_of_the_speaker, is_plan, relations, topics
+from agents.llm.guided.signs import (
+    THINGS,
+    called,
+    is_of_oneself,
+    is_of_somebody_else,
+    is_of_the_speaker,
+    is_plan,
+    relations,
+    topics,
+)
 from agents.llm.guided.units import subject
 from agents.llm.guided.values import counted, values_of
 from agents.llm.guided.words import CJK, stems
 
 _ADDS = re.compile(
-    r"\b(also|as well|too(?=\W*$|[,.;!])|another|additionally|on top of)\b|另外|还(?!是)|也", re.IGNORECASE
+    r"\b(also|as well|too(?=\W*$|[,.;!])|another|additionally|on top of|"
+    r"(a|got|have) (second|third))\b|另外|还(?!是)|也",
+    re.IGNORECASE,
 )
 _BEGINS = re.compile(r"\b(?:started|begun|began|taken up|took up|start) (?:to )?\w+ing\b", re.IGNORECASE)
 _ENDS = re.compile(
@@ -42,9 +53,9 @@ def in_common(line: str, statement: str) -> float:
         return 0
     names = {value.key for value in values_of(line) if value.kind == "name"}
     known = {name for name in names if _stands(name, statement)}
-    if whom and not (shared or known):
-        return 0
     words = (subject(statement) | counted(statement)) & (subject(line) | counted(line))
+    if whom and not (shared or known or (is_of_oneself(statement) and words and not relations(line))):
+        return 0
     if is_of_somebody_else(line, statement) and not (known or (words and CJK.search(line))):
         return 0
     first = stems(" ".join(statement.split()[:5])) if not CJK.search(statement) else stems(statement[:6])

@@ -55,7 +55,7 @@ _HEALTH = words_like(
     r"\bmigraines?\b|\bnever (eats?|drinks?|touch)|\bmakes? (me|them) (ill|sick)\b",
     r"\b(do(es)?n['’]t|do(es)? not|can['’]t|cannot|can not|must not|not) (eat|drink)\b",
     r"\bblood (pressure|sugar)\b|\bcholesterol\b",
-    "不能?吃|不能?喝|血糖|血压|血脂|胆固醇|过敏|不耐|糖尿|素食|怀孕|哮喘|忌口",
+    "不能?吃|不能?喝|血糖|血压|血脂|胆固醇|过敏|不耐|糖尿|素食|怀孕|哮喘|忌口|(腰|背|膝盖|头|胃|腿|肩|脖子|牙)[^，。]{0,3}[疼痛酸]|不舒服|失眠",
 )
 _DISLIKE = words_like(
     r"\b(can['’]t|cannot|can not) stand\b|\b(hates?|dislikes?|do(es)?n['’]t (like|care for)|do(es)? not like)\b",
@@ -124,19 +124,20 @@ _CHANGE = words_like(
     r"used to|gave up|given up|sold|from now on|got (married|divorced|engaged)|divorced|these days|nowadays|postponed|"
     r"rescheduled|dumped|broke up|split( up)?|is (history|over|gone)|retired|died|passed away|hired|fired|laid off|"
     r"raised|went up|cut (down|back)|reduced|increased|doubled|(down|up) to|stole|put (me|us) on|"
-    r"gave (me|us) the (day|night|early|late)|"
-    r"stands? at|hit|reached|put .{1,20} (up|off)|swapped|"
-    r"gone (full|part)[- ]time|gone (vegan|vegetarian)|replaced|upgraded|back to|no more|goodbye|cancell?ed|"
+    r"gave (me|us) the (day|night|early|late)|stands? at|hit|reached|put .{1,20} (up|off)|swapped|"
+    r"gone (full|part)[- ]time|gone (vegan|vegetarian)|replaced|upgraded|back to|no more|goodbye|cancel(l?ed)?|"
+    r"called off|came off|"
     r"dropped|finished|took over|extended|more (days|weeks|months)|stolen|"
     r"new (phone|number|job|address|email|boss|manager|landlord|flatmate|school|company|position|role|doctor|coach)|"
-    r"(from|starting|since) (this|last|next) (week|month|year))\b",
+    r"(from|starting|since) (this|last|next) (week|month|year)|since (last )?(yesterday|today|\w+day))\b",
+    r"['’]s off\b(?! (to|sugar|work)\b)",
     r"\bleaves (me |us )?(with )?(just |only )?(\d+|one|two|three|four|five|six|seven|eight|nine|ten)\b"
     r"(?! ?(am|pm|o['’]|:))",
     "转专业|转行|现在|不再|搬到|搬去|搬走|搬家|改|换|变成|辞|离开|离了?婚|戒|已经|从今|推迟|提前|不.{1,8}了|涨|降|起要|分手|退休|去世|过世|毕业|"
     "转到|转去|调到|升|取消|放弃|一共|停了|关门|倒闭|谈恋爱了|脱单|被.{0,3}偷|丢了|新买|只剩|减了",
 )
 _ENDING = words_like(  # of somebody or something that is named
-    r"\b(retired|died|passed away|left|moved out|dumped|dropped|(gave|given) up|broke up|split( up)?|"
+    r"\b(retired|died|passed away|left|moved out|dumped|dropped|came off|(gave|given) up|broke up|split( up)?|"
     r"is (history|over|gone)|quit|closed)\b",
     "退休|去世|过世|搬走|走了|分手|关门|倒闭|离开",
 )

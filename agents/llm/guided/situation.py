@@ -86,6 +86,7 @@ def _take_event(situation: Situation, entry: ChatMessage) -> None:
     situation.event = kind if kind in ("user_message", "login", "heartbeat", "system_alert") else "none"
     situation.whole = str(packed.get("message") or packed.get("reason") or "")
     text = re.sub(r"[ \t]+", " ", situation.whole)[:MAX_TEXT]
+    text = re.sub(r"\b(what|who|where|when|how)s\b", r"\1's", text, flags=re.IGNORECASE)
     situation.text = named_by((situation.said or [""])[-1], text)
     situation.time = str(packed.get("time") or "")
     situation.pictures = "pictures" in packed

@@ -13,7 +13,8 @@ _UNIT = re.compile(
     r"|[,;]\s+(?=(?:I|I['’]m|we|my|our)\b)|[，；](?=我|另外|还有|而且|同时)"
 )
 _BARE_SUBJECT = re.compile(
-    r"^(?:[\w ]{0,20}[,:] |(?:In|On|Next|This|At) [\w ]{1,16} )?(?:(?:[Mm]y|[Oo]ur|the|"
+    r"^(?:[\w ]{0,20}[,:] |(?:In|On|Next|This|At|Since|After|From|Until|"
+    r"Before|Last) [\w ]{1,16} )?(?:(?:[Mm]y|[Oo]ur|the|"
     r"both) )?(?:[a-zé]+ )?[A-Z][\w'’-]+$|^(?:(?:[Mm]y|[Oo]ur) )[a-zé]+$"
 )
 _CLAUSE = re.compile(r"[,;，；、]\s*")
@@ -131,7 +132,8 @@ def is_written(unit: str, line: str) -> bool:
     """Whether a line that was written says the unit; of one that denies a value, it needs no more than the new one."""
     affirmed = affirmed_values(unit)
     denies = len(affirmed) < len(values_of(unit))
-    return is_covered(unit, line, 0 if denies else 0.2 if affirmed else 0.5)
+    of_one_thing = bool(affirmed) and bool(topics(unit) & topics(line))  # “The wedding is on 12 June.”
+    return is_covered(unit, line, 0 if denies or of_one_thing else 0.2 if affirmed else 0.5)
 
 
 def covers_all(message: str, text: str, *, endings: bool) -> bool:
@@ -191,5 +193,6 @@ def affirmed_values(text: str) -> list[Value]:
 
 
 def subject(text: str) -> set[str]:
-    """The stems that say what a text is about: neither values nor words of change."""
-    return stems(without_values(text)) - GENERIC
+    """The stems that say what a text is about: no values or words of change, but “Marathon” of “London Marathon”."""
+    tails = " ".join(one.text.partition(" ")[2] for one in values_of(text) if one.kind == "name")
+    return stems(f"{without_values(text)} {tails}") - GENERIC

@@ -13,7 +13,7 @@ from agents.llm.guided.excuses import stripped
 from agents.llm.guided.giving_way import as_before, clauses, in_place_of, is_of_others, outdated
 from agents.llm.guided.model import Model
 from agents.llm.guided.naming import given_name, is_name_line, name_lines, noted_name
-from agents.llm.guided.nearness import is_of_another
+from agents.llm.guided.nearness import adds, is_of_another
 from agents.llm.guided.notes import BEFORE, HUMAN, PERSONA, holds, lines_of, units_of, writable_block
 from agents.llm.guided.remarks import language_of
 from agents.llm.guided.restating import MAX_NOTE, as_note, can_restate, without_lead
@@ -242,6 +242,8 @@ def may_replace(old: str, note: str, message: str, label: str) -> bool:
     if relations(message) - relations(old):  # a sister's new town is not the user's
         return False
     if is_of_somebody_else(old, message) or is_of_another(old, message) or is_of_others(old, message):
+        return False
+    if adds(message) and not (is_correction(message) or CJK.search(message)):
         return False
     if not _marks_a_change(message):  # only the model takes it for a change
         return bool(subject(old) & subject(message))
