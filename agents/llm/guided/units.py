@@ -91,6 +91,8 @@ def _parts(sentence: str) -> list[str]:
     for part, end in zip((part.strip() for part in _UNIT.split(sentence)), ["", *ends], strict=True):
         if parts and "and" in end and _BARE_SUBJECT.match(parts[-1]):
             parts[-1] = f"{parts[-1]} and {part}"
+        elif parts and re.fullmatch("不是[^，]{1,10}", parts[-1]):
+            parts[-1] = f"{parts[-1]}，{part}"
         elif part:
             parts.append(part)
     return parts
