@@ -104,6 +104,8 @@ def _where_answer_is(prompt: Prompt, situation: Situation, model: Model, label: 
         return label
     if not stems(message):
         return "known"
+    if label in ("known", "find") and notes_give(prompt, message):
+        return "known"
     about_storage = speaks_of_storage(message)
     notes = notes_for(prompt, message, 600)
     shared = overlap(message, "\n".join([notes, *situation.said, prompt.summary]))

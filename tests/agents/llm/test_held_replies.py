@@ -59,6 +59,13 @@ def test_a_question_that_does_not_say_whose_it_is_may_be_for_a_value_of_the_note
     assert notes_give(prompt(human=notes), question) is give
 
 
+def test_a_value_of_the_notes_is_not_searched_for() -> None:
+    model = SmallModel(label=["find"], reply=["Your cat is 11 years old."])
+    human = "Has a cat called Biscuit, who is 12."
+    name, arguments = step(prompt(says("How old is my cat?"), human=human), model)
+    assert (name, arguments["message"]) == ("send_message", f"My notes say: {human}")
+
+
 @pytest.mark.parametrize(
     ("notes", "question"),
     [
