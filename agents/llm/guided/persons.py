@@ -27,6 +27,12 @@ _OWN = re.compile(
         "dog|cat|horse|boss|partner|friend|neighbour|neighbor|flatmate|roommate|child|cousin|baby|parrot|collie"
     )
 )
+_ANOTHER = re.compile(  # who may be meant as well: “My daughter has a new teacher.”
+    r"\b(?:a|the|an|her|his) (?:\w+ )?(teacher|manager|doctor|nurse|coach|vet|dentist|boss|therapist|girlfriend|"
+    r"boyfriend|tutor|trainer)\b(?<!is a vet)(?<!is a nurse)(?<!is a teacher)(?<!is a doctor)"
+    r"|的(女儿|儿子|弟弟|哥哥|姐姐|妹妹)",
+    re.IGNORECASE,
+)
 _OTHER_PERSON = re.compile(r"['’]s (?:mother|father|sister|brother|wife|husband|son)")
 _HE_ZH = re.compile(r"(?:^|(?<=，))[他她](?!们|是我)")
 _CHINESE = re.compile(
@@ -64,6 +70,8 @@ def named_by(said: str, text: str) -> str:
 
 def _only_chinese(before: str, who: str) -> str:
     """The one of the speaker's own people whom a Chinese sentence speaks of, with the name if it has it."""
+    if _ANOTHER.search(before):
+        return ""
     others = _CHINESE_MEN if who == "她" else _CHINESE_WOMEN
     people = [match for match in _CHINESE.finditer(before) if not others.search(match["who"])]
     return f"{people[0]['who']}{people[0]['name'] or ''}" if len(people) == 1 else ""
@@ -74,6 +82,8 @@ def _only_person(sentence: str, who: str) -> str:
 
     Or somebody with whose name it begins: “Rory isn't doing law.”.
     """
+    if _ANOTHER.search(sentence):
+        return ""
     his, hers = _OWN_MAN.findall(sentence), _OWN_WOMAN.findall(sentence)
     either = _OWN.findall(sentence)
     mine = [*either, *(his if who.title() == "He" else hers)]
