@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agents.llm.guided.excuses import put_right
 from agents.llm.guided.searching import speaks_of_storage
@@ -142,6 +143,7 @@ class Parts:
     asked: str
 
 
+@lru_cache(maxsize=64)
 def parts_of(text: str) -> Parts:
     """Each sentence to its side; one that tells and asks ("I'm vegan, what can I cook?") is cut between the two."""
     told: list[str] = []

@@ -27,7 +27,6 @@ _ONLY_WRONG = re.compile(
 _NO_LONGER = re.compile(
     r"\bno longer\b|\b(?:not|n['’]t)\b.*\b(?:any ?more|any longer)\b|不再|不[^，。]{1,8}了", re.IGNORECASE
 )
-
 _HOMES = re.compile(r"\b(house|apartment|flat|studio|cottage|bungalow|farm|condo)\b|公寓|别墅|平房|宿舍", re.IGNORECASE)
 
 
@@ -87,11 +86,6 @@ def taken_back(lines: list[str], told: str, *, corrects: bool) -> Correction | N
     return None
 
 
-def _homes(text: str) -> set[str]:
-    """What kinds of homes a text speaks of."""
-    return {match.lower() for match in _HOMES.findall(text)}
-
-
 def is_taken_back(unit: str) -> bool:
     """Whether a unit only says what was wrong: “It was his ex who lived in Oslo.”, “I said Tuesday, that's wrong.”."""
     return _ONLY_WRONG.search(unit) is not None
@@ -110,3 +104,8 @@ def company(line: str, statement: str) -> str:
         if match and about and not re.match(r"\s*(,|and\b)", line[match.end() :]):
             return match.group()
     return ""
+
+
+def _homes(text: str) -> set[str]:
+    """What kinds of homes a text speaks of."""
+    return {match.lower() for match in _HOMES.findall(text)}

@@ -75,7 +75,7 @@ class Evidence:
 
     asked: str
     lines: tuple[str, ...]
-    known: str = ""
+    known: str
 
 
 def evidence(prompt: Prompt, asked: str, said: list[str]) -> Evidence | None:
@@ -136,23 +136,25 @@ def stands_on(reply: str, found: Evidence) -> bool:
     told = stems(text) - stems(asked)
     if _UNKNOWING.search(reply):
         return not told
-    here, known = values_of(text), values_of(f"{found.known}\n{asked}")
-    for value in values_of(reply):
+    here, given = values_of(text), values_of(reply)
+    dated = any(value.kind in _DATED for value in given)
+    known = values_of(f"{found.known}\n{asked}") if dated else []  # the lines are among it
+    for value in given:
         alike = [one for one in here if one.kind == value.kind]
         if value.kind in _COUNTED and alike and not any(same_value(value, one) for one in [*alike, *values_of(asked)]):
             return False
-        if value.kind in _DATED and not any(same_value(value, one) for one in [*here, *known]):
+        if value.kind in _DATED and not any(same_value(value, one) for one in known):
             return False
     if len(_ASKS.findall(asked)) > 1 and any(not _says(reply, line, asked) for line in found.lines):
         return False
     said = (stems(reply) & stems(text)) - (stems(asked) if told else set())
-    over = said & _denied(text)
-    if over and not (_OVER.search(reply) or is_ending(reply)):
+    denied = _denied(text)
+    if said & denied and not (_OVER.search(reply) or is_ending(reply)):
         return False
-    keys = {value.key for value in here} & {value.key for value in values_of(reply)}
+    keys = {value.key for value in here} & {value.key for value in given}
     if not (said or keys):
         return not told
-    return bool(said - _denied(text)) or bool(keys - {value.key for value in values_of(asked)})
+    return bool(said - denied) or bool(keys - {value.key for value in values_of(asked)})
 
 
 def _says(reply: str, line: str, asked: str) -> bool:

@@ -58,7 +58,7 @@ def outdated(lines: list[str], statement: str, *, corrects: bool, changes: bool 
             and all(mentions(statement, value.key) for value in named)
         )
         worth = in_common(line, statement) if (alike or ended) and not is_of_others(line, statement) else 0
-        worth = worth or (_ARRIVES.search(statement) is not None and bool(_there(clauses(line))))
+        worth = worth or bool(_left_place(clauses(line), statement))
         if worth and worth >= most and may_change(line, statement) and not (is_name_line(line) or QUOTE.search(line)):
             best, most = line, worth
     return best
@@ -66,11 +66,10 @@ def outdated(lines: list[str], statement: str, *, corrects: bool, changes: bool 
 
 def is_of_others(line: str, statement: str) -> bool:
     """Whether one of the two is about the user, the other about somebody it does not name: “Bo plays with me now.”."""
-    ones, named = _begins(line), _begins(statement)
-    if is_of_a_third(line) and is_of_oneself(statement):
-        return not any(mentions(statement, one.key) for one in ones)
-    third = bool(named) and is_of_a_third(statement) and not is_of_a_third(line) and not relations(line)
-    return third and not any(mentions(line, one.key) for one in named)
+    if is_of_a_third(line):
+        return is_of_oneself(statement) and not any(mentions(statement, one.key) for one in _begins(line))
+    named = _begins(statement) if is_of_a_third(statement) and not relations(line) else []
+    return bool(named) and not any(mentions(line, one.key) for one in named)
 
 
 def _begins(line: str) -> list[Value]:
@@ -95,8 +94,9 @@ def in_place_of(old: str, note: str, statement: str) -> str:
     over = state_over(old, statement)
     if pieces and all(_GOES_ON.match(piece) for piece in pieces[1:]):  # “works nights, usually from 8 pm” is one
         pieces = []
-    there = _there(pieces) if _ARRIVES.search(statement) else []
-    about = there or [piece for piece in pieces if (over in piece if over else _is_about(piece, f"{statement} {note}"))]
+    about = _left_place(pieces, statement) or [
+        piece for piece in pieces if (over in piece if over else _is_about(piece, f"{statement} {note}"))
+    ]
     if len(about) == 1 and len(pieces) > 1:
         text = note.rstrip(".。!！")
         if about[0] != pieces[0] and not statement.startswith(text.split()[0]):
@@ -126,9 +126,9 @@ def clauses(line: str) -> list[str]:
     return pieces if all(len(stems(piece)) > 1 for piece in pieces) else []
 
 
-def _there(pieces: list[str]) -> list[str]:
-    """The clauses that say no more than where the user is: “眼下在洛阳”."""
-    return [piece for piece in pieces if _IS_THERE.match(piece)]
+def _left_place(pieces: list[str], statement: str) -> list[str]:
+    """The clauses that say no more than where the user is (“眼下在洛阳”), for a statement that they came elsewhere."""
+    return [piece for piece in pieces if _IS_THERE.match(piece)] if _ARRIVES.search(statement) else []
 
 
 def _is_about(clause: str, text: str) -> bool:

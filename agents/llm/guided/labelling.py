@@ -104,13 +104,14 @@ def _where_answer_is(prompt: Prompt, situation: Situation, model: Model, label: 
         return label
     if not stems(message):
         return "known"
-    if label in ("known", "find") and notes_give(prompt, message):
+    given = notes_give(prompt, message)
+    if given and label in ("known", "find"):
         return "known"
     about_storage = speaks_of_storage(message)
     notes = notes_for(prompt, message, 600)
     shared = overlap(message, "\n".join([notes, *situation.said, prompt.summary]))
     general = label in ("chat", "known") or shared < 0.5
-    noted = _is_about_user(prompt, message) or _is_noted(notes, message) or notes_give(prompt, message)
+    noted = _is_about_user(prompt, message) or _is_noted(notes, message) or given
     if general and not about_storage and not noted:
         return "chat"
     if shared == 1.0 or (label == "known" and shared > 0.5):

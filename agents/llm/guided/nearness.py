@@ -63,8 +63,7 @@ def in_common(line: str, statement: str) -> float:
     worth = len(words) + shifts + len(shared) + len(known) + 0.1 * bool(words & first)
     same = topics(statement) & topics(line)
     if not worth and not is_of_the_speaker(statement):  # somebody else's age is on the topic of the user's
-        anybodys = {"wedding"} if not relations(_MAIN.split(statement)[0]) else set()  # “The wedding is on the 21st.”
-        same = same & anybodys if relations(f"{_MAIN.split(statement)[0]} {line}") else same & THINGS
+        same &= set() if whom else {"wedding"} if relations(line) else THINGS  # “The wedding is on the 21st.”
     return worth + 1.5 * len(same)
 
 

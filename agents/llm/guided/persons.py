@@ -57,10 +57,13 @@ def with_person(part: str, before: str) -> str:
 
 def named_by(said: str, text: str) -> str:
     """A message with whom the one `said` before it was about in place of the “he” or “她” that it begins with."""
+    he = _HE_ZH.search(text)
+    if not (he or _HE.match(text) or _HIS.match(text)) or (he and _CHINESE.search(text[: he.start()])):
+        return text
     for before in reversed(sentences(said)):
-        if he := _HE_ZH.search(text):
-            whom = "" if _CHINESE.search(text[: he.start()]) else _only_chinese(before, he.group())
-            named = f"{text[: he.start()]}{whom}{text[he.end() :]}" if whom else text
+        if he:
+            whom = _only_chinese(before, he.group()) or he.group()
+            named = f"{text[: he.start()]}{whom}{text[he.end() :]}"
         else:
             named = with_person(text, before)
         if named != text:

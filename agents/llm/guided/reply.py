@@ -93,12 +93,12 @@ def _suggested(
     for piece in pieces:
         held.append(piece)
         text += piece.text if isinstance(piece, ReplyDelta) else ""
-        if _keeps_to(reply, situation, re.sub(r"[a-zA-Z'’]+$", "", text)):  # the last word may go on
+        if names_something(re.sub(r"[a-zA-Z'’]+$", "", text), situation.text, ()):  # the last word may go on
             yield from held
             yield from pieces
             return
-    fits = _keeps_to(reply, situation, text)
-    yield from held if fits else _deltas(_otherwise(prompt, situation, reply, model) or text)
+    named = names_something(text, situation.text, ())
+    yield from held if named else _deltas(_otherwise(prompt, situation, reply, model) or text)
 
 
 def _keeps_to(reply: Reply, situation: Situation, text: str) -> bool:

@@ -87,7 +87,8 @@ def _take_event(situation: Situation, entry: ChatMessage) -> None:
     situation.whole = str(packed.get("message") or packed.get("reason") or "")
     text = re.sub(r"[ \t]+", " ", situation.whole)[:MAX_TEXT]
     text = re.sub(r"\b(what|who|where|when|how)s\b", r"\1's", text, flags=re.IGNORECASE)
-    situation.text = named_by((situation.said or [""])[-1], text)
+    before = next((line.text for line in reversed(situation.conversation) if line.speaker == "user"), "")
+    situation.text = named_by(before, text)
     situation.time = str(packed.get("time") or "")
     situation.pictures = "pictures" in packed
     situation.done = []

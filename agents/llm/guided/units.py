@@ -58,20 +58,27 @@ def units_to_write(text: str) -> list[str]:
     for part in (part for sentence in told for part in _parts(sentence)):
         before = units[-1] if units else ""
         named = with_person(part, before)
-        if before and named == part and re.match("(he|she) ", part):
-            units[-1] = f"{before.rstrip('.!')} and {part}"
-            continue
-        if _BORN.match(before):
-            units[-1] = f"生了，{part}"
-            continue
-        if before and _FRAGMENT.match(part) and is_change(before):
-            units[-1] = f"{before.rstrip('.!')}: {part}"
-            continue
-        if before and _IT_NOW.match(part) and is_change(before) and not {"hour", "date"} & _kinds(part):
-            units[-1] = f"{before.rstrip('.!')}: {part[:1].lower()}{part[1:]}"
-            continue
-        units.append(named)
+        if before and (both := _joined(before, part, named)):
+            units[-1] = both
+        else:
+            units.append(named)
     return [unit for unit, after in _with_next(units) if not (_ANNOUNCES.match(unit) and _MORE_OF_ONESELF.match(after))]
+
+
+def _joined(before: str, part: str, named: str) -> str:
+    """The unit before with a part that says nothing by itself; empty if it does."""
+    head = before.rstrip(".!")
+    if named == part and re.match("(he|she) ", part):
+        return f"{head} and {part}"
+    if _BORN.match(before):
+        return f"生了，{part}"
+    if not is_change(before):
+        return ""
+    if _FRAGMENT.match(part):
+        return f"{head}: {part}"
+    if _IT_NOW.match(part) and not {"hour", "date"} & _kinds(part):
+        return f"{head}: {part[:1].lower()}{part[1:]}"
+    return ""
 
 
 def _with_age_apart(sentence: str) -> list[str]:

@@ -47,8 +47,8 @@ _KINDS = {  # in this order: what one has taken, the next does not see
         r"\b(?:(?:in the )?(?:morning|afternoon|evening)s?|at night)\b|早上|上午|中午|下午|晚上", re.IGNORECASE
     ),
     "shift": re.compile(
-        r"\b(?:night|day|early|late)s?(?= shifts?\b)|(?<=\bon )(?:nights|days)\b|(?<=\bworks )(?:nights|days)\b"
-        r"|(?<=\bwork )(?:nights|days)\b|(?<=\bworking )(?:nights|days)\b|[夜白日早晚中]班",
+        r"\b(?:night|day|early|late)s?(?= shifts?\b)|(?:(?<=\bon )|(?<=\bwork )|(?<=\bworks )|(?<=\bworking ))"
+        r"(?:nights|days)\b|[夜白日早晚中]班",
         re.IGNORECASE,
     ),
     "frequency": re.compile(r"\b(?:once|twice|(?:two|three|four|five|six|\d) times)\b", re.IGNORECASE),
